@@ -1,0 +1,76 @@
+"""Everything that Sightline raises on purpose.
+
+    SightlineError
+    ├── BadBox, BadImage, BadSpec, BadData   also ValueError     the input is wrong
+    ├── WeightsMismatch                      also ValueError     the file is not that network
+    ├── UnknownTracker                       also LookupError    no such name
+    ├── WeightsMissing, VideoError           also OSError        a file is not there, or cannot be read or written
+    ├── EngineError, NotStarted              also RuntimeError   the engine refuses, or `init` was not called
+    └── MissingExtra                         also ImportError    an optional package is not installed
+
+A message is one line: what happened, with which value, what was expected, what to do next.
+The command line prints it and exits with 2.
+"""
+
+__all__ = [
+    "BadBox",
+    "BadData",
+    "BadImage",
+    "BadSpec",
+    "EngineError",
+    "MissingExtra",
+    "NotStarted",
+    "SightlineError",
+    "UnknownTracker",
+    "VideoError",
+    "WeightsMismatch",
+    "WeightsMissing",
+]
+
+
+class SightlineError(Exception):
+    """Base of everything that Sightline raises on purpose."""
+
+
+class BadBox(SightlineError, ValueError):
+    """A box is not four finite numbers with an area inside the frame."""
+
+
+class BadImage(SightlineError, ValueError):
+    """An array is not a picture that can be tracked in."""
+
+
+class BadSpec(SightlineError, ValueError):
+    """A tracker's description cannot be read, or contradicts itself."""
+
+
+class BadData(SightlineError, ValueError):
+    """A data file is wrong; the message names file and line."""
+
+
+class WeightsMismatch(SightlineError, ValueError):
+    """A weights file does not hold the network that was asked for."""
+
+
+class UnknownTracker(SightlineError, LookupError):
+    """No tracker has that name."""
+
+
+class WeightsMissing(SightlineError, OSError):
+    """A weights file is not where it was expected, or is not one."""
+
+
+class VideoError(SightlineError, OSError):
+    """A source of frames cannot be opened, read or written; the message names the path and the frame."""
+
+
+class EngineError(SightlineError, RuntimeError):
+    """An engine cannot open or run a network."""
+
+
+class NotStarted(SightlineError, RuntimeError):
+    """`update` was called before `init`."""
+
+
+class MissingExtra(SightlineError, ImportError):
+    """A feature needs an optional package that is not installed."""

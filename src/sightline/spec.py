@@ -1,0 +1,160 @@
+"""What a tracker is, as data: crops, memory, named rules, thresholds, origin. It travels inside the weights as JSON.
+
+Every number which changes a box stands here and nowhere else. Reading is strict: an unknown, missing or wrongly
+typed key raises `BadSpec` with its name, so a file written by a newer version is refused instead of half understood.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from sightline.errors import BadSpec
+
+__all__ = ["VERSION", "Border", "Crop", "Feed", "Memory", "Origin", "Reported", "Spec", "spec_from_json", "spec_to_json"]
+
+VERSION = 1
+
+Border: TypeAlias = Literal["zero", "mean", "first-mean", "edge"]
+CropRule: TypeAlias = Literal["ceil-area", "context"]
+StartRule: TypeAlias = Literal["as-given"]
+ClipRule: TypeAlias = Literal["margin", "none"]
+ReportRule: TypeAlias = Literal["as-is"]
+Feed: TypeAlias = Literal["target", "prior", "extra"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crop:
+    """Which square around a box a network looks at (rules: `sightline.region`)."""
+
+    rule: CropRule = "ceil-area"
+    factor: float  # side of the square over sqrt(w * h), or as the rule defines it
+    size: int  # pixels, after resizing
+    border: Border = "zero"  # what stands outside the frame
+    scales: tuple[float, ...] = (1.0,)
+    pixels: Literal["uint8", "float32"] = "uint8"
+    small: tuple[float, int] | None = None  # an object under this share of the first frame is searched at this size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """When templates change. Slot 0 is the first frame and is kept."""
+
+    slots: int = 1
+    every: tuple[int, ...] = ()  # frames between updates, one number per further slot
+    above: float = 0.0  # update only when the gate (or score) is above this
+    keep: Literal["last", "best", "spread"] = "last"
+    otherwise: Literal["keep", "first"] = "keep"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a tracker comes from, and under which terms."""
+
+    paper: str = ""
+    code: str = ""
+    license: str = ""  # of the authors' code
+    weights: str = ""  # where the weights are to be had, and their licence
+    sha256: str = ""  # of the authors' file, where it is one public file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """A figure that somebody published: never measured by us."""
+
+    dataset: str
+    metric: str
+    value: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """One tracker. `arch` is the `Arch` of its family (`sightline.zoo.<family>`)."""
+
+    name: str
+    family: str
+    arch: Any
+    template: tuple[Crop, ...]  # one per picture of a memory slot
+    search: Crop
+    memory: Memory = Memory()
+    feed: tuple[Feed, ...] = ()  # further inputs that the network asks for
+    max_batch: int = 32
+    start: StartRule = "as-given"
+    clip: ClipRule = "margin"
+    report: ReportRule = "as-is"
+    score: Literal["probability", "response", "none"] = "probability"
+    lost_below: float | None = None  # scores under this: the status is "lost"
+    sure_above: float | None = None  # scores from this on: "tracked"; between: "uncertain"
+    origin: Origin = Origin()
+    reported: tuple[Reported, ...] = ()
+    version: int = VERSION
+
+
+def spec_to_json(spec: Spec) -> str:
+    """The spec as one line of JSON; `spec_from_json` gives an equal spec back."""
+    return json.dumps(dataclasses.asdict(spec), separators=(",", ":"), sort_keys=True)
+
+
+def spec_from_json(text: str, arches: typing.Mapping[str, type]) -> Spec:
+    """Read a spec strictly.
+
+    Args:
+        text: what `spec_to_json` wrote.
+        arches: family name -> its `Arch` dataclass.
+
+    Raises:
+        BadSpec: not JSON, another version, an unknown family, an unknown or missing key, or a value of a wrong type.
+    """
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise BadSpec(f"the spec is not JSON ({error}); convert or export the weights again.") from error
+    if not isinstance(data, dict):
+        raise BadSpec("the spec is not a JSON object; convert or export the weights again.")
+    if data.get("version") != VERSION:
+        raise BadSpec(f"the spec has version {data.get('version')!r}, this Sightline reads {VERSION}: install the version that wrote it, or convert again.")
+    family = data.get("family")
+    if family not in arches:
+        raise BadSpec(f"the spec names the family {family!r}; known are {', '.join(sorted(arches))}.")
+    arch = _read(arches[family], data.pop("arch", None), "arch")
+    return typing.cast(Spec, _read(Spec, data, "spec", arch=arch))
+
+
+def _read(kind: type, data: object, where: str, **given: object) -> Any:
+    """A dataclass of `kind` from a plain dict, every key checked."""
+    if not isinstance(data, dict):
+        raise BadSpec(f"{where} is {data!r}; expected an object with the keys of {kind.__name__}.")
+    hints = typing.get_type_hints(kind)
+    names = [field.name for field in dataclasses.fields(kind) if field.name not in given]
+    unknown, missing = sorted(set(data) - set(names)), sorted(set(names) - set(data))
+    if unknown or missing:
+        raise BadSpec(f"{where}: unknown keys {unknown}, missing keys {missing}; the file was written by another version of Sightline (spec version {VERSION} is read here).")
+    values = {name: _convert(hints[name], data[name], f"{where}.{name}") for name in names}
+    return kind(**values, **given)
+
+
+def _convert(hint: Any, value: object, where: str) -> object:
+    """`value` from JSON as the type `hint`, or BadSpec."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if dataclasses.is_dataclass(hint):
+        return _read(typing.cast(type, hint), value, where)
+    if origin in (typing.Union, types.UnionType):
+        return None if value is None else _convert(next(a for a in arguments if a is not type(None)), value, where)
+    if origin is typing.Literal:
+        if value in arguments:
+            return value
+        raise BadSpec(f"{where} is {value!r}; expected one of {list(arguments)}.")
+    if origin is tuple and isinstance(value, list):
+        kinds = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else list(arguments)
+        if len(kinds) == len(value):
+            return tuple(_convert(kind, item, f"{where}[{i}]") for i, (kind, item) in enumerate(zip(kinds, value, strict=True)))
+    if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(hint, type) and isinstance(value, hint) and isinstance(value, bool) == (hint is bool):
+        return value
+    raise BadSpec(f"{where} is {value!r}; expected {hint}.")

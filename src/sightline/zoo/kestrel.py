@@ -1,0 +1,30 @@
+"""Kestrel: the trackers that come in the wheel. Small, one stream, the template read once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sightline.spec import Crop, Origin, Spec
+
+__all__ = ["SPECS", "Arch"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arch:
+    """Template tokens see one another; search tokens see both: keys and values of the template are computed once."""
+
+    depth: int
+    width: int
+    heads: int
+    head_width: int
+
+
+KESTREL_NANO = Spec(
+    name="kestrel-nano",
+    family="kestrel",
+    arch=Arch(depth=3, width=48, heads=1, head_width=32),
+    template=(Crop(factor=2.0, size=128),),
+    search=Crop(factor=4.0, size=256),
+    origin=Origin(code="this package", license="MIT", weights="in the package; see its model card"),
+)
+SPECS = (KESTREL_NANO,)
