@@ -15,7 +15,17 @@ from numpy.typing import NDArray
 
 from sightline.errors import BadBox
 
-__all__ = ["Box", "BoxLike", "cxcywh_from_xywh", "cxcywh_from_xyxy", "iou", "xywh_from_cxcywh", "xywh_from_xyxy", "xyxy_from_cxcywh", "xyxy_from_xywh"]
+__all__ = [
+    "Box",
+    "BoxLike",
+    "cxcywh_from_xywh",
+    "cxcywh_from_xyxy",
+    "iou",
+    "xywh_from_cxcywh",
+    "xywh_from_xyxy",
+    "xyxy_from_cxcywh",
+    "xyxy_from_xywh",
+]
 
 Floats: TypeAlias = NDArray[np.floating[Any]]
 
@@ -52,7 +62,9 @@ class Box(NamedTuple):
         if w <= 0 or h <= 0:
             raise BadBox(f"box {values} has no area (width {w:g}, height {h:g}); expected x, y, width, height in pixels, not corners.")
         if x >= width or y >= height or x + w <= 0 or y + h <= 0:
-            raise BadBox(f"box {values} lies outside the {width}x{height} frame; expected x, y, width, height in its pixels, top-left origin.")
+            raise BadBox(
+                f"box {values} lies outside the {width}x{height} frame; expected x, y, width, height in its pixels, top-left origin."
+            )
         return cls(x, y, w, h)
 
 
@@ -102,4 +114,5 @@ def iou(a: Floats, b: Floats) -> Floats:
     intersection = np.clip(overlap, 0, None).prod(axis=-1)
     union = a[..., 2:].prod(axis=-1) + b[..., 2:].prod(axis=-1) - intersection
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.minimum(intersection / union, 1.0)
+        overlap_share: Floats = np.minimum(intersection / union, 1.0)
+    return overlap_share

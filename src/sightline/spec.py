@@ -117,9 +117,11 @@ def spec_from_json(text: str, arches: typing.Mapping[str, type]) -> Spec:
     if not isinstance(data, dict):
         raise BadSpec("the spec is not a JSON object; convert or export the weights again.")
     if data.get("version") != VERSION:
-        raise BadSpec(f"the spec has version {data.get('version')!r}, this Sightline reads {VERSION}: install the version that wrote it, or convert again.")
+        raise BadSpec(
+            f"the spec has version {data.get('version')!r}, this Sightline reads {VERSION}: install the version that wrote it, or convert again."
+        )
     family = data.get("family")
-    if family not in arches:
+    if not isinstance(family, str) or family not in arches:
         raise BadSpec(f"the spec names the family {family!r}; known are {', '.join(sorted(arches))}.")
     arch = _read(arches[family], data.pop("arch", None), "arch")
     return typing.cast(Spec, _read(Spec, data, "spec", arch=arch))
@@ -133,7 +135,9 @@ def _read(kind: type, data: object, where: str, **given: object) -> Any:
     names = [field.name for field in dataclasses.fields(kind) if field.name not in given]
     unknown, missing = sorted(set(data) - set(names)), sorted(set(names) - set(data))
     if unknown or missing:
-        raise BadSpec(f"{where}: unknown keys {unknown}, missing keys {missing}; the file was written by another version of Sightline (spec version {VERSION} is read here).")
+        raise BadSpec(
+            f"{where}: unknown keys {unknown}, missing keys {missing}; the file was written by another version of Sightline (spec version {VERSION} is read here)."
+        )
     values = {name: _convert(hints[name], data[name], f"{where}.{name}") for name in names}
     return kind(**values, **given)
 

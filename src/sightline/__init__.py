@@ -1,0 +1,86 @@
+"""Follow one object through a video, on an ordinary CPU.
+
+    tracker = sightline.load("kestrel-s")
+    tracker.init(first, box=(120, 80, 40, 60))   # x, y, width, height in pixels
+    estimate = tracker.update(frame)             # estimate.box, estimate.score, estimate.status
+
+Names are imported when they are first used, so `sightline --help` and the error classes cost nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sightline.box import Box
+    from sightline.errors import (
+        BadBox,
+        BadData,
+        BadImage,
+        BadSpec,
+        EngineError,
+        MissingExtra,
+        NotStarted,
+        SightlineError,
+        UnknownTracker,
+        VideoError,
+        WeightsMismatch,
+        WeightsMissing,
+    )
+    from sightline.estimate import Estimate
+    from sightline.frame import Frame, read
+    from sightline.loop import follow
+    from sightline.spec import Spec
+    from sightline.tracker import MultiTracker, Tracker, load
+
+__all__ = [
+    "BadBox",
+    "BadData",
+    "BadImage",
+    "BadSpec",
+    "Box",
+    "EngineError",
+    "Estimate",
+    "Frame",
+    "MissingExtra",
+    "MultiTracker",
+    "NotStarted",
+    "SightlineError",
+    "Spec",
+    "Tracker",
+    "UnknownTracker",
+    "VideoError",
+    "WeightsMismatch",
+    "WeightsMissing",
+    "__version__",
+    "follow",
+    "load",
+    "read",
+]
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Box": "box",
+    "Estimate": "estimate",
+    "Frame": "frame",
+    "MultiTracker": "tracker",
+    "Spec": "spec",
+    "Tracker": "tracker",
+    "follow": "loop",
+    "load": "tracker",
+    "read": "frame",
+}
+
+
+def __getattr__(name: str) -> object:
+    """A public name, from the module where it lives (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module 'sightline' has no attribute {name!r}")
+    value: object = getattr(import_module(f"sightline.{_HOME.get(name, 'errors')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names, whether already imported or not."""
+    return __all__
