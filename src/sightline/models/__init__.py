@@ -1,0 +1,33 @@
+"""The networks, in torch. Everything below this room works without it.
+
+A family is one module with
+    build(arch) -> nn.Module     untrained, authors' initial values where they matter
+    KEYS                         (name in the authors' file, name here) pairs, see `checkpoint.rename`
+    UNUSED                       patterns of entries in the authors' files that the network never reads
+
+and a network has
+    step(**arrays) -> dict       named tensors in (`template` or state, `search`, what `Spec.feed` asks for), `box` and `score` out
+    init(**arrays) -> dict       only where the template can be read once: state for `step`
+Names, shapes and dtypes are those of `sightline.engines.Session`.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from torch import nn
+
+from sightline.models import kestrel
+from sightline.spec import Spec
+
+__all__ = ["FAMILIES", "build"]
+
+FAMILIES: dict[str, ModuleType] = {
+    "kestrel": kestrel,
+}
+
+
+def build(spec: Spec) -> nn.Module:
+    """An untrained network of a spec, in evaluation mode."""
+    network: nn.Module = FAMILIES[spec.family].build(spec.arch)
+    return network.eval()

@@ -1,0 +1,220 @@
+"""Weights files in and out: authors' checkpoints (read without running their pickles) and ours (safetensors with the spec).
+
+On disk every tensor keeps its author's name; inside a network it has ours. `KEYS` of a family pairs the two.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+import types
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from sightline import models, zoo
+from sightline.errors import WeightsMismatch, WeightsMissing
+from sightline.spec import Spec, spec_to_json
+from sightline.weights import SPEC_KEY, kind_of, spec_in
+
+__all__ = ["convert", "fits", "fill", "load", "read_tensors", "rename", "save_weights", "state_for_authors"]
+
+WRAPPERS = ("net", "state_dict", "model", "network", "model_state_dict")  # where authors put the tensors
+
+
+def rename(key: str, pairs: Iterable[tuple[str, str]]) -> str:
+    """The name of a tensor on the other side of a table.
+
+    A pair holds the beginnings of two names, whole words between dots; `{}` stands for a number which both share.
+    The first pair that fits decides; a name that none fits stays.
+    """
+    for source, target in pairs:
+        match = re.match(re.escape(source).replace(r"\{\}", r"(\d+)") + r"(?=\.|$)", key)
+        if match:
+            return target.format(*match.groups()) + key[match.end() :]
+    return key
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a weights file under the names that they have in it.
+
+    Reads safetensors, PyTorch files old and new (whatever objects lie beside the tensors are replaced by inert
+    placeholders: nothing in the file is executed) and the published VitTrack ONNX graph.
+
+    Raises:
+        WeightsMissing: no such file, or a file of another kind (named in the message).
+        WeightsMismatch: the file holds no tensors.
+    """
+    kind = kind_of(path)
+    if kind == "safetensors":
+        with safetensors.safe_open(path, framework="pt") as archive:
+            return {key: archive.get_tensor(key) for key in archive.keys()}  # noqa: SIM118  # not a dict: it has no other way
+    if kind == "onnx":
+        from sightline.models.published_onnx import read_vittrack_onnx  # imports onnx, which few files need
+
+        return read_vittrack_onnx(path)
+    if kind == "torchscript":
+        raise WeightsMismatch(f"{path} is a TorchScript program, not a checkpoint; give the file of weights that the authors published beside it.")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=False, pickle_module=_inert_pickle())
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise WeightsMissing(f"{path} is not a readable PyTorch file ({str(error).splitlines()[0]}); download it again.") from error
+    for wrapper in WRAPPERS:
+        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
+            content = content[wrapper]
+    tensors = {str(key): value for key, value in content.items() if isinstance(value, Tensor)} if isinstance(content, Mapping) else {}
+    if not tensors:
+        raise WeightsMismatch(f"{path} holds no tensors at the top or under {', '.join(WRAPPERS)}; give the authors' checkpoint.")
+    return {key.removeprefix("module."): value for key, value in tensors.items()}
+
+
+def fits(tensors: Mapping[str, Tensor]) -> list[Spec]:
+    """The specs whose network has exactly these tensors (the file cannot tell those apart)."""
+    return [spec for spec in zoo.SPECS.values() if not _difference(_skeleton(spec), _ours(tensors, spec.family))]
+
+
+def fill(network: nn.Module, tensors: Mapping[str, Tensor], spec: Spec, name: str = "the file") -> None:
+    """Copy tensors under their authors' names into a network of `spec`, all of them or none.
+
+    Raises:
+        WeightsMismatch: missing or unknown tensors or other shapes, grouped, and which spec would fit.
+    """
+    ours = _ours(tensors, spec.family)
+    difference = _difference(network, ours)
+    if difference:
+        close = [other.name for other in fits(tensors)]
+        hint = f" It looks like {' or '.join(close)}: name that tracker instead." if close else " No known tracker has exactly these tensors."
+        raise WeightsMismatch(f"{name} is not {spec.name}: {difference}.{hint}")
+    network.load_state_dict(ours, strict=False)  # strict was checked above; counters of batches may be absent
+
+
+def state_for_authors(network: nn.Module, spec: Spec) -> dict[str, Tensor]:
+    """A network's tensors under the names that its authors use."""
+    pairs = [(ours, theirs) for theirs, ours in models.FAMILIES[spec.family].KEYS]
+    return {rename(key, pairs): value.detach().contiguous() for key, value in network.state_dict().items()}
+
+
+def save_weights(network: nn.Module, spec: Spec, path: Path) -> None:
+    """Write a safetensors file that carries its spec; whole or not at all."""
+    content = save(state_for_authors(network, spec), metadata={SPEC_KEY: spec_to_json(spec)})
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:
+        raise WeightsMissing(f"cannot write {path} ({error.strerror}); choose another --output.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load(path: Path, spec: Spec | None = None) -> tuple[nn.Module, Spec]:
+    """The network in a weights file, in evaluation mode, and its spec (from the file, else as given).
+
+    Raises:
+        WeightsMissing, WeightsMismatch: as `read_tensors` and `fill`; also when neither file nor caller names a spec.
+    """
+    spec = spec or spec_in(path)
+    if spec is None:
+        raise WeightsMismatch(f"{path} carries no spec; run `sightline convert {path} --tracker NAME --output W.safetensors` first.")
+    network = models.build(spec)
+    fill(network, read_tensors(path), spec, path.name)
+    return network, spec
+
+
+def convert(checkpoint: Path, tracker: str | None, output: Path) -> Spec:
+    """An authors' file to a safetensors file with spec.
+
+    Args:
+        checkpoint: what `read_tensors` reads.
+        tracker: name of the spec; None where the tensors themselves tell.
+        output: file to write, suffix .safetensors.
+
+    Raises:
+        WeightsMissing, WeightsMismatch: the file cannot be read, is another network, or fits several trackers.
+    """
+    tensors = read_tensors(checkpoint)
+    if tracker is None:
+        candidates = fits(tensors)
+        if len(candidates) != 1:
+            found = f"fits {', '.join(spec.name for spec in candidates)}" if candidates else "fits no known tracker"
+            raise WeightsMismatch(f"{checkpoint.name} {found}; say which with --tracker NAME (`sightline zoo` lists them).")
+        tracker = candidates[0].name
+    spec = zoo.find(tracker)
+    network = models.build(spec)
+    fill(network, tensors, spec, checkpoint.name)
+    save_weights(network, spec, output)
+    return spec
+
+
+def _skeleton(spec: Spec) -> nn.Module:
+    """A network of a spec without memory for its weights."""
+    with torch.device("meta"):
+        return models.build(spec)
+
+
+def _ours(tensors: Mapping[str, Tensor], family: str) -> dict[str, Tensor]:
+    """Tensors under our names, without those that the family declares as unused."""
+    module = models.FAMILIES[family]
+    used = {key: value for key, value in tensors.items() if not any(fnmatchcase(key, pattern) for pattern in module.UNUSED)}
+    return {rename(key, module.KEYS): value for key, value in used.items()}
+
+
+def _difference(network: nn.Module, tensors: Mapping[str, Tensor]) -> str:
+    """What keeps `tensors` from filling `network`, in words; empty where nothing does."""
+    expected = {key: tuple(value.shape) for key, value in network.state_dict().items() if not key.endswith("num_batches_tracked")}
+    given = {key: tuple(value.shape) for key, value in tensors.items() if not key.endswith("num_batches_tracked")}
+    missing, unknown = sorted(expected.keys() - given.keys()), sorted(given.keys() - expected.keys())
+    shapes = sorted(key for key in expected.keys() & given.keys() if expected[key] != given[key])
+    parts = [f"{len(keys)} {word} ({_grouped(keys)})" for word, keys in (("missing", missing), ("unknown", unknown)) if keys]
+    if shapes:
+        parts.append(f"{len(shapes)} of another shape ({shapes[0]}: {given[shapes[0]]} instead of {expected[shapes[0]]})")
+    return ", ".join(parts)
+
+
+def _grouped(keys: list[str]) -> str:
+    """`head.score: 18, norm: 2, ...` for a list of tensor names."""
+    groups = Counter(".".join(key.split(".")[:2]) for key in keys)
+    return ", ".join(f"{prefix}: {count}" for prefix, count in groups.most_common(4)) + (", ..." if len(groups) > 4 else "")
+
+
+def _inert_pickle() -> types.ModuleType:
+    """A pickle module for `torch.load` which knows tensors and containers, and makes placeholders of all else."""
+    allowed = {
+        ("collections", "OrderedDict"): OrderedDict,
+        ("torch", "Size"): torch.Size,
+        ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
+        ("torch._utils", "_rebuild_parameter"): torch._utils._rebuild_parameter,
+    }
+
+    class Unpickler(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:
+            return allowed.get((module, name)) or _Placeholder
+
+    def load(file: Any, **options: Any) -> Any:
+        return Unpickler(file, **options).load()
+
+    made = types.ModuleType("inert_pickle")
+    made.__dict__.update(Unpickler=Unpickler, load=load)
+    return made
+
+
+class _Placeholder:
+    """Stands for any object of an authors' package: accepts everything, does nothing."""
+
+    def __init__(self, *_: object, **__: object) -> None: ...
+    def __setstate__(self, state: object) -> None: ...
+    def __setitem__(self, key: object, value: object) -> None: ...
+    def append(self, item: object) -> None:
+        """Accept an item of a pickled list."""
+
+    def extend(self, items: object) -> None:
+        """Accept items of a pickled list."""

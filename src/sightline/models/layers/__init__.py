@@ -1,0 +1,1 @@
+"""Blocks that families share. A block that two families compute alike lives here, once."""

@@ -1,0 +1,46 @@
+"""Convolutions with batch norm, and the stems that turn pixels into tokens of stride 16."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Literal, TypeAlias
+
+from torch import Tensor, nn
+
+__all__ = ["ConvNorm", "Stem", "StemKind"]
+
+StemKind: TypeAlias = Literal["conv16", "conv2x2", "conv3x3"]
+
+
+class ConvNorm(nn.Sequential):
+    """Convolution without bias, then batch norm; entries `conv` and `norm`."""
+
+    def __init__(self, channels_in: int, channels_out: int, kernel: int, *, stride: int = 1, padding: int = 0) -> None:
+        super().__init__()
+        self.add_module("conv", nn.Conv2d(channels_in, channels_out, kernel, stride, padding, bias=False))
+        self.add_module("norm", nn.BatchNorm2d(channels_out))
+
+
+class Stem(nn.Module):
+    """Pixels (B, 3, 16 G, 16 G) to tokens (B, G * G, C), row by row.
+
+    conv16   one 16x16 convolution with bias, as in ViT
+    conv2x2  four 2x2 convolutions of stride 2 with batch norm, Hardswish between them
+    conv3x3  the same with 3x3 kernels and padding 1 (they overlap)
+    """
+
+    def __init__(self, width: int, kind: StemKind) -> None:
+        super().__init__()
+        if kind == "conv16":
+            self.layers = nn.Sequential(nn.Conv2d(3, width, 16, 16))
+            return
+        kernel, padding = (2, 0) if kind == "conv2x2" else (3, 1)
+        widths = [3, width // 8, width // 4, width // 2, width]
+        layers: list[nn.Module] = []
+        for channels_in, channels_out in pairwise(widths):
+            layers += [ConvNorm(channels_in, channels_out, kernel, stride=2, padding=padding), nn.Hardswish()]
+        self.layers = nn.Sequential(*layers[:-1])
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """(B, 3, 16 G, 16 G) float to (B, G * G, C)."""
+        return self.layers(pixels).flatten(2).transpose(1, 2)  # type: ignore[no-any-return]  # nn.Module calls are Any

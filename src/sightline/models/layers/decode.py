@@ -1,0 +1,60 @@
+"""Around the network: pixels in, boxes out. All of it is part of the exported graph."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from sightline.models.layers.heads import CenterMaps
+
+__all__ = ["decode_center", "hann2d", "normalize"]
+
+MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB, for values in 0..1
+STD = (0.229, 0.224, 0.225)
+
+
+def normalize(pixels: Tensor) -> Tensor:
+    """uint8 RGB (B, H, W, 3) to zero-mean floats (B, 3, H, W), by the mean and deviation of ImageNet."""
+    mean = torch.tensor(MEAN, device=pixels.device)
+    std = torch.tensor(STD, device=pixels.device)
+    return ((pixels.float() / 255.0 - mean) / std).permute(0, 3, 1, 2)
+
+
+def hann2d(side: int, *, centered: bool = True) -> Tensor:
+    """Window (1, 1, side, side) float32, largest in the middle; without `centered` the middle is the first cell.
+
+    Centred: 0.5 (1 - cos(2 pi k / (side + 1))), k = 1..side, outer product. As in the PyTracking family.
+    """
+    line = hann1d(side, centered=centered)
+    return line.reshape(1, 1, -1, 1) * line.reshape(1, 1, 1, -1)
+
+
+def hann1d(side: int, *, centered: bool = True) -> Tensor:
+    """One axis of `hann2d`: (side,) float32."""
+    if centered:
+        return 0.5 * (1 - torch.cos((2 * math.pi / (side + 1)) * torch.arange(1, side + 1).float()))
+    half = 0.5 * (1 + torch.cos((2 * math.pi / (side + 2)) * torch.arange(0, side // 2 + 1).float()))
+    return torch.cat([half, half[1 : side - side // 2].flip((0,))])
+
+
+def decode_center(maps: CenterMaps, window: Tensor) -> tuple[Tensor, Tensor]:
+    """The box at the largest response, where the response is score times window.
+
+    Args:
+        maps: what the head says about every cell.
+        window: (1, 1, G, G).
+
+    Returns:
+        boxes (B, 4) as cx, cy, w, h in 0..1 of the search crop, and their scores (B,) without the window.
+        The first of equal maxima wins.
+    """
+    side = maps.score.shape[-1]
+    best = (maps.score * window).flatten(1).argmax(dim=1, keepdim=True)  # (B, 1)
+    at = best.unsqueeze(1)  # (B, 1, 1)
+    size = maps.size.flatten(2).gather(2, at.expand(-1, 2, -1)).squeeze(2)  # (B, 2)
+    offset = maps.offset.flatten(2).gather(2, at.expand(-1, 2, -1)).squeeze(2)
+    column, row = best % side, torch.div(best, side, rounding_mode="floor")
+    centre = (torch.cat([column, row], dim=1) + offset) / side
+    return torch.cat([centre, size], dim=1), maps.score.flatten(1).amax(dim=1)

@@ -1,0 +1,96 @@
+"""The plain vision transformer: pre-norm blocks of attention and a two-layer perceptron.
+
+B batch, N tokens, C channels, H heads, D = C / H channels of a head. Dosovitskiy et al., ICLR 2021, arXiv:2010.11929.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ["BLOCK_KEYS", "Attention", "Block", "KeysValues", "Mlp", "attention_weights"]
+
+# names in the authors' files of the whole family -> names here
+BLOCK_KEYS = (
+    ("blocks.{}.attn.qkv", "blocks.{}.attention.qkv"),
+    ("blocks.{}.attn.proj", "blocks.{}.attention.out"),
+    ("blocks.{}.mlp.fc1", "blocks.{}.mlp.up"),
+    ("blocks.{}.mlp.fc2", "blocks.{}.mlp.down"),
+)
+
+KeysValues: TypeAlias = tuple[Tensor, Tensor]  # (B, H, N, D) twice
+
+
+def attention_weights(queries: Tensor, keys: Tensor) -> Tensor:
+    """Softmax over keys of scaled products: (B, H, N, D) and (B, H, M, D) to (B, H, N, M)."""
+    return torch.softmax(queries @ keys.transpose(-2, -1) * queries.shape[-1] ** -0.5, dim=-1)
+
+
+class Attention(nn.Module):
+    """Multi-head attention, its parts apart so that callers can keep keys and values or look at the weights."""
+
+    def __init__(self, width: int, heads: int, *, qkv_bias: bool = True) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width, bias=qkv_bias)
+        self.out = nn.Linear(width, width)
+
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values (B, H, N, D) of tokens (B, N, C)."""
+        batch, num, width = x.shape
+        qkv = self.qkv(x).reshape(batch, num, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        return qkv[0], qkv[1], qkv[2]
+
+    def merge(self, heads: Tensor) -> Tensor:
+        """Tokens (B, N, C) from what each head read (B, H, N, D)."""
+        batch, num_heads, num, channels = heads.shape
+        return self.out(heads.transpose(1, 2).reshape(batch, num, num_heads * channels))  # type: ignore[no-any-return]  # nn.Module calls are Any
+
+    def forward(self, x: Tensor, memory: KeysValues | None = None) -> tuple[Tensor, KeysValues]:
+        """Let tokens read one another and, before them, a memory.
+
+        Args:
+            x: (B, N, C).
+            memory: keys and values (B, H, M, D) of tokens that do not read `x` themselves.
+
+        Returns:
+            (B, N, C), and the keys and values of `x` alone.
+        """
+        queries, keys, values = self.project(x)
+        own = (keys, values)
+        if memory is not None:
+            keys, values = torch.cat([memory[0], keys], dim=2), torch.cat([memory[1], values], dim=2)
+        return self.merge(functional.scaled_dot_product_attention(queries, keys, values)), own
+
+
+class Mlp(nn.Module):
+    """Linear, exact GELU, linear."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.up = nn.Linear(width, hidden)
+        self.down = nn.Linear(hidden, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., C) to (..., C)."""
+        return self.down(functional.gelu(self.up(x)))  # type: ignore[no-any-return]  # nn.Module calls are Any
+
+
+class Block(nn.Module):
+    """x + attention(norm x), then x + mlp(norm x)."""
+
+    def __init__(self, width: int, heads: int, *, ratio: float = 4.0, eps: float = 1e-6, qkv_bias: bool = True) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width, eps=eps)
+        self.attention = Attention(width, heads, qkv_bias=qkv_bias)
+        self.norm2 = nn.LayerNorm(width, eps=eps)
+        self.mlp = Mlp(width, int(width * ratio))
+
+    def forward(self, x: Tensor, memory: KeysValues | None = None) -> tuple[Tensor, KeysValues]:
+        """Tokens (B, N, C) to tokens, and their keys and values; `memory` as in `Attention.forward`."""
+        read, own = self.attention(self.norm1(x), memory)
+        x = x + read
+        return x + self.mlp(self.norm2(x)), own

@@ -1,0 +1,130 @@
+"""Weights files: which kind one is, the spec inside it, and where the ones in the wheel lie. Nothing here needs torch."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from sightline import zoo
+from sightline.errors import BadSpec, WeightsMismatch, WeightsMissing
+from sightline.spec import Spec
+
+__all__ = ["BUILTIN", "SPEC_KEY", "Kind", "builtin_names", "find", "init_path", "kind_of", "spec_in"]
+
+SPEC_KEY = "sightline.spec"
+BUILTIN = Path(__file__).parent / "builtin"
+
+Kind: TypeAlias = Literal["onnx", "safetensors", "torch", "torchscript"]
+
+
+def builtin_names() -> list[str]:
+    """Names of the trackers in the wheel."""
+    return sorted(path.stem for path in BUILTIN.glob("*.onnx") if not path.stem.endswith(".init"))
+
+
+def find(name_or_path: str | Path) -> Path:
+    """The weights file of a built-in tracker's name, or of a path.
+
+    Raises:
+        UnknownTracker: neither a file nor a known name.
+        WeightsMissing: a known tracker whose weights are not in the wheel, or a path without a file.
+    """
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    name = str(name_or_path)
+    if name in builtin_names():
+        return BUILTIN / f"{name}.onnx"
+    if path.suffix or path.parent != Path():
+        raise WeightsMissing(f"no weights file at {path}; give a path that exists, or a name from `sightline zoo`.")
+    spec = zoo.find(name)
+    raise WeightsMissing(
+        f"the weights of {name} are not in the package ({spec.origin.weights or 'its authors publish them'}): "
+        f"run `sightline convert AUTHORS_FILE --tracker {name} --output {name}.safetensors` and give that file."
+    )
+
+
+def init_path(path: Path) -> Path:
+    """Where the graph that reads a template lies: `name.init.onnx` beside `name.onnx`."""
+    return path.with_name(f"{path.stem}.init.onnx")
+
+
+def kind_of(path: Path) -> Kind:
+    """What a weights file is, by its first bytes and not by its suffix.
+
+    Raises:
+        WeightsMissing: no such file, or none of the kinds; the message says what it looks like.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+        size = path.stat().st_size
+    except OSError as error:
+        raise WeightsMissing(f"cannot read the weights file {path} ({error.strerror}).") from error
+    if head[:4] == b"PK\x03\x04" and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            return "torchscript" if any(name.endswith("/constants.pkl") for name in archive.namelist()) else "torch"
+    if len(head) > 9 and head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") <= size:
+        return "safetensors"
+    if head[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04"):
+        return "torch"
+    if head[:1] == b"\x08" and size > 64 and b"\x12" in head[:4]:
+        return "onnx"
+    raise WeightsMissing(f"{path} is not a weights file: it {_looks_like(head, size)}; expected ONNX, safetensors or a PyTorch checkpoint. Download it again.")
+
+
+def spec_in(path: Path) -> Spec | None:
+    """The spec that a safetensors or ONNX file carries; None where it carries none.
+
+    Raises:
+        WeightsMissing, WeightsMismatch: the file cannot be read.
+        BadSpec: the spec inside it cannot.
+    """
+    kind = kind_of(path)
+    text: str | None = None
+    if kind == "safetensors":
+        text = _safetensors_metadata(path).get(SPEC_KEY)
+    elif kind == "onnx":
+        text = _onnx_metadata(path).get(SPEC_KEY)
+    try:
+        return None if text is None else zoo.read_spec(text)
+    except BadSpec as error:
+        raise BadSpec(f"{path.name}: {error}") from error
+
+
+def _safetensors_metadata(path: Path) -> dict[str, str]:
+    try:
+        with path.open("rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    except ValueError as error:
+        raise WeightsMismatch(f"{path} begins like a safetensors file but its header is broken; download or convert it again.") from error
+    metadata = header.get("__metadata__", {})
+    return {str(key): str(value) for key, value in metadata.items()}
+
+
+def _onnx_metadata(path: Path) -> dict[str, str]:
+    import onnxruntime  # late: only this kind of file needs it
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own classes share no base but Exception
+        raise WeightsMismatch(f"{path} begins like an ONNX file but cannot be opened ({str(error).splitlines()[0]}); export or download it again.") from error
+    return dict(session.get_modelmeta().custom_metadata_map)
+
+
+def _looks_like(head: bytes, size: int) -> str:
+    if size == 0:
+        return "is empty"
+    start = head.lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        return f"is a web page ({size:,} bytes)"
+    if start.startswith(b"version https://git-lfs"):
+        return "is a Git LFS pointer, not the file itself"
+    if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head):
+        return f"is a text file ({size:,} bytes)"
+    return f"begins with {head[:8].hex(' ')}"
