@@ -1,0 +1,53 @@
+# make demo    a virtual environment with the core, then one object followed through a rendered clip
+# make test    everything a change has to pass; installs what it needs into the same .venv
+# Further: test-golden, table, pictures, docs, clean
+
+PYTHON ?= python3
+SHARED ?= $(or $(SIGHTLINE_SHARED),../shared)
+PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
+CONSTRAINED := install -c constraints.txt -e
+
+export OMP_NUM_THREADS := 1
+
+.PHONY: demo test lint test-golden table pictures docs clean
+
+demo: .venv/core
+	@mkdir -p demo
+	.venv/bin/sightline scene demo/clip.mp4
+	.venv/bin/sightline track demo/clip.mp4 --box "$$(head -1 demo/clip.txt)" --output demo/tracked.mp4 --results demo/track.csv
+
+test: lint
+	.venv/bin/pytest -n 2 --dist loadfile
+
+lint: .venv/dev
+	.venv/bin/ruff format --check --quiet .
+	.venv/bin/ruff check --quiet .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-logo
+	.venv/bin/codespell
+
+test-golden: .venv/dev
+	.venv/bin/pytest -m golden
+	.venv/bin/python tests/golden/check.py "$(SHARED)/golden"
+
+pictures: .venv/dev
+	.venv/bin/python docs/pictures.py
+
+docs: .venv/dev
+	.venv/bin/mkdocs build --strict
+
+clean:
+	rm -rf .venv build dist demo site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# The files are stamps: made again when what is to be installed has changed, so a second call starts at once.
+.venv/made:
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/core: .venv/made pyproject.toml constraints.txt
+	$(PIP) $(CONSTRAINED) .
+	@touch $@
+
+.venv/dev: .venv/core
+	$(PIP) $(CONSTRAINED) '.[train,openvino,plots,dev]'
+	@touch $@
