@@ -1,0 +1,81 @@
+"""The package as a whole: what it shows, what it needs, what it leaves alone."""
+
+import json
+import re
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import sightline
+from sightline import errors
+
+HEAVY = {"matplotlib", "onnx", "onnxscript", "openvino", "ray", "safetensors", "simplejpeg", "starlette", "tensorboard", "torch", "uvicorn"}
+PUBLIC = {"Box", "Estimate", "Frame", "MultiTracker", "Spec", "Tracker", "follow", "load", "read"}
+
+
+def modules_after(code: str, cwd: Path | None = None) -> set[str]:
+    """Top-level names in `sys.modules` of a fresh interpreter that has run `code`."""
+    code += "\nimport json, sys; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    return {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
+
+
+def test_all_is_the_public_names_and_every_error() -> None:
+    assert set(sightline.__all__) == PUBLIC | set(errors.__all__) | {"__version__"}
+    assert len(set(sightline.__all__)) == len(sightline.__all__)
+
+
+def test_dir_shows_exactly_all() -> None:
+    assert dir(sightline) == sorted(sightline.__all__)
+
+
+@pytest.mark.parametrize("name", sightline.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    assert getattr(sightline, name) is not None
+
+
+def test_a_star_import_gives_exactly_the_public_names() -> None:
+    seen: dict[str, object] = {}
+    exec("from sightline import *", seen)
+    assert set(seen) - {"__builtins__"} == set(sightline.__all__)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="'sightline' has no attribute 'lod'"):
+        sightline.lod  # noqa: B018  # looking it up is the test
+
+
+def test_every_error_is_a_sightline_error() -> None:
+    for name in errors.__all__:
+        assert issubclass(getattr(errors, name), sightline.SightlineError)
+
+
+def test_importing_everything_public_imports_nothing_optional() -> None:
+    loaded = modules_after("import sightline\nfor name in sightline.__all__: getattr(sightline, name)")
+    assert {"sightline", "numpy", "cv2"} <= loaded  # the test sees what is imported
+    assert not loaded & HEAVY
+
+
+def test_the_command_lines_help_imports_no_pixels_and_no_engine() -> None:
+    loaded = modules_after(
+        "from sightline.cli import main\nimport sys\nsys.argv = ['sightline', '--help']\ntry: main()\nexcept SystemExit: pass"
+    )
+    assert "tyro" in loaded
+    assert not loaded & (HEAVY | {"av", "cv2", "onnxruntime"})
+
+
+def test_the_core_needs_six_packages() -> None:
+    core = {re.split(r"[^\w-]", line)[0] for line in metadata.requires("sightline") or [] if "extra ==" not in line}
+    assert core == {"av", "numpy", "onnxruntime", "opencv-python-headless", "rich", "tyro"}
+
+
+def test_the_version_is_the_installed_one() -> None:
+    assert sightline.__version__ == metadata.version("sightline")
+
+
+def test_type_checkers_are_told_that_the_package_is_typed() -> None:
+    assert (Path(sightline.__file__).parent / "py.typed").is_file()
