@@ -1,4 +1,4 @@
-"""What a tracker is, as data: crops, memory, named rules, thresholds, origin. It travels inside the weights as JSON.
+"""What a tracker is, as data: crops, named rules, thresholds, origin. It travels inside the weights as JSON.
 
 Every number which changes a box stands here and nowhere else. Reading is strict: an unknown, missing or wrongly
 typed key raises `BadSpec` with its name, so a file written by a newer version is refused instead of half understood.
@@ -15,16 +15,14 @@ from typing import Any, Literal, TypeAlias
 
 from sightline.errors import BadSpec
 
-__all__ = ["VERSION", "Border", "Crop", "Feed", "Memory", "Origin", "Reported", "Spec", "spec_from_json", "spec_to_json"]
+__all__ = ["VERSION", "Border", "Crop", "Feed", "Origin", "Reported", "Spec", "spec_from_json", "spec_to_json"]
 
 VERSION = 1
 
-Border: TypeAlias = Literal["zero", "mean", "first-mean", "edge"]
+Border: TypeAlias = Literal["zero", "first-mean"]
 CropRule: TypeAlias = Literal["ceil-area", "context"]
-StartRule: TypeAlias = Literal["as-given"]
 ClipRule: TypeAlias = Literal["margin", "none"]
-ReportRule: TypeAlias = Literal["as-is"]
-Feed: TypeAlias = Literal["target", "prior", "extra"]
+Feed: TypeAlias = Literal["target", "extra"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,20 +33,6 @@ class Crop:
     factor: float  # side of the square over sqrt(w * h), or as the rule defines it
     size: int  # pixels, after resizing
     border: Border = "zero"  # what stands outside the frame
-    scales: tuple[float, ...] = (1.0,)
-    pixels: Literal["uint8", "float32"] = "uint8"
-    small: tuple[float, int] | None = None  # an object under this share of the first frame is searched at this size
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """When templates change. Slot 0 is the first frame and is kept."""
-
-    slots: int = 1
-    every: tuple[int, ...] = ()  # frames between updates, one number per further slot
-    above: float = 0.0  # update only when the gate (or score) is above this
-    keep: Literal["last", "best", "spread"] = "last"
-    otherwise: Literal["keep", "first"] = "keep"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,14 +63,11 @@ class Spec:
     name: str
     family: str
     arch: Any
-    template: tuple[Crop, ...]  # one per picture of a memory slot
+    template: Crop
     search: Crop
-    memory: Memory = Memory()
     feed: tuple[Feed, ...] = ()  # further inputs that the network asks for
     max_batch: int = 32
-    start: StartRule = "as-given"
     clip: ClipRule = "margin"
-    report: ReportRule = "as-is"
     score: Literal["probability", "response", "none"] = "probability"
     lost_below: float | None = None  # scores under this: the status is "lost"
     sure_above: float | None = None  # scores from this on: "tracked"; between: "uncertain"

@@ -23,7 +23,7 @@ KESTREL_NANO = Spec(
     name="kestrel-nano",
     family="kestrel",
     arch=Arch(depth=3, width=48, heads=1, head_width=32),
-    template=(Crop(factor=2.0, size=128),),
+    template=Crop(factor=2.0, size=128),
     search=Crop(factor=4.0, size=256),
     origin=Origin(code="this package", license="MIT", weights="in the package; see its model card"),
 )

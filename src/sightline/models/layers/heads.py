@@ -5,6 +5,7 @@ G x G is the grid of search tokens, C their channels, stride 16 pixels.
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -24,7 +25,7 @@ CENTER_KEYS = (
 def to_grid(tokens: Tensor) -> Tensor:
     """Tokens (B, G * G, C), row by row, to a map (B, C, G, G)."""
     batch, num, width = tokens.shape
-    side = round(num**0.5)
+    side = math.isqrt(num)
     return tokens.transpose(1, 2).reshape(batch, width, side, side)
 
 

@@ -1,0 +1,77 @@
+"""Engines run networks. A session is one opened network: immutable, without state, safe to call from many threads.
+
+Roles of a network
+    init   a template (and what the spec feeds) to the state of a target; only where the template can be read once
+    step   a search crop and the state to `box` (B, 4) as cx, cy, w, h in 0..1 of the crop, float32, and `score` (B,) float32
+
+Names of arrays, axis 0 being the batch: `template` (B, Ht, Wt, 3) uint8 RGB, `search` (B, Hs, Ws, 3) uint8 RGB; where `Spec.feed`
+asks for them, `target` (B, 4) float32, the box in the template crop as cx, cy, w, h in 0..1, and `template_extra`, `search_extra`,
+the same crops of a second picture. Every other output of `init` is state, given to `step` under its name. An output `next.x` of
+`step` replaces the state `x`. Where there is no `init`, the state is the template itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.errors import EngineError
+from sightline.spec import Spec
+from sightline.weights import kind_of
+
+__all__ = ["ENGINES", "Array", "Role", "Session", "open_session"]
+
+Array: TypeAlias = NDArray[Any]
+Role: TypeAlias = Literal["init", "step"]
+
+# by name, so that nothing here imports torch
+ENGINES = {"onnxruntime": "sightline.engines.onnx", "torch": "sightline.models.session"}
+READS = {"onnx": "onnxruntime", "safetensors": "torch", "torch": "torch", "torchscript": "torch"}
+
+
+class Session(Protocol):
+    """One opened network; see the module's docstring for the names of arrays."""
+
+    @property
+    def spec(self) -> Spec:
+        """What the network is."""
+        ...
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """Which of its graphs it has; always "step"."""
+        ...
+
+    def run(self, role: Role, arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        """Run one graph on a batch.
+
+        Raises:
+            EngineError: the graph refuses the arrays.
+        """
+        ...
+
+
+def open_session(path: Path, *, engine: str | None = None, threads: int | None = None, device: str = "cpu", spec: Spec | None = None) -> Session:
+    """Open a weights file.
+
+    Args:
+        path: ONNX (engine onnxruntime), or safetensors (engine torch).
+        engine: a key of `ENGINES`; None for the one that reads this kind of file.
+        threads: of one call; None for one per physical core.
+        device: as the engine names it.
+        spec: what the network is, where the file does not say.
+
+    Raises:
+        EngineError: unknown engine, or it cannot open the file.
+        WeightsMissing, WeightsMismatch, BadSpec: the file.
+    """
+    name = engine or READS[kind_of(path)]
+    if name not in ENGINES:
+        raise EngineError(f"there is no engine called {name!r}; known are {', '.join(ENGINES)}.")
+    session: Session = import_module(ENGINES[name]).open_session(path, threads=threads, device=device, spec=spec)
+    return session

@@ -1,0 +1,90 @@
+"""The onnxruntime engine: `name.onnx`, and `name.init.onnx` beside it where the template is read once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from sightline import zoo
+from sightline.engines import Array, Role
+from sightline.errors import EngineError, WeightsMismatch, WeightsMissing
+from sightline.spec import Spec
+from sightline.weights import SPEC_KEY, init_path, kind_of
+
+__all__ = ["OnnxSession", "open_session"]
+
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxSession:
+    """See `sightline.engines.Session`. Pickles as its path and is opened again by the process that reads it."""
+
+    spec: Spec
+    graphs: Mapping[Role, onnxruntime.InferenceSession]
+    reopen: tuple[Path, int | None, str, Spec | None]
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """The graphs that are there."""
+        return frozenset(self.graphs)
+
+    def run(self, role: Role, arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        """Run one graph on a batch; only what the graph reads is taken from `arrays`."""
+        graph = self.graphs[role]
+        names = [output.name for output in graph.get_outputs()]
+        try:
+            outputs = graph.run(names, {entry.name: arrays[entry.name] for entry in graph.get_inputs()})
+        except KeyError as error:
+            raise EngineError(f"{self.spec.name} reads {error} in its {role} graph, which was not given.") from error
+        except Exception as error:  # onnxruntime's own classes share no base but Exception
+            raise EngineError(f"onnxruntime refuses {self.spec.name} ({role}): {str(error).splitlines()[0]}") from error
+        return dict(zip(names, outputs, strict=True))
+
+    def __reduce__(self) -> tuple[Callable[..., OnnxSession], tuple[Any, ...]]:
+        return _reopen, self.reopen
+
+
+def open_session(path: Path, *, threads: int | None = None, device: str = "cpu", spec: Spec | None = None) -> OnnxSession:
+    """Open an ONNX file that Sightline exported; see `sightline.engines.open_session`."""
+    if kind_of(path) != "onnx":
+        raise EngineError(f"the onnxruntime engine reads ONNX, and {path.name} is not: run `sightline export {path} --output W.onnx`, or use engine torch.")
+    step = _open(path, threads, device)
+    text = step.get_modelmeta().custom_metadata_map.get(SPEC_KEY)
+    found = spec or (zoo.read_spec(text) if text is not None else None)
+    if found is None:
+        raise WeightsMismatch(f"{path.name} carries no spec: it was not exported by Sightline. Convert and export the authors' file, or name the tracker with spec=.")
+    inputs = {entry.name for entry in step.get_inputs()}
+    if "search" not in inputs:
+        raise WeightsMismatch(f"{path.name} has the inputs {sorted(inputs)}, not a search crop; run `sightline convert` and `sightline export` on the authors' file.")
+    graphs: dict[Role, onnxruntime.InferenceSession] = {"step": step}
+    if "template" not in inputs:
+        beside = init_path(path)
+        if not beside.is_file():
+            raise WeightsMissing(f"{path.name} needs {beside.name} in the same folder (it reads the template); copy or export both.")
+        graphs["init"] = _open(beside, threads, device)
+    return OnnxSession(found, graphs, (path, threads, device, spec))
+
+
+def _reopen(path: Path, threads: int | None, device: str, spec: Spec | None) -> OnnxSession:
+    return open_session(path, threads=threads, device=device, spec=spec)
+
+
+def _open(path: Path, threads: int | None, device: str) -> onnxruntime.InferenceSession:
+    provider = PROVIDERS.get(device)
+    available = onnxruntime.get_available_providers()
+    if provider not in available:
+        raise EngineError(f"onnxruntime has no provider for device {device!r} here; it has {', '.join(available)}.")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or 0  # 0: one per physical core
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=[provider])
+    except Exception as error:  # onnxruntime's own classes share no base but Exception
+        raise EngineError(f"onnxruntime cannot open {path} ({str(error).splitlines()[0]}); export it again.") from error

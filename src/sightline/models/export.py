@@ -1,0 +1,113 @@
+"""Networks as ONNX graphs that carry their spec: pixels in as uint8, boxes out, any batch size."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from sightline.engines import Role
+from sightline.errors import WeightsMissing
+from sightline.models.checkpoint import load
+from sightline.spec import Spec, spec_to_json
+from sightline.weights import SPEC_KEY, init_path
+
+__all__ = ["OPSET", "example", "export", "graphs"]
+
+OPSET = 18
+
+
+class _Graph(nn.Module):
+    """One role of a network as a module with tensors in and out, in a fixed order."""
+
+    def __init__(self, network: nn.Module, role: Role, names: list[str]) -> None:
+        super().__init__()
+        self.network, self.role, self.names = network, role, names
+
+    def forward(self, *arrays: Tensor) -> tuple[Tensor, ...]:
+        outputs = getattr(self.network, self.role)(**dict(zip(self.names, arrays, strict=True)))
+        return tuple(outputs.values())
+
+
+def export(weights: Path, output: Path, spec: Spec | None = None) -> list[Path]:
+    """Write a weights file as ONNX: `output`, and `*.init.onnx` beside it where the template is read once.
+
+    Args:
+        weights: what `checkpoint.load` reads.
+        output: file to write, suffix .onnx.
+        spec: what the network is, where the file does not say.
+
+    Returns:
+        The files that were written; all of them or none.
+    """
+    network, found = load(weights, spec)
+    files = {output if role == "step" else init_path(output): model.SerializeToString() for role, model in graphs(network, found).items()}
+    _write_all(files)
+    return list(files)
+
+
+def graphs(network: nn.Module, spec: Spec) -> dict[Role, onnx.ModelProto]:
+    """The graphs of a network, by role."""
+    network.eval()
+    arrays = example(spec, 2)
+    searches = {name: arrays.pop(name) for name in list(arrays) if name.startswith("search")}
+    made: dict[Role, onnx.ModelProto] = {}
+    if hasattr(network, "init"):
+        made["init"] = _graph(network, "init", arrays, spec)
+        with torch.inference_mode():
+            arrays = {name: value.clone() for name, value in network.init(**arrays).items()}
+    made["step"] = _graph(network, "step", {**searches, **arrays}, spec)
+    return made
+
+
+def example(spec: Spec, batch: int) -> dict[str, Tensor]:
+    """Inputs of the right names, shapes and dtypes for a network of `spec`."""
+    sizes = {"template": spec.template.size, "search": spec.search.size}
+    if "extra" in spec.feed:
+        sizes |= {f"{name}_extra": size for name, size in sizes.items()}
+    arrays = {name: torch.randint(0, 256, (batch, size, size, 3), dtype=torch.uint8) for name, size in sizes.items()}
+    if "target" in spec.feed:
+        arrays["target"] = torch.tensor([[0.5, 0.5, 0.5, 0.5]]).repeat(batch, 1)
+    return arrays
+
+
+def _graph(network: nn.Module, role: Role, arrays: Mapping[str, Tensor], spec: Spec) -> onnx.ModelProto:
+    wrapper = _Graph(network, role, list(arrays)).eval()  # a fresh module is in training mode, and the exporter keeps that
+    with torch.inference_mode():
+        outputs = list(getattr(network, role)(**arrays))
+    buffer = io.BytesIO()
+    torch.onnx.export(
+        wrapper,
+        tuple(arrays.values()),
+        buffer,
+        input_names=list(arrays),
+        output_names=outputs,
+        dynamic_shapes=(tuple({0: torch.export.Dim("batch", min=1, max=4096)} for _ in arrays),),
+        opset_version=OPSET,
+        dynamo=True,
+        verbose=False,
+    )
+    model = onnx.load_from_string(buffer.getvalue())
+    model.metadata_props.add(key=SPEC_KEY, value=spec_to_json(spec))
+    return model
+
+
+def _write_all(files: Mapping[Path, bytes]) -> None:
+    """Write files under temporary names, then move them all into place."""
+    parts = {path: path.with_name(f".{path.name}.{os.getpid()}.part") for path in files}
+    try:
+        for path, content in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            parts[path].write_bytes(content)
+        for path, part in parts.items():
+            part.replace(path)
+    except OSError as error:
+        raise WeightsMissing(f"cannot write {error.filename or 'the graph'} ({error.strerror}); choose another --output.") from error
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)

@@ -1,0 +1,63 @@
+"""The torch engine: runs a network straight from a safetensors file, for families and parts that do not export."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from sightline.engines import Array, Role
+from sightline.errors import EngineError
+from sightline.models.checkpoint import load
+from sightline.spec import Spec
+
+__all__ = ["TorchSession", "open_session"]
+
+
+@dataclass(frozen=True, slots=True)
+class TorchSession:
+    """See `sightline.engines.Session`; also made directly of a network, for tests and training."""
+
+    spec: Spec
+    network: nn.Module
+    device: str = "cpu"
+    path: Path | None = None
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """The methods that the network has."""
+        return frozenset({"init", "step"} if hasattr(self.network, "init") else {"step"})
+
+    @torch.inference_mode()
+    def run(self, role: Role, arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        """Run `init` or `step` of the network on a batch."""
+        tensors = {name: torch.from_numpy(np.ascontiguousarray(array)).to(self.device) for name, array in arrays.items()}
+        outputs = getattr(self.network, role)(**tensors)
+        return {name: output.cpu().numpy() for name, output in outputs.items()}
+
+    def __reduce__(self) -> tuple[Callable[..., TorchSession], tuple[Any, ...]]:
+        if self.path is None:
+            return TorchSession, (self.spec, self.network, self.device)
+        return _reopen, (self.path, self.device, self.spec)
+
+
+def open_session(path: Path, *, threads: int | None = None, device: str = "cpu", spec: Spec | None = None) -> TorchSession:
+    """Open a weights file in torch; see `sightline.engines.open_session`."""
+    if threads is not None:
+        raise EngineError("the torch engine has one thread setting for the whole process: call torch.set_num_threads(N) and leave threads empty.")
+    try:
+        target = torch.device(device)
+        torch.empty(0, device=target)
+    except (RuntimeError, AssertionError) as error:
+        raise EngineError(f"torch has no device {device!r} here ({str(error).splitlines()[0]}).") from error
+    network, found = load(path, spec)
+    return TorchSession(found, network.to(target), device, path)
+
+
+def _reopen(path: Path, device: str, spec: Spec) -> TorchSession:
+    return open_session(path, device=device, spec=spec)

@@ -1,0 +1,136 @@
+"""Trackers: one method and the state of one target, or of many."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from copy import copy
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
+
+from sightline import zoo
+from sightline.box import Box, BoxLike
+from sightline.engines import open_session
+from sightline.errors import NotStarted
+from sightline.estimate import Estimate
+from sightline.frame import Frame
+from sightline.methods import Method
+from sightline.methods.network import NetworkMethod, Target
+from sightline.spec import Spec
+from sightline.weights import find
+
+__all__ = ["MultiTracker", "Tracker", "load"]
+
+S = TypeVar("S")
+K = TypeVar("K", bound=Hashable)
+
+Channels = Literal["bgr", "rgb"]
+
+
+class Tracker(Generic[S]):
+    """Follows one target. Cheap to make and to copy: copies share the network. Not safe to call from two threads at once."""
+
+    def __init__(self, method: Method[S], *, channels: Channels = "bgr") -> None:
+        self.method = method
+        self.channels: Channels = channels
+        self._state: S | None = None
+
+    @property
+    def spec(self) -> Spec:
+        """What the tracker is."""
+        return self.method.spec
+
+    def init(self, image: Frame | Any, box: BoxLike) -> None:
+        """Mark the target; a second call starts over.
+
+        Args:
+            image: a `Frame`, an (H, W, 3) uint8 array in the order of `channels`, or what else `Frame.of` takes.
+            box: x, y, w, h in pixels of the image.
+
+        Raises:
+            BadImage, BadBox: what they say.
+        """
+        frame = Frame.of(image, channels=self.channels)
+        self._state = self.method.begin(frame, Box.checked(box, frame.width, frame.height))
+
+    def update(self, image: Frame | Any) -> Estimate:
+        """Where the target is in the next image.
+
+        Raises:
+            NotStarted: `init` was not called.
+            BadImage: the image cannot be read.
+        """
+        if self._state is None:
+            raise NotStarted("update before init: call tracker.init(image, box) with the first image.")
+        [(self._state, estimate)] = self.method.advance([Frame.of(image, channels=self.channels)], [self._state])
+        return estimate
+
+    def copy(self) -> Tracker[S]:
+        """Another tracker with the same network and the same state, which goes its own way from here."""
+        return copy(self)
+
+
+class MultiTracker(Generic[K, S]):
+    """Follows any number of targets, each under a key; they come and go at any frame.
+
+    The boxes equal those of single trackers (within 1e-3 px: batches change the order of sums).
+    """
+
+    def __init__(self, method: Method[S], *, channels: Channels = "bgr") -> None:
+        self.method = method
+        self.channels: Channels = channels
+        self._states: dict[K, S] = {}
+
+    @property
+    def keys(self) -> tuple[K, ...]:
+        """Who is followed, in the order of `add`."""
+        return tuple(self._states)
+
+    def add(self, key: K, image: Frame | Any, box: BoxLike) -> None:
+        """Mark a target; a key that is there already starts over. Arguments and errors as `Tracker.init`."""
+        frame = Frame.of(image, channels=self.channels)
+        self._states[key] = self.method.begin(frame, Box.checked(box, frame.width, frame.height))
+
+    def remove(self, key: K) -> None:
+        """Follow a target no longer.
+
+        Raises:
+            KeyError: nobody has that key.
+        """
+        del self._states[key]
+
+    def update(self, image: Frame | Any) -> dict[K, Estimate]:
+        """Where each target is in the next image; empty where nobody is followed."""
+        frame = Frame.of(image, channels=self.channels)
+        results = self.method.advance([frame] * len(self._states), list(self._states.values()))
+        estimates = {}
+        for key, (state, estimate) in zip(list(self._states), results, strict=True):
+            self._states[key] = state
+            estimates[key] = estimate
+        return estimates
+
+
+def load(
+    name_or_path: str | Path = "kestrel-nano",
+    *,
+    engine: str | None = None,
+    threads: int | None = None,
+    device: str = "cpu",
+    spec: str | None = None,
+    channels: Channels = "bgr",
+) -> Tracker[Target]:
+    """A tracker, ready for `init`.
+
+    Args:
+        name_or_path: a name from `sightline zoo`, or a weights file (.onnx, .safetensors).
+        engine: "onnxruntime" or "torch"; None for the one that reads the file.
+        threads: of one network call; None for one per physical core.
+        device: "cpu", or what else the engine has.
+        spec: name of the tracker, for a file that does not carry its spec.
+        channels: order of plain arrays given to `init` and `update`: "bgr" as OpenCV reads them, or "rgb".
+
+    Raises:
+        UnknownTracker, WeightsMissing, WeightsMismatch, BadSpec, EngineError: what they say.
+    """
+    path = find(name_or_path)
+    session = open_session(path, engine=engine, threads=threads, device=device, spec=zoo.find(spec) if spec else None)
+    return Tracker(NetworkMethod(session), channels=channels)
