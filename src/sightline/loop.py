@@ -31,7 +31,9 @@ class Step(NamedTuple):
     seconds: float
 
 
-def follow(source: str | int | Path | Iterable[Frame], *, box: BoxLike, tracker: str | Path | Tracker[Any] = "kestrel-nano", start: int = 0) -> Iterator[Step]:
+def follow(
+    source: str | int | Path | Iterable[Frame], *, box: BoxLike, tracker: str | Path | Tracker[Any] = "kestrel-nano", start: int = 0
+) -> Iterator[Step]:
     """Every frame of a source with the target's place in it.
 
     Args:

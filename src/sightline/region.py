@@ -62,7 +62,9 @@ class Region:
         left, top, right, bottom = self._overhang()
         mask = np.ones((self.side, self.side))
         mask[top : self.side - bottom, left : self.side - right] = 0.0
-        return cv2.resize(mask, (self.size, self.size), interpolation=cv2.INTER_LINEAR) != 0
+        resized: NDArray[np.float64] = cv2.resize(mask, (self.size, self.size), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]  # float64 in, float64 out
+        padded: NDArray[np.bool_] = resized != 0
+        return padded
 
     def to_crop(self, box: Box) -> NDArray[np.float64]:
         """A box of the frame as cx, cy, w, h (4,) in fractions of the crop."""
@@ -120,7 +122,8 @@ def context_square(column: float, row: float, side: float, crop_size: int, size:
     """SiamFC's square about a pixel.
 
     Args:
-        column, row: of the pixel in the middle, counted from 0; the middle of pixel 0 is 0.5 in frame coordinates.
+        column: of the pixel in the middle, counted from 0; the middle of pixel 0 is 0.5 in frame coordinates.
+        row: likewise.
         side: of the square, before rounding.
         crop_size: pixels along each side of the crop.
         size: width and height of the frame.
@@ -150,7 +153,7 @@ def _margin(box: Box, size: Size, margin: float = 10.0) -> Box:
     return Box(x1, y1, max(margin, x2 - x1), max(margin, y2 - y1))
 
 
-def _as_is(box: Box, size: Size) -> Box:
+def _as_is(box: Box, size: Size) -> Box:  # noqa: ARG001  # the signature of a rule
     return box
 
 

@@ -72,7 +72,9 @@ def kind_of(path: Path) -> Kind:
         return "torch"
     if head[:1] == b"\x08" and size > 64 and b"\x12" in head[:4]:
         return "onnx"
-    raise WeightsMissing(f"{path} is not a weights file: it {_looks_like(head, size)}; expected ONNX, safetensors or a PyTorch checkpoint. Download it again.")
+    raise WeightsMissing(
+        f"{path} is not a weights file: it {_looks_like(head, size)}; expected ONNX, safetensors or a PyTorch checkpoint. Download it again."
+    )
 
 
 def spec_in(path: Path) -> Spec | None:
@@ -113,7 +115,9 @@ def _onnx_metadata(path: Path) -> dict[str, str]:
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own classes share no base but Exception
-        raise WeightsMismatch(f"{path} begins like an ONNX file but cannot be opened ({str(error).splitlines()[0]}); export or download it again.") from error
+        raise WeightsMismatch(
+            f"{path} begins like an ONNX file but cannot be opened ({str(error).splitlines()[0]}); export or download it again."
+        ) from error
     return dict(session.get_modelmeta().custom_metadata_map)
 
 

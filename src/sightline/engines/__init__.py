@@ -56,7 +56,9 @@ class Session(Protocol):
         ...
 
 
-def open_session(path: Path, *, engine: str | None = None, threads: int | None = None, device: str = "cpu", spec: Spec | None = None) -> Session:
+def open_session(
+    path: Path, *, engine: str | None = None, threads: int | None = None, device: str = "cpu", spec: Spec | None = None
+) -> Session:
     """Open a weights file.
 
     Args:

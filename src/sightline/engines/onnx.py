@@ -53,15 +53,21 @@ class OnnxSession:
 def open_session(path: Path, *, threads: int | None = None, device: str = "cpu", spec: Spec | None = None) -> OnnxSession:
     """Open an ONNX file that Sightline exported; see `sightline.engines.open_session`."""
     if kind_of(path) != "onnx":
-        raise EngineError(f"the onnxruntime engine reads ONNX, and {path.name} is not: run `sightline export {path} --output W.onnx`, or use engine torch.")
+        raise EngineError(
+            f"the onnxruntime engine reads ONNX, and {path.name} is not: run `sightline export {path} --output W.onnx`, or use engine torch."
+        )
     step = _open(path, threads, device)
     text = step.get_modelmeta().custom_metadata_map.get(SPEC_KEY)
     found = spec or (zoo.read_spec(text) if text is not None else None)
     if found is None:
-        raise WeightsMismatch(f"{path.name} carries no spec: it was not exported by Sightline. Convert and export the authors' file, or name the tracker with spec=.")
+        raise WeightsMismatch(
+            f"{path.name} carries no spec: it was not exported by Sightline. Convert and export the authors' file, or name the tracker with spec=."
+        )
     inputs = {entry.name for entry in step.get_inputs()}
     if "search" not in inputs:
-        raise WeightsMismatch(f"{path.name} has the inputs {sorted(inputs)}, not a search crop; run `sightline convert` and `sightline export` on the authors' file.")
+        raise WeightsMismatch(
+            f"{path.name} has the inputs {sorted(inputs)}, not a search crop; run `sightline convert` and `sightline export` on the authors' file."
+        )
     graphs: dict[Role, onnxruntime.InferenceSession] = {"step": step}
     if "template" not in inputs:
         beside = init_path(path)

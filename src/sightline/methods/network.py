@@ -66,10 +66,12 @@ class NetworkMethod:
 
     def _advance_batch(self, frames: Sequence[Frame], states: Sequence[Target]) -> list[tuple[Target, Estimate]]:
         regions = [
-            region_around(state.box, self.spec.search, (frame.width, frame.height), state.fill) for frame, state in zip(frames, states, strict=True)
+            region_around(state.box, self.spec.search, (frame.width, frame.height), state.fill)
+            for frame, state in zip(frames, states, strict=True)
         ]
         rows = [
-            {**state.arrays, **self._pictures("search", frame, region)} for frame, region, state in zip(frames, regions, states, strict=True)
+            {**state.arrays, **self._pictures("search", frame, region)}
+            for frame, region, state in zip(frames, regions, states, strict=True)
         ]
         outputs = self.session.run("step", {name: np.stack([row[name] for row in rows]) for name in rows[0]})
         results = []
@@ -77,7 +79,9 @@ class NetworkMethod:
             box = clip(region.to_frame(outputs["box"][i]), self.spec.clip, (frame.width, frame.height))
             score = float(outputs["score"][i]) if "score" in outputs else float("nan")
             changed = {name.removeprefix("next."): output[i] for name, output in outputs.items() if name.startswith("next.")}
-            results.append((replace(state, box=box, arrays={**state.arrays, **changed}), Estimate(box, score, status_of(score, self.spec), region)))
+            results.append(
+                (replace(state, box=box, arrays={**state.arrays, **changed}), Estimate(box, score, status_of(score, self.spec), region))
+            )
         return results
 
     def _pictures(self, role: str, frame: Frame, region: Region) -> dict[str, Array]:
@@ -85,7 +89,9 @@ class NetworkMethod:
         pictures: dict[str, Array] = {role: region.take(frame.image)}
         if "extra" in self.spec.feed:
             if frame.extra is None:
-                raise BadImage(f"{self.spec.name} looks at two pictures and frame {frame.index} has one: give the second (infrared or depth) as well.")
+                raise BadImage(
+                    f"{self.spec.name} looks at two pictures and frame {frame.index} has one: give the second (infrared or depth) as well."
+                )
             pictures[f"{role}_extra"] = region.take(frame.extra)
         return pictures
 

@@ -17,13 +17,14 @@ from types import ModuleType
 
 from torch import nn
 
-from sightline.models import kestrel
+from sightline.models import kestrel, vittrack_dist
 from sightline.spec import Spec
 
 __all__ = ["FAMILIES", "build"]
 
 FAMILIES: dict[str, ModuleType] = {
     "kestrel": kestrel,
+    "vittrack_dist": vittrack_dist,
 }
 
 

@@ -15,9 +15,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import torch
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from sightline import models, zoo
@@ -25,7 +25,7 @@ from sightline.errors import WeightsMismatch, WeightsMissing
 from sightline.spec import Spec, spec_to_json
 from sightline.weights import SPEC_KEY, kind_of, spec_in
 
-__all__ = ["convert", "fits", "fill", "load", "read_tensors", "rename", "save_weights", "state_for_authors"]
+__all__ = ["convert", "fill", "fits", "load", "read_tensors", "rename", "save_weights", "state_for_authors"]
 
 WRAPPERS = ("net", "state_dict", "model", "network", "model_state_dict")  # where authors put the tensors
 
@@ -55,14 +55,15 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """
     kind = kind_of(path)
     if kind == "safetensors":
-        with safetensors.safe_open(path, framework="pt") as archive:
-            return {key: archive.get_tensor(key) for key in archive.keys()}  # noqa: SIM118  # not a dict: it has no other way
+        return _read_safetensors(path)
     if kind == "onnx":
         from sightline.models.published_onnx import read_vittrack_onnx  # imports onnx, which few files need
 
         return read_vittrack_onnx(path)
     if kind == "torchscript":
-        raise WeightsMismatch(f"{path} is a TorchScript program, not a checkpoint; give the file of weights that the authors published beside it.")
+        raise WeightsMismatch(
+            f"{path} is a TorchScript program, not a checkpoint; give the file of weights that the authors published beside it."
+        )
     try:
         content = torch.load(path, map_location="cpu", weights_only=False, pickle_module=_inert_pickle())
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError) as error:
@@ -91,7 +92,9 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], spec: Spec, name: st
     difference = _difference(network, ours)
     if difference:
         close = [other.name for other in fits(tensors)]
-        hint = f" It looks like {' or '.join(close)}: name that tracker instead." if close else " No known tracker has exactly these tensors."
+        hint = (
+            f" It looks like {' or '.join(close)}: name that tracker instead." if close else " No known tracker has exactly these tensors."
+        )
         raise WeightsMismatch(f"{name} is not {spec.name}: {difference}.{hint}")
     network.load_state_dict(ours, strict=False)  # strict was checked above; counters of batches may be absent
 
@@ -153,6 +156,14 @@ def convert(checkpoint: Path, tracker: str | None, output: Path) -> Spec:
     fill(network, tensors, spec, checkpoint.name)
     save_weights(network, spec, output)
     return spec
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except SafetensorError as error:
+        raise WeightsMissing(f"{path} is a broken safetensors file ({error}); download or convert it again.") from error
+    return tensors
 
 
 def _skeleton(spec: Spec) -> nn.Module:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import io
+import logging
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import onnx
@@ -60,7 +62,7 @@ def graphs(network: nn.Module, spec: Spec) -> dict[Role, onnx.ModelProto]:
     if hasattr(network, "init"):
         made["init"] = _graph(network, "init", arrays, spec)
         with torch.inference_mode():
-            arrays = {name: value.clone() for name, value in network.init(**arrays).items()}
+            arrays = getattr(network, "init")(**arrays)  # noqa: B009  # nn.Module's attributes are tensors or modules to mypy
     made["step"] = _graph(network, "step", {**searches, **arrays}, spec)
     return made
 
@@ -80,21 +82,36 @@ def _graph(network: nn.Module, role: Role, arrays: Mapping[str, Tensor], spec: S
     wrapper = _Graph(network, role, list(arrays)).eval()  # a fresh module is in training mode, and the exporter keeps that
     with torch.inference_mode():
         outputs = list(getattr(network, role)(**arrays))
-    buffer = io.BytesIO()
-    torch.onnx.export(
-        wrapper,
-        tuple(arrays.values()),
-        buffer,
-        input_names=list(arrays),
-        output_names=outputs,
-        dynamic_shapes=(tuple({0: torch.export.Dim("batch", min=1, max=4096)} for _ in arrays),),
-        opset_version=OPSET,
-        dynamo=True,
-        verbose=False,
-    )
-    model = onnx.load_from_string(buffer.getvalue())
+    with _quiet_exporter():
+        program = torch.onnx.export(
+            wrapper,
+            tuple(arrays.values()),
+            input_names=list(arrays),
+            output_names=outputs,
+            dynamic_shapes=(tuple({0: torch.export.Dim("batch", min=1, max=4096)} for _ in arrays),),
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    if program is None:  # only the exporter that was not asked for returns nothing
+        raise RuntimeError("torch.onnx.export returned no program")
+    model = program.model_proto
     model.metadata_props.add(key=SPEC_KEY, value=spec_to_json(spec))
     return model
+
+
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Hide what torch's exporter says about its own deprecated calls and about torchvision: a user can do nothing about it."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"torch\..*|copyreg")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _write_all(files: Mapping[Path, bytes]) -> None:

@@ -49,7 +49,9 @@ class TorchSession:
 def open_session(path: Path, *, threads: int | None = None, device: str = "cpu", spec: Spec | None = None) -> TorchSession:
     """Open a weights file in torch; see `sightline.engines.open_session`."""
     if threads is not None:
-        raise EngineError("the torch engine has one thread setting for the whole process: call torch.set_num_threads(N) and leave threads empty.")
+        raise EngineError(
+            "the torch engine has one thread setting for the whole process: call torch.set_num_threads(N) and leave threads empty."
+        )
     try:
         target = torch.device(device)
         torch.empty(0, device=target)
