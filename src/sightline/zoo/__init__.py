@@ -7,12 +7,13 @@ from types import ModuleType
 
 from sightline.errors import UnknownTracker
 from sightline.spec import Spec, spec_from_json
-from sightline.zoo import kestrel
+from sightline.zoo import kestrel, vittrack_dist
 
 __all__ = ["ARCHES", "FAMILIES", "SPECS", "find", "read_spec"]
 
 FAMILIES: dict[str, ModuleType] = {
     "kestrel": kestrel,
+    "vittrack_dist": vittrack_dist,
 }
 ARCHES: dict[str, type] = {name: family.Arch for name, family in FAMILIES.items()}
 SPECS: dict[str, Spec] = {spec.name: spec for family in FAMILIES.values() for spec in family.SPECS}

@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor
 
-from sightline.models.layers.heads import CenterMaps
+from sightline.models.layers.heads import CenterMaps, CornerMaps
 
-__all__ = ["decode_center", "hann2d", "normalize"]
+__all__ = ["decode_center", "decode_corners", "hann2d", "normalize"]
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB, for values in 0..1
 STD = (0.229, 0.224, 0.225)
@@ -58,3 +58,27 @@ def decode_center(maps: CenterMaps, window: Tensor) -> tuple[Tensor, Tensor]:
     column, row = best % side, torch.div(best, side, rounding_mode="floor")
     centre = (torch.cat([column, row], dim=1) + offset) / side
     return torch.cat([centre, size], dim=1), maps.score.flatten(1).amax(dim=1)
+
+
+def decode_corners(maps: CornerMaps, *, shift: tuple[float, float] = (0.0, 0.0)) -> Tensor:
+    """The box between the expected positions of two corners, each map read as a distribution over cells.
+
+    Args:
+        maps: logits of both corners.
+        shift: where inside a cell the top-left and the bottom-right corner lie: 0 is its near side, 1 its far side.
+
+    Returns:
+        boxes (B, 4) as cx, cy, w, h in 0..1 of the search crop; w and h are negative where the corners have changed places.
+    """
+    low, high = _expected_cell(maps.top_left), _expected_cell(maps.bottom_right)
+    side = maps.top_left.shape[-1]
+    low, high = (low + shift[0]) / side, (high + shift[1]) / side
+    return torch.cat([(low + high) / 2, high - low], dim=1)
+
+
+def _expected_cell(logits: Tensor) -> Tensor:
+    """Mean column and row (B, 2) of a map of logits (B, 1, G, G)."""
+    side = logits.shape[-1]
+    share = torch.softmax(logits.flatten(1), dim=1).reshape(-1, side, side)
+    cells = torch.arange(side, device=logits.device, dtype=logits.dtype)
+    return torch.stack([(share.sum(dim=1) * cells).sum(dim=1), (share.sum(dim=2) * cells).sum(dim=1)], dim=1)

@@ -12,13 +12,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-__all__ = ["CENTER_KEYS", "CenterHead", "CenterMaps", "to_grid", "tower"]
+__all__ = ["CENTER_KEYS", "CORNER_KEYS", "CenterHead", "CenterMaps", "CornerHead", "CornerLiteHead", "CornerMaps", "to_grid", "tower"]
 
 # names in the authors' files of the whole family -> names here
 CENTER_KEYS = (
     ("box_head.conv{}_ctr", "head.score.conv{}"),
     ("box_head.conv{}_size", "head.size.conv{}"),
     ("box_head.conv{}_offset", "head.offset.conv{}"),
+)
+CORNER_KEYS = (
+    ("box_head.conv{}_tl", "head.top_left.conv{}"),
+    ("box_head.conv{}_br", "head.bottom_right.conv{}"),
+    *((f"box_head.conv_tower.{i}", f"head.both.conv{i + 1}") for i in range(5)),
 )
 
 
@@ -29,13 +34,15 @@ def to_grid(tokens: Tensor) -> Tensor:
     return tokens.transpose(1, 2).reshape(batch, width, side, side)
 
 
-def tower(channels: int, hidden: int, outputs: int) -> nn.Sequential:
-    """Four 3x3 convolutions with batch norm and ReLU, each half as wide as the one before, then 1x1 to `outputs` maps."""
+def tower(channels: int, hidden: int, outputs: int, *, last_kernel: int = 1) -> nn.Sequential:
+    """Four 3x3 convolutions with batch norm and ReLU, each half as wide as the one before, then one to `outputs` maps."""
     widths = [channels, hidden, hidden // 2, hidden // 4, hidden // 8]
     layers = nn.Sequential()
     for i, (channels_in, channels_out) in enumerate(pairwise(widths), start=1):
-        layers.add_module(f"conv{i}", nn.Sequential(nn.Conv2d(channels_in, channels_out, 3, padding=1), nn.BatchNorm2d(channels_out), nn.ReLU()))
-    layers.add_module("conv5", nn.Conv2d(widths[-1], outputs, 1))
+        layers.add_module(
+            f"conv{i}", nn.Sequential(nn.Conv2d(channels_in, channels_out, 3, padding=1), nn.BatchNorm2d(channels_out), nn.ReLU())
+        )
+    layers.add_module("conv5", nn.Conv2d(widths[-1], outputs, last_kernel, padding=last_kernel // 2))
     return layers
 
 
@@ -64,3 +71,36 @@ class CenterHead(nn.Module):
         score = torch.clamp(torch.sigmoid(self.score(grid)), 1e-4, 1 - 1e-4)
         size = torch.clamp(torch.sigmoid(self.size(grid)), 1e-4, 1 - 1e-4)
         return CenterMaps(score, size, self.offset(grid))
+
+
+class CornerMaps(NamedTuple):
+    """How likely each cell holds a corner of the box: two maps of logits (B, 1, G, G)."""
+
+    top_left: Tensor
+    bottom_right: Tensor
+
+
+class CornerHead(nn.Module):
+    """One tower for each corner. Yan et al., ICCV 2021 (STARK), section 3.1."""
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.top_left = tower(channels, hidden, 1)
+        self.bottom_right = tower(channels, hidden, 1)
+
+    def forward(self, grid: Tensor) -> CornerMaps:
+        """Search map (B, C, G, G) to `CornerMaps`."""
+        return CornerMaps(self.top_left(grid), self.bottom_right(grid))
+
+
+class CornerLiteHead(nn.Module):
+    """One tower for both corners; its last convolution is 3x3."""
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.both = tower(channels, hidden, 2, last_kernel=3)
+
+    def forward(self, grid: Tensor) -> CornerMaps:
+        """Search map (B, C, G, G) to `CornerMaps`."""
+        maps = self.both(grid)
+        return CornerMaps(maps[:, :1], maps[:, 1:])

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["BLOCK_KEYS", "Attention", "Block", "KeysValues", "Mlp", "attention_weights"]
+__all__ = ["BLOCK_KEYS", "Attention", "Block", "KeysValues", "Mlp", "PlainBlock", "attention_weights"]
 
 # names in the authors' files of the whole family -> names here
 BLOCK_KEYS = (
@@ -94,3 +94,26 @@ class Block(nn.Module):
         read, own = self.attention(self.norm1(x), memory)
         x = x + read
         return x + self.mlp(self.norm2(x)), own
+
+
+class PlainBlock(nn.Module):
+    """`Block` for tokens that keep nothing, or one of its branches alone: "AF", "A" (attention) or "F" (perceptron)."""
+
+    def __init__(self, width: int, heads: int, *, branches: str = "AF", eps: float = 1e-5) -> None:
+        super().__init__()
+        self.branches = branches
+        if "A" in branches:
+            self.norm1 = nn.LayerNorm(width, eps=eps)
+            self.attention = Attention(width, heads)
+        if "F" in branches:
+            self.norm2 = nn.LayerNorm(width, eps=eps)
+            self.mlp = Mlp(width, 4 * width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, N, C) to (B, N, C)."""
+        if "A" in self.branches:
+            read, _ = self.attention(self.norm1(x))
+            x = x + read
+        if "F" in self.branches:
+            x = x + self.mlp(self.norm2(x))
+        return x

@@ -1,0 +1,59 @@
+"""Template and search tokens side by side through the same blocks, a centre head on the search tokens.
+
+What VitTrack-nano and EfficientTrack have in common. Both crops go through the network in every frame: template tokens
+read the search tokens too, so nothing of the template can be kept.
+
+B batch, N = 64 template + 256 search tokens, C channels. Pixels enter as uint8 (B, H, W, 3) RGB; boxes leave as
+cx, cy, w, h in 0..1 of the search crop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from sightline.models.layers.conv import Stem, StemKind
+from sightline.models.layers.decode import decode_center, hann2d, normalize
+from sightline.models.layers.heads import CenterHead, CenterMaps, to_grid
+
+__all__ = ["OneStream"]
+
+TEMPLATE, SEARCH = 64, 256  # tokens: grids of 8 x 8 and 16 x 16
+
+
+class OneStream(nn.Module):
+    """See the module's docstring. `blocks` map tokens (B, N, C) to tokens."""
+
+    window: Tensor
+
+    def __init__(self, *, stem: StemKind, width: int, blocks: Iterable[nn.Module], head_width: int) -> None:
+        super().__init__()
+        self.stem = Stem(width, stem)
+        self.template_positions = nn.Parameter(torch.zeros(1, TEMPLATE, width))
+        self.search_positions = nn.Parameter(torch.zeros(1, SEARCH, width))
+        self.blocks = nn.ModuleList(blocks)
+        self.norm = nn.LayerNorm(width, eps=1e-5)
+        self.head = CenterHead(width, head_width)
+        self.register_buffer("window", hann2d(16), persistent=False)
+
+    def embed(self, template: Tensor, search: Tensor) -> Tensor:
+        """Tokens (B, N, C), template first, from normalised crops (B, 3, 128, 128) and (B, 3, 256, 256)."""
+        return torch.cat([self.stem(template) + self.template_positions, self.stem(search) + self.search_positions], dim=1)
+
+    def encode(self, tokens: Tensor) -> Tensor:
+        """Tokens (B, N, C) through all blocks and the last norm."""
+        for block in self.blocks:
+            tokens = block(tokens)
+        return self.norm(tokens)  # type: ignore[no-any-return]  # nn.Module calls are Any
+
+    def look(self, tokens: Tensor) -> CenterMaps:
+        """What the head says, given the encoded tokens (B, N, C)."""
+        return self.head(to_grid(tokens[:, -SEARCH:]))  # type: ignore[no-any-return]  # nn.Module calls are Any
+
+    def step(self, template: Tensor, search: Tensor) -> dict[str, Tensor]:
+        """`box` (B, 4) and `score` (B,) from uint8 crops (B, 128, 128, 3) and (B, 256, 256, 3)."""
+        maps = self.look(self.encode(self.embed(normalize(template), normalize(search))))
+        box, score = decode_center(maps, self.window)
+        return {"box": box, "score": score}
