@@ -4,8 +4,8 @@
 
 PYTHON ?= python3
 SHARED ?= $(or $(SIGHTLINE_SHARED),../shared)
-PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
-CONSTRAINED := install -c constraints.txt -e
+VITTRACK ?= $(SHARED)/weights/vittrack/object_tracking_vittrack_2023sep.onnx
+INSTALL := -m pip --disable-pip-version-check --quiet install -c constraints.txt
 
 export OMP_NUM_THREADS := 1
 
@@ -30,6 +30,13 @@ test-golden: .venv/dev
 	.venv/bin/pytest -m golden
 	.venv/bin/python tests/golden/check.py "$(SHARED)/golden"
 
+# The published VitTrack by way of our own network, and OpenCV's trackers from a wheel that cannot stand beside the core's.
+table: .venv/dev .venv-bench/made
+	@mkdir -p runs
+	.venv/bin/sightline convert "$(VITTRACK)" --output runs/vittrack.safetensors
+	.venv/bin/sightline export runs/vittrack.safetensors --output runs/vittrack.onnx
+	.venv-bench/bin/python benchmarks/accuracy.py --data "$(SHARED)/data/eval" --vittrack "$(VITTRACK)" --exported runs/vittrack.onnx --readme README.md
+
 pictures: .venv/dev
 	.venv/bin/python docs/pictures.py
 
@@ -37,7 +44,7 @@ docs: .venv/dev
 	.venv/bin/mkdocs build --strict
 
 clean:
-	rm -rf .venv build dist demo site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-bench build dist demo site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # The files are stamps: made again when what is to be installed has changed, so a second call starts at once.
 .venv/made:
@@ -45,9 +52,15 @@ clean:
 	@touch $@
 
 .venv/core: .venv/made pyproject.toml constraints.txt
-	$(PIP) $(CONSTRAINED) .
+	.venv/bin/python $(INSTALL) -e .
 	@touch $@
 
 .venv/dev: .venv/core
-	$(PIP) $(CONSTRAINED) '.[train,openvino,plots,dev]'
+	.venv/bin/python $(INSTALL) -e '.[train,openvino,plots,dev]'
+	@touch $@
+
+.venv-bench/made: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python $(INSTALL) numpy onnxruntime av tyro rich opencv-contrib-python-headless==5.0.0.93
+	.venv-bench/bin/python $(INSTALL) --no-deps -e .
 	@touch $@
