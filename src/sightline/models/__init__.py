@@ -17,13 +17,16 @@ from types import ModuleType
 
 from torch import nn
 
-from sightline.models import kestrel, vittrack_dist
+from sightline.models import efficienttrack, efficienttrack_ln, kestrel, vittrack, vittrack_dist
 from sightline.spec import Spec
 
 __all__ = ["FAMILIES", "build"]
 
 FAMILIES: dict[str, ModuleType] = {
+    "efficienttrack": efficienttrack,
+    "efficienttrack_ln": efficienttrack_ln,
     "kestrel": kestrel,
+    "vittrack": vittrack,
     "vittrack_dist": vittrack_dist,
 }
 

@@ -7,12 +7,15 @@ from types import ModuleType
 
 from sightline.errors import UnknownTracker
 from sightline.spec import Spec, spec_from_json
-from sightline.zoo import kestrel, vittrack_dist
+from sightline.zoo import efficienttrack, efficienttrack_ln, kestrel, vittrack, vittrack_dist
 
 __all__ = ["ARCHES", "FAMILIES", "SPECS", "find", "read_spec"]
 
 FAMILIES: dict[str, ModuleType] = {
+    "efficienttrack": efficienttrack,
+    "efficienttrack_ln": efficienttrack_ln,
     "kestrel": kestrel,
+    "vittrack": vittrack,
     "vittrack_dist": vittrack_dist,
 }
 ARCHES: dict[str, type] = {name: family.Arch for name, family in FAMILIES.items()}

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from torch import Tensor, nn
 
-__all__ = ["ConvNorm", "Stem", "StemKind"]
+__all__ = ["ConvNorm", "PointNorm", "Stem", "StemKind"]
 
 StemKind: TypeAlias = Literal["conv16", "conv2x2", "conv3x3"]
 
@@ -19,6 +19,15 @@ class ConvNorm(nn.Sequential):
         super().__init__()
         self.add_module("conv", nn.Conv2d(channels_in, channels_out, kernel, stride, padding, bias=False))
         self.add_module("norm", nn.BatchNorm2d(channels_out))
+
+
+class PointNorm(nn.Sequential):
+    """1x1 convolution over a line of tokens (B, C, N), then batch norm; entries `conv` and `norm`."""
+
+    def __init__(self, channels_in: int, channels_out: int, *, bias: bool = False) -> None:
+        super().__init__()
+        self.add_module("conv", nn.Conv1d(channels_in, channels_out, 1, bias=bias))
+        self.add_module("norm", nn.BatchNorm1d(channels_out))
 
 
 class Stem(nn.Module):

@@ -1,0 +1,51 @@
+"""Fixtures that run a whole tracker: ours over the same frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from sightline.box import Box
+from sightline.frame import Frame
+from sightline.methods.network import NetworkMethod
+from sightline.models.session import TorchSession
+from sightline.spec import Spec
+from sightline.tracker import Tracker
+
+Array = NDArray[Any]
+
+
+def follow(network: nn.Module, spec: Spec, meta: Mapping[str, Any], inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """`boxes` (T, 4) as x, y, w, h in pixels and `scores` (T,) of a network, set on the first frame of a fixture."""
+    tracker = Tracker(NetworkMethod(TorchSession(spec, network)))
+    pictures = frames(meta, inputs)
+    box = Box(*meta["arguments"]["init_box"])
+    tracker.init(next(pictures), box)
+    estimates = [tracker.update(picture) for picture in pictures]
+    boxes, scores = [estimate.box for estimate in estimates], [estimate.score for estimate in estimates]
+    if meta["arguments"]["first_row"] == "given":
+        boxes = [box, *boxes]
+    return {"boxes": np.array(boxes, np.float32), "scores": np.array(scores, np.float32)}
+
+
+def frames(meta: Mapping[str, Any], inputs: Mapping[str, Array]) -> Iterator[Frame]:
+    """The frames of a fixture, RGB, in order."""
+    arguments = meta["arguments"]
+    step = 1 if arguments["channels"] == "rgb" else -1
+    for i, image in enumerate(
+        _rolled(arguments["sequence"], inputs) if "sequence" in arguments else map(inputs.__getitem__, arguments["frames"])
+    ):
+        yield Frame(np.ascontiguousarray(image[..., ::step]), i)
+
+
+def _rolled(sequence: Mapping[str, Any], inputs: Mapping[str, Array]) -> Iterator[Array]:
+    """Frame i is the background shifted i times, as the README of the fixtures says under `kind: roll`."""
+    if sequence["kind"] != "roll":
+        raise ValueError(f"no sequence of kind {sequence['kind']!r} here")
+    down, right = (int(value) for value in inputs[sequence["shift"]])
+    for i in range(sequence["frames"]):
+        yield np.roll(inputs[sequence["background"]], (i * down, i * right), axis=(0, 1))
