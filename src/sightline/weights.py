@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -11,7 +13,7 @@ from sightline import zoo
 from sightline.errors import BadSpec, WeightsMismatch, WeightsMissing
 from sightline.spec import Spec
 
-__all__ = ["BUILTIN", "SPEC_KEY", "Kind", "builtin_names", "find", "init_path", "kind_of", "spec_in"]
+__all__ = ["BUILTIN", "SPEC_KEY", "Kind", "builtin_names", "find", "init_path", "kind_of", "spec_in", "write_whole"]
 
 SPEC_KEY = "sightline.spec"
 BUILTIN = Path(__file__).parent / "builtin"
@@ -94,6 +96,27 @@ def spec_in(path: Path) -> Spec | None:
         return None if text is None else zoo.read_spec(text)
     except BadSpec as error:
         raise BadSpec(f"{path.name}: {error}") from error
+
+
+def write_whole(files: Mapping[Path, bytes]) -> None:
+    """Write files that belong together, each under a temporary name first: all of them appear, or none.
+
+    Raises:
+        WeightsMissing: a folder or file cannot be written; nothing is left behind.
+    """
+    parts = {path: path.with_name(f".{path.name}.{os.getpid()}.part") for path in files}
+    try:
+        for path, content in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            parts[path].write_bytes(content)
+        for path, part in parts.items():
+            part.replace(path)
+    except OSError as error:
+        raise WeightsMissing(f"cannot write {error.filename or next(iter(files))} ({error.strerror}); choose another --output.") from error
+    finally:
+        for part in parts.values():
+            if part.exists():
+                part.unlink()
 
 
 def _safetensors_metadata(path: Path) -> dict[str, str]:

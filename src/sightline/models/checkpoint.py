@@ -5,7 +5,6 @@ On disk every tensor keeps its author's name; inside a network it has ours. `KEY
 
 from __future__ import annotations
 
-import os
 import pickle
 import re
 import types
@@ -23,7 +22,7 @@ from torch import Tensor, nn
 from sightline import models, zoo
 from sightline.errors import WeightsMismatch, WeightsMissing
 from sightline.spec import Spec, spec_to_json
-from sightline.weights import SPEC_KEY, kind_of, spec_in
+from sightline.weights import SPEC_KEY, kind_of, spec_in, write_whole
 
 __all__ = ["convert", "fill", "fits", "load", "read_tensors", "rename", "save_weights", "state_for_authors"]
 
@@ -108,15 +107,7 @@ def state_for_authors(network: nn.Module, spec: Spec) -> dict[str, Tensor]:
 def save_weights(network: nn.Module, spec: Spec, path: Path) -> None:
     """Write a safetensors file that carries its spec; whole or not at all."""
     content = save(state_for_authors(network, spec), metadata={SPEC_KEY: spec_to_json(spec)})
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        raise WeightsMissing(f"cannot write {path} ({error.strerror}); choose another --output.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole({path: content})
 
 
 def load(path: Path, spec: Spec | None = None) -> tuple[nn.Module, Spec]:

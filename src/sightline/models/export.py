@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,10 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from sightline.engines import Role
-from sightline.errors import WeightsMissing
 from sightline.models.checkpoint import load
 from sightline.spec import Spec, spec_to_json
-from sightline.weights import SPEC_KEY, init_path
+from sightline.weights import SPEC_KEY, init_path, write_whole
 
 __all__ = ["OPSET", "example", "export", "graphs"]
 
@@ -49,7 +47,7 @@ def export(weights: Path, output: Path, spec: Spec | None = None) -> list[Path]:
     """
     network, found = load(weights, spec)
     files = {output if role == "step" else init_path(output): model.SerializeToString() for role, model in graphs(network, found).items()}
-    _write_all(files)
+    write_whole(files)
     return list(files)
 
 
@@ -112,19 +110,3 @@ def _quiet_exporter() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
-def _write_all(files: Mapping[Path, bytes]) -> None:
-    """Write files under temporary names, then move them all into place."""
-    parts = {path: path.with_name(f".{path.name}.{os.getpid()}.part") for path in files}
-    try:
-        for path, content in files.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            parts[path].write_bytes(content)
-        for path, part in parts.items():
-            part.replace(path)
-    except OSError as error:
-        raise WeightsMissing(f"cannot write {error.filename or 'the graph'} ({error.strerror}); choose another --output.") from error
-    finally:
-        for part in parts.values():
-            part.unlink(missing_ok=True)

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sightline.frame import Frame
+
+from sightline.box import Box
+from sightline.engines import Array
+from sightline.errors import BadBox, BadImage, NotStarted
+from sightline.loop import follow
+from sightline.methods.network import NetworkMethod, Target
+from sightline.tracker import Channels, MultiTracker, Tracker
+from tests.fakes import SPEC, FakeSession, brightest, stay
+
+
+def picture(x: float, y: float = 60.0, *, level: int = 255) -> np.ndarray:
+    """A grey frame (120, 200, 3) with a bright 20x20 square at x, y."""
+    image = np.full((120, 200, 3), 40, np.uint8)
+    image[int(y) : int(y) + 20, int(x) : int(x) + 20] = level
+    return image
+
+
+def tracker(session: FakeSession | None = None) -> Tracker[Target]:
+    return Tracker(NetworkMethod(session or FakeSession(step=brightest)))
+
+
+def test_a_moving_square_is_followed() -> None:
+    following = tracker()
+    following.init(picture(50), (50, 60, 20, 20))
+    for x in range(55, 120, 5):
+        assert following.update(picture(x)).box == pytest.approx((x, 60, 20, 20), abs=1.0)
+
+
+def test_update_before_init_says_what_to_do() -> None:
+    with pytest.raises(NotStarted, match=r"call tracker\.init"):
+        tracker().update(picture(50))
+
+
+def test_a_box_outside_the_first_frame_is_refused() -> None:
+    with pytest.raises(BadBox, match="200x120"):
+        tracker().init(picture(50), (300, 10, 20, 20))
+
+
+def test_init_again_starts_over() -> None:
+    following = tracker()
+    following.init(picture(50), (50, 60, 20, 20))
+    following.update(picture(55))
+    following.init(picture(150), (150, 60, 20, 20))
+    assert following.update(picture(152)).box == pytest.approx((152, 60, 20, 20), abs=1.0)
+
+
+def test_a_copy_goes_its_own_way() -> None:
+    following = tracker()
+    following.init(picture(50), (50, 60, 20, 20))
+    other = following.copy()
+    for x in range(52, 100, 4):
+        following.update(picture(x))
+    assert other.update(picture(52)).box == pytest.approx((52, 60, 20, 20), abs=1.0)
+
+
+@pytest.mark.parametrize("score,status", [(0.1, "lost"), (0.45, "uncertain"), (0.9, "tracked")])
+def test_the_status_follows_the_two_thresholds_of_the_spec(score: float, status: str) -> None:
+    def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        return stay(arrays) | {"score": np.array([score], np.float32)}
+
+    following = tracker(FakeSession(step=step))
+    following.init(picture(50), (50, 60, 20, 20))
+    assert following.update(picture(50)).status == status
+
+
+def test_a_network_without_score_gives_nan_and_is_called_tracked() -> None:
+    session = FakeSession(spec=replace(SPEC, lost_below=None, sure_above=None), step=lambda arrays: {"box": stay(arrays)["box"]})
+    following = tracker(session)
+    following.init(picture(50), (50, 60, 20, 20))
+    estimate = following.update(picture(50))
+    assert np.isnan(estimate.score)
+    assert estimate.status == "tracked"
+
+
+def test_state_of_init_reaches_step_and_next_replaces_it() -> None:
+    seen: list[float] = []
+
+    def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        seen.append(float(arrays["count"][0, 0]))
+        return stay(arrays) | {"next.count": arrays["count"] + 1}
+
+    following = tracker(FakeSession(step=step, init=lambda arrays: {"count": np.zeros((arrays["template"].shape[0], 1))}))
+    following.init(picture(50), (50, 60, 20, 20))
+    for _ in range(3):
+        following.update(picture(50))
+    assert seen == [0.0, 1.0, 2.0]
+
+
+def test_a_box_never_leaves_the_frame_whatever_the_network_says() -> None:
+    wild = np.random.default_rng(0)
+
+    def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        return stay(arrays) | {"box": wild.normal(0.5, 3.0, (1, 4)).astype(np.float32)}
+
+    following = tracker(FakeSession(step=step))
+    following.init(picture(50), (50, 60, 20, 20))
+    for _ in range(200):
+        x, y, w, h = following.update(picture(50)).box
+        assert np.isfinite([x, y, w, h]).all()
+        assert w >= 10
+        assert h >= 10
+        assert x >= 0
+        assert y >= 0
+        assert x + w <= 200 + 1e-6
+        assert y + h <= 120 + 1e-6
+
+
+def test_many_targets_equal_single_trackers_and_go_through_in_batches() -> None:
+    session = FakeSession(step=brightest)
+    many: MultiTracker[str, Target] = MultiTracker(NetworkMethod(session))
+    singles = {}
+    for i in range(6):
+        box = (20.0 + 20 * i, 60.0, 20.0, 20.0)
+        many.add(f"target {i}", picture(20 + 20 * i), box)
+        singles[f"target {i}"] = tracker()
+        singles[f"target {i}"].init(picture(20 + 20 * i), box)
+    session.calls.clear()
+    together = many.update(picture(80))
+    assert session.calls == [("step", 4), ("step", 2)]
+    for key, single in singles.items():
+        assert together[key].box == pytest.approx(single.update(picture(80)).box, abs=1e-3)
+
+
+def test_targets_come_and_go_without_touching_the_others() -> None:
+    many: MultiTracker[int, Target] = MultiTracker(NetworkMethod(FakeSession(step=brightest)))
+    assert many.update(picture(50)) == {}
+    many.add(1, picture(50), (50, 60, 20, 20))
+    many.add(2, picture(50), (48, 58, 24, 24))
+    many.update(picture(54))
+    many.remove(2)
+    assert many.keys == (1,)
+    assert many.update(picture(58))[1].box == pytest.approx((58, 60, 20, 20), abs=1.0)
+    with pytest.raises(KeyError):
+        many.remove(2)
+
+
+def test_a_network_that_wants_two_pictures_gets_both_and_misses_none_silently() -> None:
+    shapes: list[tuple[int, ...]] = []
+
+    def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        shapes.append(arrays["search_extra"].shape)
+        return stay(arrays)
+
+    following = tracker(FakeSession(spec=replace(SPEC, feed=("extra",)), step=step))
+    pair = Frame(picture(50), extra=picture(50))
+    following.init(pair, (50, 60, 20, 20))
+    following.update(pair)
+    assert shapes == [(1, 256, 256, 3)]
+    with pytest.raises(BadImage, match="two pictures"):
+        following.update(Frame(picture(50)))
+
+
+def test_a_network_can_ask_for_the_target_in_the_template() -> None:
+    given: list[np.ndarray] = []
+
+    def init(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        given.append(arrays["target"])
+        return {"state": np.zeros((1, 1))}
+
+    tracker(FakeSession(spec=replace(SPEC, feed=("target",)), init=init)).init(picture(50), (50, 60, 20, 20))
+    assert given[0] == pytest.approx(np.array([[0.5, 0.5, 0.5, 0.5]]))
+
+
+def test_follow_gives_every_frame_and_begins_with_the_given_box() -> None:
+    frames = [Frame(picture(50 + 4 * i), index=i) for i in range(5)]
+    steps = list(follow(frames, box=(50, 60, 20, 20), tracker=tracker()))
+    assert [step.frame.index for step in steps] == [0, 1, 2, 3, 4]
+    assert steps[0].estimate.box == Box(50, 60, 20, 20)
+    assert steps[0].estimate.score == 1.0
+    assert steps[-1].estimate.box == pytest.approx((66, 60, 20, 20), abs=1.0)
+    assert all(step.seconds >= 0 for step in steps)
+
+
+def test_a_plain_array_is_bgr_unless_said_otherwise() -> None:
+    seen: list[int] = []
+
+    def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        seen.append(int(arrays["search"][0, 128, 128, 0]))
+        return stay(arrays)
+
+    red_in_bgr = np.zeros((120, 200, 3), np.uint8)
+    red_in_bgr[..., 2] = 255
+    orders: tuple[Channels, ...] = ("bgr", "rgb")
+    for channels in orders:
+        following = Tracker(NetworkMethod(FakeSession(step=step)), channels=channels)
+        following.init(red_in_bgr, (90, 50, 20, 20))
+        following.update(red_in_bgr)
+    assert seen == [255, 0]
+
+
+def test_a_target_can_be_pickled_and_goes_on_elsewhere() -> None:
+    method = NetworkMethod(FakeSession(step=brightest))
+    state = method.begin(Frame(picture(50)), Box(50, 60, 20, 20))
+    [(_, estimate)] = method.advance([Frame(picture(54))], [pickle.loads(pickle.dumps(state))])
+    assert estimate.box == pytest.approx((54, 60, 20, 20), abs=1.0)
