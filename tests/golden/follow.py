@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,13 +22,17 @@ Array = NDArray[Any]
 
 def follow(network: nn.Module, spec: Spec, meta: Mapping[str, Any], inputs: Mapping[str, Array]) -> dict[str, Array]:
     """`boxes` (T, 4) as x, y, w, h in pixels and `scores` (T,) of a network, set on the first frame of a fixture."""
-    tracker = Tracker(NetworkMethod(TorchSession(spec, network)))
-    pictures = frames(meta, inputs)
-    box = Box(*meta["arguments"]["init_box"])
+    arguments = meta["arguments"]
+    if arguments["init_box_format"] != "xywh":
+        raise ValueError(f"boxes of format {arguments['init_box_format']!r} are not read here")
+    template = replace(spec.template, factor=arguments.get("template_factor", spec.template.factor))
+    search = replace(spec.search, factor=arguments.get("search_factor", spec.search.factor))
+    tracker = Tracker(NetworkMethod(TorchSession(replace(spec, template=template, search=search), network)))
+    pictures, box = frames(meta, inputs), Box(*arguments["init_box"])
     tracker.init(next(pictures), box)
     estimates = [tracker.update(picture) for picture in pictures]
     boxes, scores = [estimate.box for estimate in estimates], [estimate.score for estimate in estimates]
-    if meta["arguments"]["first_row"] == "given":
+    if arguments["first_row"] == "given":
         boxes = [box, *boxes]
     return {"boxes": np.array(boxes, np.float32), "scores": np.array(scores, np.float32)}
 

@@ -28,6 +28,9 @@ def run(meta: Mapping[str, Any], weights: Mapping[str, Array], inputs: Mapping[s
     network = models.build(spec)
     fill(network, {key: torch.from_numpy(value) for key, value in weights.items()}, spec)
     assert isinstance(network, VitTrack)
+    if network.rectangle is not None:
+        network.rectangle.thickness = meta["arguments"]["thickness"]
+        network.rectangle.factor = meta["arguments"]["template_factor"]
     if "init_box" in meta["arguments"]:
         return follow(network, spec, meta, inputs)
     with torch.inference_mode():

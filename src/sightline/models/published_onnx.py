@@ -45,21 +45,22 @@ def read_vittrack_onnx(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # protobuf's own error class is not part of onnx's interface
         raise WeightsMismatch(f"{path} cannot be read as ONNX ({str(error).splitlines()[0]}); download it again.") from error
     given = {entry.name: torch.from_numpy(numpy_helper.to_array(entry).copy()) for entry in graph.initializer}
-    convolutions = [node for node in graph.node if node.op_type == "Conv"]
-    products = [node for node in graph.node if node.op_type == "MatMul" and node.input[1] in given]
-    unknown = [name for node in convolutions for name in node.input[1:] if name not in given]
-    if len(convolutions) != len(CONVOLUTIONS) or not products or len(products) % len(LINEARS) or unknown or "pos_embed_z" not in given:
+    convolutions = [list(node.input[1:]) for node in graph.node if node.op_type == "Conv"]
+    products = [node.input[1] for node in graph.node if node.op_type == "MatMul" and node.input[1] in given]
+    products = [name for name in products if given[name].ndim == 2]
+    fused = all(len(names) == 2 and given.keys() >= set(names) for names in convolutions)
+    if len(convolutions) != len(CONVOLUTIONS) or not fused or not products or len(products) % len(LINEARS):
         raise WeightsMismatch(
             f"{path.name} is not the published VitTrack graph: it has {len(convolutions)} convolutions and {len(products)} products "
-            f"with a constant, inputs {', '.join(entry.name for entry in graph.input)}; expected {len(CONVOLUTIONS)} convolutions and "
-            f"{len(LINEARS)} products for each block. An ONNX file made by Sightline is tracked with as it is, not converted."
+            f"with constants, and takes {', '.join(entry.name for entry in graph.input)}; expected {len(CONVOLUTIONS)} convolutions "
+            f"and {len(LINEARS)} products in each block. An ONNX file that Sightline exported is tracked with as it is, not converted."
         )
     tensors = {name: value for name, value in given.items() if name.startswith(NAMED)}
-    for name, node in zip(CONVOLUTIONS, convolutions, strict=True):
-        tensors |= _convolution(name, given[node.input[1]], given[node.input[2]])
-    for i, node in enumerate(products):
+    for name, (weight, bias) in zip(CONVOLUTIONS, convolutions, strict=True):
+        tensors |= _convolution(name, given[weight], given[bias])
+    for i, product in enumerate(products):
         block, part = divmod(i, len(LINEARS))
-        tensors[f"blocks.{block}.{LINEARS[part]}.weight"] = given[node.input[1]].T.contiguous()
+        tensors[f"blocks.{block}.{LINEARS[part]}.weight"] = given[product].T.contiguous()
     return tensors
 
 

@@ -77,22 +77,22 @@ class Pyramid(nn.Module):
 class Rectangle(nn.Module):
     """Prompt "learnrect": the target's outline drawn on the template in a learned colour and transparency."""
 
-    def __init__(self, thickness: float = 3.0) -> None:
+    def __init__(self, *, thickness: float = 3.0, factor: float = 2.0) -> None:
         super().__init__()
+        self.thickness, self.factor = thickness, factor
         self.colour = nn.Parameter(torch.zeros(3))
         self.transparency = nn.Parameter(torch.full((1,), 0.5))
-        self.thickness = thickness
 
     def forward(self, template: Tensor, ratio: Tensor) -> Tensor:
         """Draw on templates.
 
         Args:
-            template: (B, 3, L, L), normalised; the target is in the middle and has an area of (L / 2)^2.
+            template: (B, 3, L, L), normalised; the target is in the middle and has an area of (L / factor)^2.
             ratio: (B,), width of the target over its height.
         """
         size = template.shape[-1]
-        half_width = (0.25 * size * ratio**0.5).reshape(-1, 1, 1, 1)
-        half_height = (0.25 * size * ratio**-0.5).reshape(-1, 1, 1, 1)
+        half = 0.5 * size / self.factor
+        half_width, half_height = (half * ratio**0.5).reshape(-1, 1, 1, 1), (half * ratio**-0.5).reshape(-1, 1, 1, 1)
         from_middle = torch.abs(torch.arange(size, device=template.device) - 0.5 * (size - 1))
         distance = torch.maximum(from_middle.reshape(1, 1, 1, -1) - half_width, from_middle.reshape(1, 1, -1, 1) - half_height)
         line = (distance.abs() < 0.5 * self.thickness).to(template.dtype)
@@ -166,7 +166,8 @@ class VitTrack(nn.Module):
             target: (B, 4), the box in the template crop as cx, cy, w, h, only with `Arch.rectangle`.
         """
         picture = normalize(template)
-        if self.rectangle is not None and target is not None:
+        if self.rectangle is not None:
+            assert target is not None  # `Spec.feed` asks for it
             picture = self.rectangle(picture, target[:, 2] / target[:, 3])
         return self.decode(self.grid(self.encode(self.embed(picture, normalize(search)))))
 

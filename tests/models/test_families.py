@@ -1,0 +1,136 @@
+"""What every family of networks keeps to. A new family adds a row to SMALL: changes to its first spec's Arch, for speed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import onnxruntime
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from tests.models.stir import stirred  # noqa: E402
+
+from sightline import models, zoo  # noqa: E402  # after the check for torch
+from sightline.engines import Array  # noqa: E402
+from sightline.models.checkpoint import fill, state_for_authors  # noqa: E402
+from sightline.models.export import example, graphs  # noqa: E402
+from sightline.models.session import TorchSession  # noqa: E402
+from sightline.spec import Spec  # noqa: E402
+
+SMALL: dict[str, dict[str, object]] = {
+    "efficienttrack": {"depth": 1, "order": "FGAF"},
+    "efficienttrack_ln": {"depth": 1},
+    "kestrel": {"depth": 1},
+    "vittrack": {"depth": 1, "width": 64, "heads": 1, "head_width": 32},
+    "vittrack_dist": {"depth": 1},
+}
+FAMILIES = pytest.mark.parametrize("family", sorted(models.FAMILIES))
+
+
+def small(family: str) -> Spec:
+    spec: Spec = zoo.FAMILIES[family].SPECS[0]
+    return replace(spec, arch=replace(spec.arch, **SMALL[family]))
+
+
+def made(family: str) -> TorchSession:
+    torch.manual_seed(0)
+    return TorchSession(small(family), stirred(models.build(small(family))))
+
+
+session_of = cache(made)
+
+
+def pictures(family: str, batch: int) -> dict[str, Array]:
+    torch.manual_seed(batch)
+    return {name: value.numpy() for name, value in example(small(family), batch).items()}
+
+
+def outputs(session: TorchSession, arrays: dict[str, Array]) -> dict[str, Array]:
+    """What a network says about crops, through both of its roles where it has two."""
+    searches = {name: value for name, value in arrays.items() if name.startswith("search")}
+    state = {name: value for name, value in arrays.items() if name not in searches}
+    if "init" in session.roles:
+        state = session.run("init", state)
+    return session.run("step", searches | state)
+
+
+def test_every_family_has_data_a_network_and_a_row_here() -> None:
+    assert set(zoo.FAMILIES) == set(models.FAMILIES) == set(SMALL)
+
+
+@FAMILIES
+def test_a_network_says_a_box_and_a_score_as_its_spec_promises(family: str) -> None:
+    said = outputs(session_of(family), pictures(family, 2))
+    named = {name for name in said if not name.startswith("next.")}
+    assert named == ({"box"} if small(family).score == "none" else {"box", "score"})
+    assert said["box"].shape == (2, 4)
+    assert all(value.dtype == np.float32 and np.isfinite(value).all() for value in said.values())
+
+
+@FAMILIES
+def test_a_network_says_the_same_twice_and_again_when_built_again(family: str) -> None:
+    arrays = pictures(family, 1)
+    first, second, third = (outputs(session, arrays) for session in (session_of(family), session_of(family), made(family)))
+    for name, value in first.items():
+        np.testing.assert_array_equal(value, second[name])
+        np.testing.assert_array_equal(value, third[name])
+
+
+@FAMILIES
+def test_three_targets_in_one_batch_equal_three_alone(family: str) -> None:
+    arrays = pictures(family, 3)
+    together = outputs(session_of(family), arrays)
+    for i in range(3):
+        alone = outputs(session_of(family), {name: value[i : i + 1] for name, value in arrays.items()})
+        for name, value in alone.items():
+            np.testing.assert_allclose(together[name][i : i + 1], value, atol=1e-5, err_msg=name)
+
+
+@FAMILIES
+def test_different_pictures_give_different_boxes(family: str) -> None:
+    first, second = outputs(session_of(family), pictures(family, 2))["box"]
+    assert np.abs(first - second).max() > 1e-4
+
+
+@FAMILIES
+def test_the_exported_graphs_say_what_the_network_says(family: str) -> None:
+    session = session_of(family)
+    exported = graphs(session.network, session.spec)
+    for batch in (1, 3):
+        given = pictures(family, batch)
+        expected = outputs(session, given)
+        if "init" in exported:
+            given |= run(exported["init"].SerializeToString(), given)
+        said = run(exported["step"].SerializeToString(), given)
+        assert said.keys() == expected.keys()
+        for name, value in expected.items():
+            np.testing.assert_allclose(said[name], value, atol=1e-4, err_msg=f"{name}, batch of {batch}")
+
+
+def run(graph: bytes, given: dict[str, Array]) -> dict[str, Array]:
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    names = [entry.name for entry in session.get_outputs()]
+    wanted = {entry.name: given[entry.name] for entry in session.get_inputs()}
+    return dict(zip(names, session.run(names, wanted), strict=True))
+
+
+@FAMILIES
+def test_tensors_keep_their_values_under_the_authors_names_and_back(family: str) -> None:
+    session = session_of(family)
+    theirs = state_for_authors(session.network, session.spec)
+    ours = session.network.state_dict()
+    assert len(theirs) == len(ours)  # no two share a name
+    again = models.build(session.spec)
+    fill(again, theirs, session.spec)
+    assert all(torch.equal(value, ours[name]) for name, value in again.state_dict().items())
+
+
+@FAMILIES
+def test_every_spec_of_a_family_can_be_built(family: str) -> None:
+    with torch.device("meta"):  # shapes only
+        for spec in zoo.FAMILIES[family].SPECS:
+            assert spec.family == family
+            assert sum(parameter.numel() for parameter in models.build(spec).parameters()) > 0
