@@ -12,7 +12,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-__all__ = ["CENTER_KEYS", "CORNER_KEYS", "CenterHead", "CenterMaps", "CornerHead", "CornerLiteHead", "CornerMaps", "to_grid", "tower"]
+__all__ = [
+    "CENTER_KEYS",
+    "CORNER_KEYS",
+    "CenterHead",
+    "CenterMaps",
+    "CornerHead",
+    "CornerLiteHead",
+    "CornerMaps",
+    "PerceptronHead",
+    "to_grid",
+    "tower",
+]
 
 # names in the authors' files of the whole family -> names here
 CENTER_KEYS = (
@@ -104,3 +115,18 @@ class CornerLiteHead(nn.Module):
         """Search map (B, C, G, G) to `CornerMaps`."""
         maps = self.both(grid)
         return CornerMaps(maps[:, :1], maps[:, 1:])
+
+
+class PerceptronHead(nn.Module):
+    """Linear layers with ReLU between them, from a token to four numbers."""
+
+    def __init__(self, channels: int, hidden: int, *, depth: int = 3) -> None:
+        super().__init__()
+        widths = [channels, *[hidden] * (depth - 1), 4]
+        self.layers = nn.ModuleList(nn.Linear(width_in, width_out) for width_in, width_out in pairwise(widths))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(..., C) to (..., 4), any real numbers."""
+        for layer in self.layers[:-1]:
+            tokens = torch.relu(layer(tokens))
+        return self.layers[-1](tokens)  # type: ignore[no-any-return]  # nn.Module calls are Any
