@@ -1,0 +1,202 @@
+"""OSTrack: one stream through a plain ViT; search tokens that the template hardly looks at leave on the way.
+
+Paper   Ye et al., ECCV 2022, arXiv:2203.11991
+Facts   docs/trackers/ostrack.md      Spec  sightline/zoo/ostrack.py      Golden  golden/ostrack
+
+B batch, T template tokens, S search tokens (a G x G grid), K of them still there, C channels, H heads, D = C / H.
+Pixels enter as uint8 (B, H, W, 3) RGB; boxes leave as cx, cy, w, h in 0..1 of the search crop.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sightline.errors import BadSpec
+from sightline.models.layers.conv import Stem
+from sightline.models.layers.decode import decode_center, decode_corners, hann2d, normalize
+from sightline.models.layers.eliminate import centre_mask, eliminate, query_weights, relevance, restore, target_mask
+from sightline.models.layers.heads import CENTER_KEYS, CORNER_KEYS, CenterHead, CenterMaps, CornerHead, CornerMaps, PerceptronHead, to_grid
+from sightline.models.layers.orders import join, split
+from sightline.models.layers.vit import BLOCK_KEYS, Block, attention_weights
+from sightline.zoo.ostrack import Arch
+
+__all__ = ["KEYS", "UNUSED", "Look", "OSTrack", "Stage", "build"]
+
+KEYS = (
+    ("backbone.patch_embed.proj", "stem.layers.0"),
+    ("backbone.pos_embed_z", "template_positions"),
+    ("backbone.pos_embed_x", "search_positions"),
+    ("backbone.template_segment_pos_embed", "template_segment"),
+    ("backbone.search_segment_pos_embed", "search_segment"),
+    *((f"backbone.{theirs}", ours) for theirs, ours in BLOCK_KEYS),
+    ("backbone.blocks", "blocks"),
+    ("backbone.norm", "norm"),
+    *CENTER_KEYS,
+    *CORNER_KEYS,
+    ("box_head.layers", "head.layers"),
+)
+UNUSED = ("backbone.cls_token", "backbone.pos_embed")  # of the pre-training
+
+
+class Stage(NamedTuple):
+    """Tokens (B, N, C) after one block, in `Arch.order`, and where in the grid the search tokens among them stand: (B, K)."""
+
+    tokens: Tensor
+    places: Tensor
+
+
+class Look(NamedTuple):
+    """Everything that a network sees on its way.
+
+    tokens    (B, N, C), into the first block
+    stages    after each block
+    removed   (B, R) places in the search grid, one tensor for each entry of `Arch.eliminate`, most relevant first
+    features  (B, T + S, C) after the last norm, template first, row by row; zeros where a token was eliminated
+    maps      what the head says about every cell; None with the head "perceptron"
+    box       (B, 4) cx, cy, w, h in 0..1 of the search crop
+    score     (B,); None without the head "center"
+    """
+
+    tokens: Tensor
+    stages: list[Stage]
+    removed: list[Tensor]
+    features: Tensor
+    maps: CenterMaps | CornerMaps | None
+    box: Tensor
+    score: Tensor | None
+
+
+class OSTrack(nn.Module):
+    """See the module's docstring."""
+
+    window: Tensor
+    weights: Tensor
+
+    def __init__(self, arch: Arch) -> None:
+        super().__init__()
+        self.arch = arch
+        self.keep = dict(zip(arch.eliminate, arch.keep, strict=True))
+        self.stem = Stem(arch.width, "conv16")
+        self.template_positions = nn.Parameter(torch.zeros(1, arch.template_grid**2, arch.width))
+        self.search_positions = nn.Parameter(torch.zeros(1, arch.search_grid**2, arch.width))
+        if arch.segments:
+            self.template_segment = nn.Parameter(torch.zeros(1, 1, arch.width))
+            self.search_segment = nn.Parameter(torch.zeros(1, 1, arch.width))
+        self.blocks = nn.ModuleList(Block(arch.width, arch.heads) for _ in range(arch.depth))
+        self.norm = nn.LayerNorm(arch.width, eps=1e-6)
+        self.head: nn.Module
+        if arch.head == "perceptron":
+            self.head = PerceptronHead(arch.width, arch.width)
+        else:
+            self.head = (CenterHead if arch.head == "center" else CornerHead)(arch.width, arch.head_width)
+        self.register_buffer("window", hann2d(arch.search_grid), persistent=False)
+        self.register_buffer("weights", query_weights(self.static_mask()), persistent=False)
+
+    def static_mask(self) -> Tensor:
+        """The template tokens (1, T) that decide about eliminations where they do not depend on the target."""
+        if self.arch.queries in ("centre-point", "centre-box"):
+            return centre_mask(self.arch.template_grid, single=self.arch.queries == "centre-point")
+        return torch.ones(1, self.arch.template_grid**2, dtype=torch.bool)
+
+    def embed(self, template: Tensor, search: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens (B, T, C) and (B, S, C) of normalised crops (B, 3, h, w)."""
+        template, search = self.stem(template) + self.template_positions, self.stem(search) + self.search_positions
+        if self.arch.segments:
+            return template + self.template_segment, search + self.search_segment
+        return template, search
+
+    def encode(
+        self, template: Tensor, search: Tensor, weights: Tensor, keep: float | None = None
+    ) -> tuple[Tensor, list[Stage], list[Tensor]]:
+        """Tokens through all blocks, before the last norm.
+
+        Args:
+            template: (B, T, C).
+            search: (B, S, C).
+            weights: (1 or B, T) of the template tokens in eliminations, of sum 1.
+            keep: the share that stays at every elimination, instead of `Arch.keep`.
+
+        Returns:
+            The line of tokens that entered, the tokens after every block, and the places removed at each elimination.
+        """
+        num_template, order = template.shape[1], self.arch.order
+        entered = tokens = join(template, search, order)
+        places = torch.arange(search.shape[1], device=search.device).expand(search.shape[0], -1)
+        stages, removed = [], []
+        for i, block in enumerate(self.blocks):
+            assert isinstance(block, Block)
+            queries, keys, values = block.attention.project(block.norm1(tokens))
+            tokens = tokens + block.attention.merge(functional.scaled_dot_product_attention(queries, keys, values))
+            if i in self.keep:
+                scores = relevance(self._template_reads(queries, keys, num_template), weights)
+                template, search = split(tokens, num_template, order)
+                search, places, gone = eliminate(search, places, scores, self.keep[i] if keep is None else keep)
+                tokens = join(template, search, order)
+                removed.append(gone)
+            tokens = tokens + block.mlp(block.norm2(tokens))
+            stages.append(Stage(tokens, places))
+        return entered, stages, removed
+
+    def _template_reads(self, queries: Tensor, keys: Tensor, num_template: int) -> Tensor:
+        """Attention (B, H, T, K) of template to search tokens, of queries and keys (B, H, N, D) of all."""
+        template, _ = split(queries.transpose(1, 2), num_template, self.arch.order)  # (B, T, H, D)
+        attention = attention_weights(template.transpose(1, 2), keys)  # (B, H, T, N)
+        _, search = split(attention.permute(0, 3, 1, 2), num_template, self.arch.order)  # (B, K, H, T)
+        return search.permute(0, 2, 3, 1)
+
+    def look(self, template: Tensor, search: Tensor, weights: Tensor | None = None, keep: float | None = None) -> Look:
+        """The network with all that it sees on its way.
+
+        Args:
+            template: normalised (B, 3, h, w), as `search`.
+            search: normalised.
+            weights: (1 or B, T) of the template tokens in eliminations, of sum 1; None for what `Arch.queries` says.
+            keep: the share that stays at every elimination, instead of `Arch.keep`.
+        """
+        template, search = self.embed(template, search)
+        entered, stages, removed = self.encode(template, search, self.weights if weights is None else weights, keep)
+        left, survivors = split(self.norm(stages[-1].tokens), template.shape[1], self.arch.order)
+        features = torch.cat([left, restore(survivors, stages[-1].places, search.shape[1])], dim=1)
+        return Look(entered, stages, removed, features, *self._decode(features[:, template.shape[1] :], survivors))
+
+    def _decode(self, search: Tensor, survivors: Tensor) -> tuple[CenterMaps | CornerMaps | None, Tensor, Tensor | None]:
+        """Maps, box and score from search tokens (B, S, C) with zeros, and without them (B, K, C)."""
+        if self.arch.head == "perceptron":
+            return None, torch.sigmoid(self.head(survivors.mean(dim=1))), None
+        maps: CenterMaps | CornerMaps = self.head(to_grid(search))
+        if isinstance(maps, CenterMaps):
+            return maps, *decode_center(maps, self.window)
+        return maps, decode_corners(maps), None
+
+    def step(self, template: Tensor, search: Tensor, target: Tensor | None = None, *, keep: float | None = None) -> dict[str, Tensor]:
+        """`box` (B, 4), and `score` (B,) with the head "center".
+
+        Args:
+            template: uint8 (B, 16 n, 16 n, 3).
+            search: uint8 (B, 16 G, 16 G, 3).
+            target: (B, 4), the box in the template crop as cx, cy, w, h in 0..1, only with `Arch.queries` "target".
+            keep: the share that stays at every elimination, instead of `Arch.keep`.
+        """
+        weights = None
+        if target is not None:
+            corner = target[:, :2] - target[:, 2:] / 2
+            weights = query_weights(target_mask(torch.cat([corner, target[:, 2:]], dim=1), template.shape[1]))
+        seen = self.look(normalize(template), normalize(search), weights, keep)
+        return {"box": seen.box} if seen.score is None else {"box": seen.box, "score": seen.score}
+
+
+def build(arch: Arch) -> OSTrack:
+    """An untrained network.
+
+    Raises:
+        BadSpec: eliminations without a share each, at blocks that are not there, or with a share outside 0..1.
+    """
+    if len(arch.eliminate) != len(arch.keep) or not all(0 < keep <= 1 for keep in arch.keep):
+        raise BadSpec(f"eliminations {arch.eliminate} keep {arch.keep}; expected one share above 0 and at most 1 for each.")
+    if not all(0 <= i < arch.depth for i in arch.eliminate):
+        raise BadSpec(f"eliminations {arch.eliminate} name a block that is not there; the network has blocks 0 to {arch.depth - 1}.")
+    return OSTrack(arch)
