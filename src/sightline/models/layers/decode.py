@@ -17,9 +17,10 @@ STD = (0.229, 0.224, 0.225)
 
 def normalize(pixels: Tensor) -> Tensor:
     """uint8 RGB (B, H, W, 3) to zero-mean floats (B, 3, H, W), by the mean and deviation of ImageNet."""
-    mean = torch.tensor(MEAN, device=pixels.device)
-    std = torch.tensor(STD, device=pixels.device)
-    return ((pixels.float() / 255.0 - mean) / std).permute(0, 3, 1, 2)
+    mean = torch.tensor(MEAN, device=pixels.device).reshape(1, 3, 1, 1)
+    std = torch.tensor(STD, device=pixels.device).reshape(1, 3, 1, 1)
+    planes = pixels.permute(0, 3, 1, 2).contiguous()  # convolutions add up in another order where channels come last in memory
+    return (planes.float() / 255.0 - mean) / std
 
 
 def hann2d(side: int, *, centered: bool = True) -> Tensor:
