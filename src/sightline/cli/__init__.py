@@ -1,0 +1,56 @@
+"""The command `sightline`: one file per sub-command; each imports its work when it runs, so that help is instant."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from sightline import __version__
+from sightline.cli import convert, doctor, export, track, zoo
+from sightline.cli.arguments import Command, parse
+from sightline.errors import SightlineError
+
+__all__ = ["COMMANDS", "main"]
+
+COMMANDS: dict[str, Command] = {
+    "track": track.track,
+    "zoo": zoo.zoo,
+    "doctor": doctor.doctor,
+    "convert": convert.convert,
+    "export": export.export,
+}
+
+DESCRIPTION = """Follow one object through a video, on an ordinary CPU.
+
+Example: sightline track street.mp4 --box 120,80,40,60 --output tracked.mp4
+
+sightline COMMAND --help explains a command, sightline --version says which version this is."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: words after the program's name; those of this process where None.
+
+    Returns:
+        Exit code: 0 done, 1 `doctor` found something ill, 2 the input was wrong (one line on standard error says what),
+        130 interrupted by Ctrl-C. An exception that passes is a bug of Sightline.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments and arguments[0] in ("--version", "-V"):
+        print(f"sightline {__version__}")
+        return 0
+    # OpenCV's own warnings would stand beside our one line; it reads this when it is imported, and a user's setting wins.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+    try:
+        return parse(COMMANDS, arguments, description=DESCRIPTION)() or 0
+    except SystemExit as stop:  # help was printed
+        return stop.code if isinstance(stop.code, int) else 0
+    except SightlineError as error:
+        print(f"sightline: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("sightline: interrupted.", file=sys.stderr)
+        return 130

@@ -1,0 +1,116 @@
+"""From words on the command line to a command that is ready to run; what is wrong with them becomes one line."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import tyro
+
+from sightline.errors import BadBox, SightlineError
+
+__all__ = ["Command", "box_from_text", "check_suffix", "optional", "parse"]
+
+Command: TypeAlias = Callable[..., "int | None"]  # returns its exit code; None is 0
+
+
+def parse(commands: Mapping[str, Command], arguments: Sequence[str], *, description: str) -> Callable[[], int | None]:
+    """The command that `arguments` ask for, with its options bound and not yet run.
+
+    Raises:
+        SightlineError: the words make no sense; the message is one line.
+        SystemExit: help was asked for, and printed.
+    """
+    name = arguments[0] if arguments and arguments[0] in commands else None
+    prog = f"sightline {name}" if name else "sightline"
+    errors = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(errors):
+            if name:
+                bound = tyro.cli(_bind(commands[name]), prog=prog, args=arguments[1:], config=(tyro.conf.FlagCreatePairsOff,))
+            else:  # the help of all commands, or an error: the first word is none of them
+                overview = {other: _first_line(command) for other, command in commands.items()}
+                bound = tyro.extras.subcommand_cli_from_dict(overview, prog=prog, args=arguments, description=description)
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        raise SightlineError(f"{_line_from_box(errors.getvalue())} See `{prog} --help`.") from None
+    sys.stderr.write(errors.getvalue())
+    ready: Callable[[], int | None] = bound
+    return ready
+
+
+def optional(metavar: str, *aliases: str) -> Any:
+    """Annotation of an option that may be left out, and whose description says what happens then."""
+    return tyro.conf.arg(metavar=metavar, aliases=aliases or None, help_behavior_hint="")
+
+
+def box_from_text(text: str) -> tuple[float, float, float, float]:
+    """Four numbers from "X,Y,W,H"; whether they mark something is for the frame to say.
+
+    Raises:
+        BadBox: not four numbers.
+    """
+    words = [word for word in re.split(r"[,\s]+", text.strip()) if word]
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        raise BadBox(f"--box {text!r} is not four numbers; expected X,Y,W,H in pixels, as in --box 120,80,40,60.") from None
+    if len(numbers) != 4:
+        raise BadBox(f"--box {text!r} has {len(numbers)} number{'s' * (len(numbers) != 1)}; expected four, X,Y,W,H in pixels, as in --box 120,80,40,60.")
+    x, y, w, h = numbers
+    return x, y, w, h
+
+
+def check_suffix(path: Path, accepted: Sequence[str], option: str) -> None:
+    """Refuse a file name whose suffix is none of `accepted` (lower case, with the dot).
+
+    Raises:
+        SightlineError: another suffix; the message lists the accepted ones.
+    """
+    if path.suffix.lower() not in accepted:
+        found = f"the suffix {path.suffix!r}" if path.suffix else "no suffix"
+        raise SightlineError(f"{option} {path} has {found}; expected a name that ends in {' or '.join(accepted)}.")
+
+
+def _bind(command: Command) -> Callable[..., Callable[[], int | None]]:
+    """A function with the same options which does nothing yet: parsing ends before the work begins."""
+
+    @functools.wraps(command)
+    def bind(*values: object, **options: object) -> Callable[[], int | None]:
+        return functools.partial(command, *values, **options)
+
+    return bind
+
+
+def _first_line(command: Command) -> Command:
+    """A stand-in for a command in the list of all: the first line of its description and no options."""
+
+    def stand_in() -> None: ...
+
+    stand_in.__doc__ = (command.__doc__ or "").partition("\n")[0]
+    return stand_in
+
+
+def _line_from_box(text: str) -> str:
+    """What tyro says in a box (framed, or with rules of ASCII) as one line: neither its title nor the descriptions of options."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text).replace("│", " ")
+    rows = [row[2:].rstrip() for row in plain.splitlines() if row.startswith("  ")]  # titles have one space before them
+    sections: list[list[str]] = [[]]
+    for row in rows:
+        if row and set(row) <= {"─", "-"}:
+            sections.append([])
+        elif not row.startswith(" " * 8):
+            sections[-1].append(row)
+    told = [" ".join(" ".join(section).split()) for section in sections]
+    value = re.match(r"Error parsing (\S+): (?:no type matching .* could be instantiated from \[(.*?)\]|.*: ('.*'))", told[0])
+    if value:
+        return f"{value[1]} cannot be {value[2] or value[3]}."
+    kept = [part for part in told if part and not part.startswith(("For full helptext", "Argument helptext"))]
+    return " ".join(part if part.endswith(".") else f"{part}." for part in kept or [" ".join(plain.split())])

@@ -1,0 +1,121 @@
+"""`sightline doctor`: what is installed, what works, and a second of tracking as a test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from sightline.cli.environment import OPTIONAL, machine, version_of, versions
+from sightline.errors import SightlineError
+
+if TYPE_CHECKING:
+    from sightline.engines import Session
+
+__all__ = ["doctor"]
+
+TRACKER = "kestrel-nano"
+NUM_FRAMES = 40
+HEALTHY_IOU = 0.4  # mean over the rendered clip; the built-in tracker is well above: this finds broken machines, not weak trackers
+
+
+def doctor(*, as_json: Annotated[bool, tyro.conf.arg(name="json")] = False) -> int:
+    """Say what is installed and which engines work, and follow an object through a rendered clip as a self-test.
+
+    Exit code 0 where tracking works, 1 where something that it needs does not.
+
+    Args:
+        as_json: print one JSON object instead of text.
+    """
+    report: dict[str, Any] = {
+        "versions": versions(),
+        "optional": {name: version_of(name) for name in OPTIONAL},
+        "machine": machine(),
+        "engines": _engines(),
+        "self_test": _self_test(),
+    }
+    report["healthy"] = None not in report["versions"].values() and report["self_test"]["problem"] is None
+    if as_json:
+        print(json.dumps(report, indent=2))
+    else:
+        _print_report(report)
+    return 0 if report["healthy"] else 1
+
+
+def _engines() -> dict[str, str | None]:
+    """Every engine with what keeps it from opening and running a network; None where nothing does."""
+    import numpy as np
+
+    from sightline.box import Box
+    from sightline.engines import ENGINES
+    from sightline.frame import Frame
+    from sightline.methods.network import NetworkMethod
+
+    frame = Frame(np.zeros((240, 320, 3), np.uint8))
+    problems: dict[str, str | None] = {}
+    for name in ENGINES:
+        try:
+            method = NetworkMethod(_session(name))
+            method.advance([frame], [method.begin(frame, Box(100, 80, 60, 60))])
+        except (SightlineError, ImportError, OSError) as error:
+            missing = error.name if isinstance(error, ModuleNotFoundError) else None
+            problems[name] = f"{missing} is not installed" if missing else " ".join(str(error).split())
+        else:
+            problems[name] = None
+    return problems
+
+
+def _session(engine: str) -> Session:
+    """The built-in tracker, opened by an engine; torch, which cannot read its ONNX, gets the same network untrained."""
+    if engine != "torch":
+        from sightline.engines import open_session
+        from sightline.weights import find
+
+        return open_session(find(TRACKER), engine=engine)
+    from sightline import models, zoo
+    from sightline.models.session import TorchSession
+
+    spec = zoo.find(TRACKER)
+    return TorchSession(spec, models.build(spec))
+
+
+def _self_test() -> dict[str, Any]:
+    """Follow the target of a rendered clip and compare with the truth."""
+    import numpy as np
+
+    from sightline.box import iou
+    from sightline.loop import follow
+    from sightline.scene import Scene, render
+    from sightline.tracker import load
+
+    shots = list(render(Scene(seed=3, num_frames=NUM_FRAMES, size=(480, 270), occlusion=0.0, distractors=0)))
+    try:
+        steps = list(follow((shot.frame for shot in shots), box=shots[0].box, tracker=load(TRACKER)))
+    except (SightlineError, ImportError, OSError) as error:
+        return {"frames": NUM_FRAMES, "mean_iou": None, "tracker_fps": None, "problem": " ".join(str(error).split())}
+    steps, shots = steps[1:], shots[1:]  # the first box was given
+    overlap = float(iou(np.array([step.estimate.box for step in steps]), np.array([shot.box for shot in shots])).mean())
+    problem = None
+    if overlap < HEALTHY_IOU:
+        problem = f"{TRACKER} lost a rendered target: mean IoU {overlap:.2f}, expected {HEALTHY_IOU} or more; please report it with this text."
+    fps = len(steps) / sum(step.seconds for step in steps)
+    return {"frames": NUM_FRAMES, "mean_iou": round(overlap, 3), "tracker_fps": round(fps, 1), "problem": problem}
+
+
+def _print_report(report: Mapping[str, Any]) -> None:
+    test = report["self_test"]
+    passed = f"{test['frames']} rendered frames followed, mean IoU {test['mean_iou']}, {test['tracker_fps']} fps (tracker alone, threads as it likes)"
+    sections: dict[str, dict[str, str]] = {
+        "installed": {name: version or "MISSING: install sightline again" for name, version in report["versions"].items()},
+        "optional": {name: version or "not installed" for name, version in report["optional"].items()},
+        "engines": {name: problem or "works" for name, problem in report["engines"].items()},
+        "machine": {name: str(value) for name, value in report["machine"].items()},
+        "self-test": {TRACKER: test["problem"] or passed},
+    }
+    for title, rows in sections.items():
+        print(title)
+        for name, text in rows.items():
+            print(f"  {name:<24}{text}")
+    print("healthy" if report["healthy"] else "not healthy: see above")

@@ -1,0 +1,100 @@
+"""The files that `track` writes: all of them whole, or none."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sightline.cli.results import ResultsFile, Row
+from sightline.draw import VideoWriter, draw
+from sightline.errors import SightlineError
+
+if TYPE_CHECKING:
+    from sightline.loop import Step
+
+__all__ = ["CannotWrite", "Outputs"]
+
+
+class CannotWrite(SightlineError):
+    """A file cannot be written: nothing of it, or of the others, is left."""
+
+
+class Outputs:
+    """A video with the box drawn, a file of results, both, or neither.
+
+    Files are begun with the first frame, so that what is wrong with the input leaves none, and stand under their names
+    after `close`. Where one cannot be written all are taken away.
+
+    Args:
+        video: file with the box drawn, or None.
+        results: file with a row for each frame, or None.
+        fps: of the video, where frames have no time.
+    """
+
+    def __init__(self, *, video: Path | None, results: Path | None, fps: float) -> None:
+        self._paths = {"video": video, "results": results}
+        self._fps = fps
+        self._results: ResultsFile | None = None
+        self._video: VideoWriter | None = None
+        self._begun = False
+
+    def write(self, step: Step) -> None:
+        """Append one frame.
+
+        Raises:
+            CannotWrite: a folder cannot be made, or a file not written.
+        """
+        if not self._begun:
+            self._begin()
+        frame, estimate = step.frame, step.estimate
+        if self._results is not None:
+            with self._writing("results"):
+                self._results.write(Row(frame.index, frame.time, estimate.box, estimate.score, estimate.status))
+        if self._video is not None:
+            label = estimate.status if math.isnan(estimate.score) else f"{estimate.status} {estimate.score:.2f}"
+            picture = draw(frame.image, estimate.box, label=label, status=estimate.status)
+            with self._writing("video"):
+                self._video.write(picture, frame.time)
+
+    def close(self) -> None:
+        """Finish the files, and only then put them in their places; nothing to do where none was begun.
+
+        Raises:
+            CannotWrite: the rest of a file finds no room.
+        """
+        if self._results is not None:
+            with self._writing("results"):
+                self._results.finish()
+        if self._video is not None:
+            with self._writing("video"):
+                self._video.close()
+        if self._results is not None:
+            with self._writing("results"):
+                self._results.commit()
+
+    def _begin(self) -> None:
+        self._begun = True
+        for kind, path in self._paths.items():
+            if path is not None:
+                with self._writing(kind):
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    if kind == "results":
+                        self._results = ResultsFile(path)
+                    else:
+                        self._video = VideoWriter(path, self._fps)
+
+    @contextlib.contextmanager
+    def _writing(self, kind: str) -> Iterator[None]:
+        """Turn what the disk refuses into one line, and leave nothing behind."""
+        try:
+            yield
+        except OSError as error:
+            for file in (self._results, self._video):
+                if file is not None:
+                    file.abort()
+            self._results = self._video = None
+            reason = str(error) if isinstance(error, SightlineError) else f"cannot write {self._paths[kind]} ({error.strerror or error})"
+            raise CannotWrite(f"{reason.rstrip('.')}; nothing was left there. Make room, or choose another place.") from error

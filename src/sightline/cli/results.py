@@ -1,0 +1,85 @@
+"""Result files: one row per frame, and a file that is either whole or not there."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from sightline.box import Box
+
+__all__ = ["FIELDS", "SUFFIXES", "ResultsFile", "Row"]
+
+FIELDS = ("frame", "time", "x", "y", "w", "h", "score", "status")
+
+
+class Row(NamedTuple):
+    """What is written about one frame."""
+
+    frame: int  # index in the source, from 0
+    time: float | None  # seconds; None where the source has no clock
+    box: Box
+    score: float  # NaN where the tracker gives none
+    status: str
+
+
+def _csv(row: Row) -> str:
+    time = "" if row.time is None else f"{row.time:.6f}"
+    score = "" if math.isnan(row.score) else f"{row.score:.4f}"
+    return f"{row.frame},{time},{_txt(row)},{score},{row.status}"
+
+
+def _jsonl(row: Row) -> str:
+    time = None if row.time is None else round(row.time, 6)
+    score = None if math.isnan(row.score) else round(row.score, 4)
+    values = (row.frame, time, *(round(value, 3) for value in row.box), score, row.status)
+    return json.dumps(dict(zip(FIELDS, values, strict=True)))
+
+
+def _txt(row: Row) -> str:
+    return ",".join(f"{value:.3f}" for value in row.box)
+
+
+_FORMATS: dict[str, Callable[[Row], str]] = {".csv": _csv, ".jsonl": _jsonl, ".txt": _txt}
+SUFFIXES = tuple(_FORMATS)
+
+
+class ResultsFile:
+    """Rows go to a hidden file beside the target, which takes the target's place at the end: `write`..., `finish`, `commit`.
+
+    The suffix chooses the format: .csv with a header, .jsonl with the same keys, .txt with plain x,y,w,h.
+
+    Raises:
+        OSError: from every method, where the file cannot be written; call `abort` then.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._format = _FORMATS[path.suffix.lower()]
+        self._part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        self._file = self._part.open("w", encoding="utf-8", newline="\n")
+        if self._format is _csv:
+            self._file.write(",".join(FIELDS) + "\n")
+
+    def write(self, row: Row) -> None:
+        """Append one frame."""
+        self._file.write(self._format(row) + "\n")
+
+    def finish(self) -> None:
+        """Write what is still buffered; `commit` cannot run out of room after this."""
+        self._file.close()
+
+    def commit(self) -> None:
+        """Put the finished file in its place, over an older one."""
+        self._part.replace(self.path)
+
+    def abort(self) -> None:
+        """Leave nothing behind; an older file at the target stays as it was."""
+        with contextlib.suppress(OSError):
+            self._file.close()  # a full disk refuses what is still buffered
+        self._part.unlink(missing_ok=True)

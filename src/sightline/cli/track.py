@@ -1,0 +1,161 @@
+"""`sightline track`: follow one object through a video."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from sightline.cli.arguments import box_from_text, check_suffix, optional
+from sightline.cli.environment import versions
+from sightline.cli.extras import needing
+from sightline.cli.results import SUFFIXES
+from sightline.errors import SightlineError, VideoError
+
+if TYPE_CHECKING:
+    from sightline.cli.run import Run
+    from sightline.tracker import Tracker
+
+__all__ = ["track"]
+
+FALLBACK_FPS = 25.0  # of the written video, where the source (a folder of images) has no rate of its own
+
+
+def track(
+    source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")],
+    /,
+    *,
+    box: Annotated[str | None, optional("X,Y,W,H")] = None,
+    select: bool = False,
+    tracker: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")] = "kestrel-nano",
+    output: Annotated[Path | None, optional("VIDEO", "-o")] = None,
+    results: Annotated[Path | None, optional("FILE", "-r")] = None,
+    start: Annotated[int, tyro.conf.arg(metavar="FRAME")] = 0,
+    infrared: Annotated[str | None, optional("SOURCE")] = None,
+    engine: Annotated[str | None, optional("NAME")] = None,
+    threads: Annotated[int | None, optional("N")] = None,
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
+) -> int:
+    """Follow one object through a video.
+
+    Give the object's box in the first frame, with --box or with the mouse (--select). What comes out is a video with the
+    box drawn (--output), a file with one row per frame (--results), or both. An existing file is replaced once the new
+    one is complete. Ctrl-C stops early and finishes the files; so does a video that breaks half-way.
+
+    Example: sightline track street.mp4 --box 120,80,40,60 --output tracked.mp4 --results track.csv
+
+    Args:
+        source: a video file, a folder of images, a quoted pattern such as "img/*.jpg", the number of a camera, or an address (rtsp://, http://).
+        box: the object in the first frame: left, top, width, height in pixels; --box=-5,10,20,30 where it begins outside the frame.
+        select: draw the box with the mouse; needs a display, and opencv-python in place of opencv-python-headless.
+        tracker: a name from `sightline zoo`, or the path of a weights file.
+        output: write the video with the box drawn here: .mp4, which plays in a browser.
+        results: write the boxes here: .csv has the columns frame,time,x,y,w,h,score,status, .jsonl the same keys, .txt only x,y,w,h.
+        start: the frame to begin with, counted from 0; --box belongs to this frame.
+        infrared: a second source, aligned with the first frame by frame, for trackers that look at both.
+        engine: what runs the network, see `sightline doctor`; chosen by the kind of weights file where not given.
+        threads: processor threads of the network; one for each physical core where not given.
+        as_json: print one JSON object about the run on standard output, and nothing else there.
+    """
+    if (box is None) != select:
+        raise SightlineError("say where the object is in the first frame: either --box X,Y,W,H in pixels, or --select to draw it with the mouse.")
+    given = None if box is None else box_from_text(box)
+    _check_numbers(start=start, threads=threads)
+    _check_paths((source, infrared), output, results)
+    if select:
+        from sightline.cli.select import check_window
+
+        check_window()
+    loaded = _load(tracker, engine=engine, threads=threads)
+    done = _run(source, given, loaded, infrared=infrared, start=start, output=output, results=results)
+    paths = {"output": None if output is None else str(output), "results": None if results is None else str(results)}
+    summary = {"source": source, "tracker": loaded.spec.name, "start": start, **done.figures(), **paths}
+    if as_json:
+        print(json.dumps({**summary, "engine": engine, "threads": threads, "versions": versions()}))
+    else:
+        _print_summary(summary)
+    if done.error is not None:
+        kept = " and ".join(path for path in paths.values() if path) or "nothing, for no --output or --results was given"
+        raise SightlineError(f"{done.error} Kept of the {done.num_frames} frames before: {kept}.") from done.error
+    return 130 if done.interrupted else 0
+
+
+def _check_numbers(*, start: int, threads: int | None) -> None:
+    if start < 0:
+        raise SightlineError(f"--start is {start}; expected the number of a frame, counted from 0.")
+    if threads is not None and threads < 1:
+        raise SightlineError(f"--threads is {threads}; expected at least 1, or leave it out for one on each physical core.")
+
+
+def _check_paths(sources: Sequence[str | None], output: Path | None, results: Path | None) -> None:
+    """Refuse what would only fail after an hour of tracking, or would overwrite what is being read."""
+    if output is not None:
+        check_suffix(output, VIDEO_SUFFIXES, "--output")
+    if results is not None:
+        check_suffix(results, SUFFIXES, "--results")
+    for option, path in (("--output", output), ("--results", results)):
+        if path is None:
+            continue
+        if path.is_dir():
+            raise SightlineError(f"{option} {path} is a folder; expected the name of a file.")
+        if any(source is not None and Path(source).exists() and path.exists() and path.samefile(source) for source in sources):
+            raise SightlineError(f"{option} {path} is the source itself; choose another name.")
+
+
+def _load(tracker: str, *, engine: str | None, threads: int | None) -> Tracker[Any]:
+    """The tracker, with the number of threads set wherever it counts."""
+    import cv2
+
+    from sightline.tracker import load
+    from sightline.weights import find, kind_of
+
+    with needing("convert", f"tracking with {tracker}"):
+        if threads is not None:
+            cv2.setNumThreads(threads)  # crops are resized by OpenCV
+            if engine == "torch" or (engine is None and kind_of(find(tracker)) != "onnx"):
+                import torch
+
+                torch.set_num_threads(threads)  # of the whole process: the engine takes no number of its own
+                threads = None
+        return load(tracker, engine=engine, threads=threads)
+
+
+def _run(
+    source: str, box: tuple[float, float, float, float] | None, tracker: Tracker[Any], *, infrared: str | None, start: int, output: Path | None, results: Path | None
+) -> Run:
+    """Open the source, ask for the box where none was given, and follow it."""
+    from sightline.cli.outputs import Outputs
+    from sightline.cli.run import run
+    from sightline.frame import read
+
+    with contextlib.closing(read(source, start=start, infrared=infrared)) as reader:
+        frames = iter(reader)
+        if box is None:
+            from sightline.cli.select import select_box
+
+            first = next(frames, None)
+            if first is None:
+                raise VideoError(f"{source} has no frames.")
+            box = select_box(first)
+            frames = itertools.chain([first], frames)
+        total = None if reader.num_frames is None else reader.num_frames - start
+        outputs = Outputs(video=output, results=results, fps=reader.fps or FALLBACK_FPS)
+        return run(frames, outputs, box=box, tracker=tracker, total=total)
+
+
+def _print_summary(summary: dict[str, Any]) -> None:
+    speed = "" if summary["tracker_fps"] is None else f"; the tracker alone {summary['tracker_fps']:.1f} fps"
+    print(
+        f"{summary['tracker']} followed {summary['frames']} frames of {summary['source']} in {summary['seconds']:.1f} s "
+        f"({summary['fps']:.1f} fps{speed}): {summary['tracked']} tracked, {summary['uncertain']} uncertain, {summary['lost']} lost."
+    )
+    for title, path in (("video", summary["output"]), ("boxes", summary["results"])):
+        if path is not None:
+            print(f"{title}: {path}")
+    if summary["output"] is None and summary["results"] is None:
+        print("Nothing was written: give --output or --results to keep the track.")

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+import sightline
+from sightline.cli import COMMANDS, main
+from sightline.errors import BadData
+
+HEAVY = {"av", "cv2", "numpy", "onnx", "onnxruntime", "openvino", "ray", "torch"}
+
+
+def test_help_is_instant_because_nothing_heavy_is_imported() -> None:
+    code = "import json, sys; from sightline.cli import main; main(['--help']); print(json.dumps(sorted(sys.modules)))"
+    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    loaded = set(json.loads(printed.splitlines()[-1]))
+    assert "tyro" in loaded
+    assert not loaded & HEAVY
+
+
+def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"sightline {sightline.__version__}\n"
+
+
+def test_help_lists_every_command_with_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    printed = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for name, command in COMMANDS.items():
+        assert command.__doc__ is not None
+        assert f"• {name} {command.__doc__.splitlines()[0]}" in printed
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_of_a_command_is_explained(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--help"]) == 0
+    printed = capsys.readouterr().out
+    documentation = COMMANDS[name].__doc__ or ""
+    for parameter in inspect.signature(COMMANDS[name]).parameters.values():
+        option = "--" + parameter.name.removeprefix("as_").replace("_", "-")
+        assert parameter.kind is parameter.POSITIONAL_ONLY or option in printed
+        assert re.search(rf"^\s+{parameter.name}: \S", documentation, re.MULTILINE), f"{name}: {parameter.name} has no description"
+
+
+@pytest.mark.parametrize(
+    "arguments,told",
+    [
+        ([], "Expected one of {track, zoo,"),
+        (["trak"], "trak"),
+        (["track"], "Missing from sightline track: SOURCE"),
+        (["track", "clip.mp4", "--bax", "1,2,3,4"], "Perhaps you meant: --box"),
+        (["track", "clip.mp4", "--box", "1", "2", "3", "4"], "2, 3, 4"),
+        (["track", "clip.mp4", "--threads", "many"], "--threads cannot be 'many'"),
+        (["track", "clip.mp4", "--start", "soon"], "--start cannot be 'soon'"),
+        (["track", "clip.mp4", "--box"], "Missing value for argument '--box'"),
+        (["convert", "weights.pth"], "--output"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_wrong_arguments_are_answered_by_one_line(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("sightline: error: ")
+    assert printed.err.count("\n") == 1
+    assert told in printed.err
+    assert "--help`" in printed.err
+
+
+def test_a_message_of_several_lines_becomes_one(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def broken() -> None:
+        """Break."""
+        raise BadData("first\n  second")
+
+    monkeypatch.setitem(COMMANDS, "broken", broken)
+    assert main(["broken"]) == 2
+    assert capsys.readouterr().err == "sightline: error: first second\n"
+
+
+def test_an_interrupt_gives_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted() -> None:
+        """Be interrupted."""
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(COMMANDS, "interrupted", interrupted)
+    assert main(["interrupted"]) == 130
+    assert capsys.readouterr().err == "sightline: interrupted.\n"
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong() -> None:
+        """Be wrong."""
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(COMMANDS, "wrong", wrong)
+    with pytest.raises(ZeroDivisionError):
+        main(["wrong"])
+
+
+def test_the_exit_code_reaches_the_shell() -> None:
+    ended = subprocess.run([sys.executable, "-m", "sightline", "trak"], check=False, capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("sightline: error: ")

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from sightline.box import Box
+from sightline.cli.results import ResultsFile, Row
+
+ROWS = (
+    Row(frame=3, time=0.12, box=Box(1, 2.5, 30, 40.12345), score=1.0, status="tracked"),
+    Row(frame=4, time=None, box=Box(-1.5, 2, 30, 40), score=math.nan, status="lost"),
+)
+
+
+def written(path: Path) -> str:
+    file = ResultsFile(path)
+    for row in ROWS:
+        file.write(row)
+    file.finish()
+    file.commit()
+    return path.read_text(encoding="utf-8")
+
+
+def test_csv_has_a_header_and_leaves_unknown_values_empty(tmp_path: Path) -> None:
+    assert written(tmp_path / "track.csv") == (
+        "frame,time,x,y,w,h,score,status\n"
+        "3,0.120000,1.000,2.500,30.000,40.123,1.0000,tracked\n"
+        "4,,-1.500,2.000,30.000,40.000,,lost\n"
+    )
+
+
+def test_jsonl_has_the_same_keys_in_the_same_order(tmp_path: Path) -> None:
+    first, second = (json.loads(line) for line in written(tmp_path / "track.jsonl").splitlines())
+    assert ",".join(first) == "frame,time,x,y,w,h,score,status"
+    assert first == {"frame": 3, "time": 0.12, "x": 1, "y": 2.5, "w": 30, "h": 40.123, "score": 1.0, "status": "tracked"}
+    assert second["time"] is None
+    assert second["score"] is None
+
+
+def test_txt_is_plain_boxes(tmp_path: Path) -> None:
+    assert written(tmp_path / "track.txt") == "1.000,2.500,30.000,40.123\n-1.500,2.000,30.000,40.000\n"
+
+
+def test_nothing_stands_under_the_name_before_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "track.csv"
+    file = ResultsFile(path)
+    file.write(ROWS[0])
+    assert not path.exists()
+    file.finish()
+    file.commit()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["track.csv"]
+
+
+def test_giving_up_leaves_the_older_file(tmp_path: Path) -> None:
+    path = tmp_path / "track.csv"
+    path.write_text("older")
+    file = ResultsFile(path)
+    file.write(ROWS[0])
+    file.abort()
+    assert path.read_text() == "older"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".CSV"])
+def test_the_case_of_a_suffix_does_not_matter(tmp_path: Path, suffix: str) -> None:
+    assert written(tmp_path / f"track{suffix}").startswith("frame,")
