@@ -52,10 +52,12 @@ clean:
 	@touch $@
 
 .venv/core: .venv/made pyproject.toml constraints.txt
+	@echo "Installing the core into .venv ..."
 	.venv/bin/python $(INSTALL) -e .
 	@touch $@
 
 .venv/dev: .venv/core
+	@echo "Installing what tests need into .venv (torch, onnx, openvino, ...): minutes the first time ..."
 	.venv/bin/python $(INSTALL) -e '.[train,openvino,plots,dev]'
 	@touch $@
 

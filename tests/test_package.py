@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import pytest
 
 import sightline
 from sightline import errors
+from sightline.zoo import FAMILIES
 
+ROOT = Path(__file__).parents[1]
 HEAVY = {"matplotlib", "onnx", "onnxscript", "openvino", "ray", "safetensors", "simplejpeg", "starlette", "tensorboard", "torch", "uvicorn"}
 PUBLIC = {"Box", "Estimate", "Frame", "MultiTracker", "Spec", "Tracker", "follow", "load", "read"}
 
@@ -79,3 +82,9 @@ def test_the_version_is_the_installed_one() -> None:
 
 def test_type_checkers_are_told_that_the_package_is_typed() -> None:
     assert (Path(sightline.__file__).parent / "py.typed").is_file()
+
+
+def test_every_family_stands_in_the_contract_of_independence() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    [contract] = [c for c in project["tool"]["importlinter"]["contracts"] if c["name"].startswith("Families of networks")]
+    assert contract["modules"] == [f"sightline.models.{family}" for family in sorted(FAMILIES)]
