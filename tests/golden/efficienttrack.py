@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from numpy.typing import NDArray
 from tests.golden.follow import follow
-from tests.golden.layouts import Shapes, count, stem_of
+from tests.golden.layouts import Shapes, count, one_thread, stem_of
 from tests.golden.vittrack_dist import stages
 
 from sightline import models, zoo
@@ -21,6 +21,7 @@ from sightline.zoo import efficienttrack, efficienttrack_ln
 Array = NDArray[Any]
 
 
+@one_thread()
 def run(meta: Mapping[str, Any], weights: Mapping[str, Array], inputs: Mapping[str, Array]) -> dict[str, Array]:
     """The outputs of one fixture, whole."""
     spec = spec_of(meta)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -30,3 +31,14 @@ def maps_of(maps: CenterMaps) -> dict[str, Tensor]:
     """A centre head's outputs as the fixtures name them; the box is read without a window."""
     box, _ = decode_center(maps, torch.ones(1, 1, *maps.score.shape[-2:]))
     return {"score_map": maps.score, "size_map": maps.size, "offset_map": maps.offset, "pred_boxes": box.unsqueeze(1)}
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch add up in the order of one thread, as the fixtures were made; blocks without norm amplify any other order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

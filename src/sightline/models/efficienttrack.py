@@ -15,7 +15,7 @@ from torch.nn import functional
 from sightline.models.layers.conv import PointNorm
 from sightline.models.layers.heads import CENTER_KEYS
 from sightline.models.layers.onestream import OneStream
-from sightline.models.layers.vit import Attention
+from sightline.models.layers.vit import Attention, attention_weights
 from sightline.zoo.efficienttrack import Arch, Order
 
 __all__ = ["KEYS", "UNUSED", "build"]
@@ -85,7 +85,7 @@ class GroupMixer(nn.Module):
         batch, num, _ = x.shape
         groups = self.qkvs(x.transpose(1, 2)).reshape(batch, self.heads, sum(self.parts), num).transpose(2, 3)
         queries, keys, values = groups.split(self.parts, dim=3)
-        read = functional.scaled_dot_product_attention(queries, keys, values)  # (B, H, N, value_width)
+        read = attention_weights(queries, keys) @ values  # (B, H, N, value_width)
         read = read.transpose(2, 3).reshape(batch, -1, num)
         return self.out(functional.relu(read)).transpose(1, 2)  # type: ignore[no-any-return]  # nn.Module calls are Any
 

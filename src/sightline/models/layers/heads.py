@@ -42,7 +42,7 @@ def to_grid(tokens: Tensor) -> Tensor:
     """Tokens (B, G * G, C), row by row, to a map (B, C, G, G)."""
     batch, num, width = tokens.shape
     side = math.isqrt(num)
-    return tokens.transpose(1, 2).reshape(batch, width, side, side)
+    return tokens.transpose(1, 2).reshape(batch, width, side, side).contiguous()
 
 
 def tower(channels: int, hidden: int, outputs: int, *, last_kernel: int = 1) -> nn.Sequential:

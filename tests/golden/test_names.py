@@ -1,0 +1,43 @@
+"""Networks are saved under the names that their authors use: every one of them, and no other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from tests.conftest import need_shared  # noqa: E402
+from tests.golden import efficienttrack, vittrack, vittrack_dist  # noqa: E402
+
+from sightline import models  # noqa: E402  # after the check for torch
+from sightline.models.checkpoint import state_for_authors  # noqa: E402
+from sightline.spec import Spec  # noqa: E402
+
+
+@pytest.mark.parametrize(
+    "system,spec_of",
+    [
+        pytest.param("efficienttrack", efficienttrack.spec_of, id="efficienttrack"),
+        pytest.param("vittrack", vittrack.spec_of, id="vittrack"),
+        pytest.param("vittrack_dist", vittrack_dist.spec_of, id="vittrack_dist"),
+    ],
+)
+def test_a_saved_network_has_the_names_and_shapes_of_its_authors(system: str, spec_of: Callable[[Mapping[str, Any]], Spec]) -> None:
+    metas = [json.loads(path.read_text()) for path in sorted(need_shared("golden", system).glob("*/meta.json"))]
+    metas = [meta for meta in metas if meta["keys"]]  # the others run a published file
+    assert metas
+    for meta in metas:
+        spec = spec_of(meta)
+        with torch.device("meta"):  # names and shapes only
+            saved = state_for_authors(models.build(spec), spec)
+        theirs = {key: tuple(shape) for key, shape in (meta["keys"] | meta["kept"]).items() if not is_unused(key, spec)}
+        assert {key: tuple(value.shape) for key, value in saved.items()} == theirs, meta["config"]
+
+
+def is_unused(key: str, spec: Spec) -> bool:
+    return any(fnmatchcase(key, pattern) for pattern in models.FAMILIES[spec.family].UNUSED)
