@@ -158,10 +158,13 @@ class OSTrack(nn.Module):
             keep: the share that stays at every elimination, instead of `Arch.keep`.
         """
         template, search = self.embed(template, search)
-        entered, stages, removed = self.encode(template, search, self.weights if weights is None else weights, keep)
-        left, survivors = split(self.norm(stages[-1].tokens), template.shape[1], self.arch.order)
-        features = torch.cat([left, restore(survivors, stages[-1].places, search.shape[1])], dim=1)
-        return Look(entered, stages, removed, features, *self._decode(features[:, template.shape[1] :], survivors))
+        return self.finish(*self.encode(template, search, self.weights if weights is None else weights, keep))
+
+    def finish(self, tokens: Tensor, stages: list[Stage], removed: list[Tensor]) -> Look:
+        """Norm, restored search tokens and head, for what `encode` returned."""
+        template, survivors = split(self.norm(stages[-1].tokens), self.arch.template_grid**2, self.arch.order)
+        search = restore(survivors, stages[-1].places, self.arch.search_grid**2)
+        return Look(tokens, stages, removed, torch.cat([template, search], dim=1), *self._decode(search, survivors))
 
     def _decode(self, search: Tensor, survivors: Tensor) -> tuple[CenterMaps | CornerMaps | None, Tensor, Tensor | None]:
         """Maps, box and score from search tokens (B, S, C) with zeros, and without them (B, K, C)."""
