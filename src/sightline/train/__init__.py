@@ -1,0 +1,16 @@
+"""Training of small trackers on a CPU. Needs the extra `train`.
+
+    from sightline.train import RECIPES, fit
+    fit(RECIPES["kestrel-nano"](), Path("data"), Path("runs/kestrel-nano"))
+
+`recipe.py` says what a run is, `recipes/` holds ours, `loop.py` is the run; `pairs.py`, `augment.py`, `targets.py` and
+`losses.py` make samples and losses, `validate.py` watches, `calibrate.py` finds the two thresholds of a status.
+"""
+
+from __future__ import annotations
+
+from sightline.train.loop import Report, fit
+from sightline.train.recipe import Recipe
+from sightline.train.recipes import RECIPES
+
+__all__ = ["RECIPES", "Recipe", "Report", "fit"]

@@ -1,0 +1,123 @@
+"""Where to draw the two lines of a status: below which scores a target is lost, from which on it is surely tracked.
+
+    python -m sightline.train.calibrate W.safetensors --data DATA
+
+prints how often each threshold would be right, on pairs of the validation split (a quarter without the target) and on
+rendered clips followed from the first frame (the camera loses the target for a third of the time), and the two thresholds
+that the rules of `choose` take from them. They are then written into the spec by hand, in `sightline/zoo`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline import box as boxes
+from sightline.methods.network import NetworkMethod
+from sightline.models.checkpoint import load
+from sightline.models.session import TorchSession
+from sightline.scene import Look, Scene, render
+from sightline.tracker import Tracker
+from sightline.train.loop import held_out_pairs
+from sightline.train.recipes import RECIPES
+from sightline.train.validate import Answers, answers
+
+__all__ = ["Row", "choose", "on_scenes", "rows", "table"]
+
+GRID = tuple(i / 100 for i in range(2, 96))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a threshold would do.
+
+    Attributes:
+        threshold: of the score.
+        absent_below: share of the frames without the target whose score is below it.
+        found_below: share of the frames in which the box is right (IoU over 0.5) whose score is below it.
+        right_above: share of the frames from the threshold on in which the box is right.
+    """
+
+    threshold: float
+    absent_below: float
+    found_below: float
+    right_above: float
+
+
+def rows(given: Answers) -> list[Row]:
+    """A row for each threshold of a fixed grid. Shares of nothing are NaN."""
+    right = given.present & (given.overlap > 0.5)
+    made = []
+    for threshold in GRID:
+        below = given.score < threshold
+        made.append(Row(threshold, _share(below[~given.present]), _share(below[right]), _share(right[~below])))
+    return made
+
+
+def choose(made: Iterable[Row]) -> tuple[float, float]:
+    """The thresholds (lost_below, sure_above).
+
+    Lost: the lowest line with 95 % of the frames without target below it, but never above one that would call 5 % of the right
+    boxes lost. Sure: the lowest line, not under the first, from which on 95 % of the boxes are right.
+    """
+    made = list(made)
+    allowed = [row for row in made if row.found_below <= 0.05]
+    lost = next((row for row in allowed if row.absent_below >= 0.95), allowed[-1] if allowed else made[0])
+    sure = next((row for row in made if row.threshold >= lost.threshold and row.right_above >= 0.95), made[-1])
+    return lost.threshold, sure.threshold
+
+
+def on_scenes(session: TorchSession, scenes: Iterable[Scene]) -> Answers:
+    """Follow the target of each scene from its first frame; frames in which little of it can be seen count as absent."""
+    overlap, score, present = [], [], []
+    for scene in scenes:
+        tracker = Tracker(NetworkMethod(session))
+        for i, shot in enumerate(render(scene)):
+            if i == 0:
+                tracker.init(shot.frame, shot.box)
+                continue
+            estimate = tracker.update(shot.frame)
+            overlap.append(float(boxes.iou(np.array(estimate.box), np.array(shot.box))))
+            score.append(estimate.score)
+            present.append(shot.visible)
+    return Answers(np.array(overlap), np.array(score), np.array(present))
+
+
+def table(weights: Path, *, data: Path, scenes: int = 40) -> str:
+    """The table for a weights file, and the thresholds that follow.
+
+    Args:
+        weights: safetensors file with its spec inside.
+        data: folder of the training data; its validation split is used.
+        scenes: how many clips to render.
+    """
+    network, spec = load(weights)
+    on_pairs = answers(network, held_out_pairs(RECIPES[spec.name](), spec, data))
+    looks: tuple[Look, ...] = ("visible", "visible", "visible", "thermal")
+    clips = [Scene(seed=1000 + i, num_frames=90, occlusion=1.0, absent=1 / 3, look=looks[i % 4]) for i in range(scenes)]
+    lines = []
+    for name, given in (("pairs", on_pairs), ("scenes", on_scenes(TorchSession(spec, network), clips))):
+        made = rows(given)
+        lost, sure = choose(made)
+        shown = (row for row in made if round(row.threshold * 100) % 5 == 0 or row.threshold in {lost, sure})
+        lines += [f"{name}: " + ", ".join(f"{key} {value:.3f}" for key, value in given.figures().items())]
+        lines += ["| threshold | absent below | found below | right above |", "|---|---|---|---|"]
+        lines += [f"| {row.threshold:.2f} | {row.absent_below:.3f} | {row.found_below:.3f} | {row.right_above:.3f} |" for row in shown]
+        lines += [f"lost_below={lost:.2f}, sure_above={sure:.2f}", ""]
+    return "\n".join(lines)
+
+
+def _share(flags: NDArray[np.bool_]) -> float:
+    return float(flags.mean()) if flags.size else float("nan")
+
+
+if __name__ == "__main__":
+    import sys
+
+    import tyro
+
+    sys.stdout.write(tyro.cli(table))

@@ -1,0 +1,265 @@
+"""Training pairs: a template and a search region of one object, cut as the tracker cuts them.
+
+A data folder holds `index.jsonl` and the tar files that it names. A line is one JPEG that shows an object with 4.5 times
+its size around it: `shard`, `offset`, `length` say where the file lies; `box` is x, y, w, h in its pixels; `crop` and
+`frame_size` say which part of which frame it is; `track` names the object, `source` the data set, `kind` is "video" or
+"still", `frame` counts frames, `split` is "train" or "val".
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict
+
+import cv2
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+
+from sightline.box import Box
+from sightline.errors import BadData
+from sightline.region import region_around
+from sightline.spec import Crop
+from sightline.train import augment
+from sightline.train.augment import Generator, Image
+from sightline.train.recipe import Augment, Data
+
+__all__ = ["Pair", "Pairs", "Picture", "Track", "jittered", "published_box", "read_tracks"]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One JPEG of the data. `goes_on`: beyond which sides (left, top, right, bottom) the frame continues."""
+
+    shard: Path
+    offset: int
+    length: int
+    frame: int
+    box: Box
+    goes_on: tuple[bool, bool, bool, bool]
+
+    def read(self) -> tuple[Image, Box]:
+        """The picture, reflected beyond its sides where the frame continues, and the object's box in it.
+
+        A search region may reach further than the stored picture. Black there would tell the network where the target is
+        not; at the true border of a frame it belongs there, as when tracking.
+        """
+        with self.shard.open("rb") as file:
+            file.seek(self.offset)
+            image: Image = simplejpeg.decode_jpeg(file.read(self.length), colorspace="RGB")
+        reach = math.ceil(1.6 * math.sqrt(self.box.w * self.box.h))  # further out the object itself would be mirrored
+        left, top, right, bottom = (reach * goes_on for goes_on in self.goes_on)
+        canvas = cv2.copyMakeBorder(image, top, bottom, left, right, cv2.BORDER_REFLECT_101)
+        return canvas, self.box._replace(x=self.box.x + left, y=self.box.y + top)  # type: ignore[return-value]  # uint8 in, uint8 out
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """All pictures of one object, in order."""
+
+    name: str
+    source: str
+    is_still: bool
+    pictures: tuple[Picture, ...]
+
+    @property
+    def scene(self) -> str:
+        """Objects of the same scene may stand in each other's pictures: stills are named `<picture>_<object>`."""
+        return self.name.rpartition("_")[0] if self.is_still else self.source
+
+
+class Pair(TypedDict):
+    """One sample.
+
+    template (Ht, Ht, 3) and search (Hs, Hs, 3) uint8 RGB; box (4,) float32 cx, cy, w, h in 0..1 of the search crop;
+    present: float32, 1 where the target is in the search crop, else 0 (and the box means nothing).
+    """
+
+    template: Image
+    search: Image
+    box: NDArray[np.float32]
+    present: np.float32
+
+
+def read_tracks(folder: Path, split: str) -> list[Track]:
+    """The tracks of one split, in the order of the index.
+
+    Raises:
+        BadData: no index, or a line that is not what the module's docstring says.
+    """
+    index = folder / "index.jsonl"
+    try:
+        lines = index.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise BadData(
+            f"cannot read {index} ({error.strerror}); --data takes a folder with index.jsonl and the tar files it names."
+        ) from error
+    pictures: defaultdict[tuple[str, str, bool], list[Picture]] = defaultdict(list)
+    for number, line in enumerate(lines, start=1):
+        try:
+            entry = json.loads(line)
+            if entry["split"] == split:
+                pictures[entry["track"], entry["source"], entry["kind"] == "still"].append(_picture(folder, entry))
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadData(f"{index}, line {number}: {error!r}; expected one JSON object for each picture.") from error
+    return [
+        Track(name, source, is_still, tuple(sorted(members, key=lambda picture: picture.frame)))
+        for (name, source, is_still), members in pictures.items()
+    ]
+
+
+def _picture(folder: Path, entry: dict[str, Any]) -> Picture:
+    x, y, w, h = entry["crop"]
+    width, height = entry["frame_size"]
+    box = Box(*(float(value) for value in entry["box"]))
+    return Picture(
+        folder / str(entry["shard"]),
+        int(entry["offset"]),
+        int(entry["length"]),
+        int(entry["frame"]),
+        box._replace(w=max(box.w, 1.0), h=max(box.h, 1.0)),
+        (x > 0, y > 0, x + w < width, y + h < height),
+    )
+
+
+def jittered(box: Box, center: float, scale: float, normal: Sequence[float], uniform: Sequence[float]) -> Box:
+    """The box that a search region is cut around, given its draws: two normal ones for w and h, two in 0..1 for x and y.
+
+    Source: STARK's training code (Yan et al., ICCV 2021); golden/components/train_pair.
+    """
+    w, h = box.w * math.exp(normal[0] * scale), box.h * math.exp(normal[1] * scale)
+    shift = math.sqrt(w * h) * center
+    cx, cy = box.centre
+    cx, cy = cx + shift * (uniform[0] - 0.5), cy + shift * (uniform[1] - 0.5)
+    return Box(cx - w / 2, cy - h / 2, w, h)
+
+
+def published_box(box: Box, around: Box, crop: Crop) -> NDArray[np.float64]:
+    """A box as x, y, w, h in 0..1 of the crop around another, as the PyTracking family trains: half a pixel off the run-time's mapping.
+
+    Source: docs/trackers/common.md of the facts ("Training pair"); golden/components/train_pair.
+    """
+    scale = crop.size / math.ceil(math.sqrt(around.w * around.h) * crop.factor)
+    middle = (crop.size - 1) / 2
+    cx, cy = (middle + (own - other) * scale for own, other in zip(box.centre, around.centre, strict=True))
+    w, h = box.w * scale, box.h * scale
+    return np.array([cx - w / 2, cy - h / 2, w, h]) / crop.size
+
+
+class Pairs:
+    """Pair number i of an endless list; the same for the same seed, whoever asks and in which order.
+
+    Args:
+        tracks: what to draw from; sources that no share names are left out.
+        data: shares and jitter.
+        chances: disturbances; None for none.
+        template: crop of the template.
+        search: crop of the search region.
+        seed: of all draws.
+        count: how many pairs there are.
+
+    Raises:
+        BadData: a share without any track.
+    """
+
+    def __init__(
+        self, tracks: Sequence[Track], data: Data, chances: Augment | None, *, template: Crop, search: Crop, seed: int, count: int
+    ) -> None:
+        self.data, self.chances, self.seed, self.count = data, chances, seed, count
+        self.template, self.search = template, search
+        self.groups = [[track for track in tracks if track.source in share.sources] for share in data.shares]
+        for share, group in zip(data.shares, self.groups, strict=True):
+            if not group:
+                raise BadData(f"the data has no track of the sources {', '.join(share.sources)}; change the recipe's shares.")
+        weights = np.array([share.weight for share in data.shares])
+        self.weights = weights / weights.sum()
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, i: int) -> Pair:
+        rng = np.random.default_rng((self.seed, i))
+        track = self._draw(rng)
+        first, second = self._two_pictures(track, rng)
+        is_absent = rng.random() < self.data.absent
+        is_covered = is_absent and rng.random() < self.data.covered
+        other = self._other(track, rng)
+        if is_absent and not is_covered:
+            first, is_still = other.pictures[rng.integers(len(other.pictures))], other.is_still
+        else:
+            is_still = track.is_still
+        template, _ = self._cut(first, self.template, self.data.template_jitter, 0.0, is_still, rng)
+        search, box = self._cut(second, self.search, self.data.center_jitter, self.data.scale_jitter, track.is_still, rng)
+        search = self._company(search, box, other, is_covered, rng)
+        if self.chances is not None:
+            template, search, box = self._changed(template, search, box, rng)
+        return Pair(template=template, search=search, box=box.astype(np.float32), present=np.float32(not is_absent))
+
+    def _draw(self, rng: Generator) -> Track:
+        group = self.groups[rng.choice(len(self.groups), p=self.weights)]
+        return group[rng.integers(len(group))]
+
+    def _two_pictures(self, track: Track, rng: Generator) -> tuple[Picture, Picture]:
+        """Template and search picture: any two of a video, in either order; the same one of a still."""
+        first, second = rng.integers(len(track.pictures), size=2)
+        return track.pictures[first], track.pictures[second]
+
+    def _other(self, track: Track, rng: Generator) -> Track:
+        """A track of which nothing stands in the pictures of `track`."""
+        while True:
+            other = self._draw(rng)
+            if other.scene != track.scene:
+                return other
+
+    def _cut(
+        self, picture: Picture, crop: Crop, center: float, scale: float, is_still: bool, rng: Generator
+    ) -> tuple[Image, NDArray[np.float64]]:
+        """A crop, and the object's box in it."""
+        image, box = picture.read()
+        if is_still and self.data.stretch:
+            factors = np.exp(rng.normal(0, self.data.stretch, 2))
+            width, height = (max(8, round(side * factor)) for side, factor in zip(image.shape[1::-1], factors, strict=True))
+            across, down = width / image.shape[1], height / image.shape[0]
+            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]  # uint8 in, uint8 out
+            box = Box(box.x * across, box.y * down, box.w * across, box.h * down)
+        around = jittered(box, center, scale, rng.standard_normal(2), rng.random(2))  # type: ignore[arg-type]  # arrays of two
+        region = region_around(around, crop, (image.shape[1], image.shape[0]))
+        return region.take(image), region.to_crop(box)
+
+    def _company(self, search: Image, box: NDArray[np.float64], other: Track, is_covered: bool, rng: Generator) -> Image:
+        """Something in front of the target, or another object beside it."""
+        chances = self.chances
+        occluder = is_covered or (chances is not None and rng.random() < chances.occluder)
+        stranger = chances is not None and rng.random() < chances.stranger
+        if not occluder and not stranger:
+            return search
+        image, theirs = other.pictures[rng.integers(len(other.pictures))].read()
+        x, y = max(0, int(theirs.x)), max(0, int(theirs.y))
+        patch = image[y : int(theirs.y + theirs.h) + 1, x : int(theirs.x + theirs.w) + 1]
+        if occluder:
+            around = region_around(theirs._replace(x=theirs.x + theirs.w), self.template, (image.shape[1], image.shape[0]))
+            search = augment.cover(search, box, around.take(image) if rng.random() < 0.5 else patch, rng, wholly=is_covered)
+        if stranger:
+            side = math.sqrt(box[2] * box[3]) * len(search) * np.exp(rng.normal(0, 0.3))
+            aspect = math.sqrt(theirs.w / theirs.h)
+            at = rng.random(2) * len(search)
+            if max(abs(at - box[:2] * len(search)) - box[2:] * len(search) / 2) > side * max(aspect, 1 / aspect) / 2:  # beside, not on it
+                search = augment.paste(search, (at[0], at[1], side * aspect, side / aspect), patch)
+        return search
+
+    def _changed(
+        self, template: Image, search: Image, box: NDArray[np.float64], rng: Generator
+    ) -> tuple[Image, Image, NDArray[np.float64]]:
+        """Both crops mirrored and without colour together, then disturbed apart."""
+        assert self.chances is not None
+        if rng.random() < self.chances.flip:
+            template, search = np.ascontiguousarray(template[:, ::-1]), np.ascontiguousarray(search[:, ::-1])
+            box = np.array([1 - box[0], *box[1:]])
+        if rng.random() < self.chances.grey:
+            template, search = augment.grey(template), augment.grey(search)
+        return augment.disturb(template, self.chances, rng), augment.disturb(search, self.chances, rng), box

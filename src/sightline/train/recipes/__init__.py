@@ -1,0 +1,12 @@
+"""Recipes by family: functions that return a whole `Recipe`, and the table of their names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sightline.train.recipe import Recipe
+from sightline.train.recipes import kestrel
+
+__all__ = ["RECIPES"]
+
+RECIPES: dict[str, Callable[[], Recipe]] = {"kestrel-nano": kestrel.kestrel_nano}

@@ -1,0 +1,58 @@
+"""Recipes of the built-in trackers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sightline.train.recipe import Augment, Data, Distil, Optim, Recipe, Share
+
+__all__ = ["OPEN_STILLS", "OTHER_STILLS", "OTHER_VIDEOS", "kestrel_nano"]
+
+# sources of the shared training data by the licence that they state
+OPEN_STILLS = (
+    "aerial_person", "amenity", "bins", "boards", "cars", "cells", "chess", "clothes", "cones", "raccoon", "ships", "trash",
+)  # fmt: skip
+OTHER_VIDEOS = ("davis16", "segtrack2", "uav123", "uavdt", "wtracking", "ytvos_sample", "otb-100", "vot2015", "omnimatte_tennis")
+OTHER_STILLS = ("fighters", "kangaroo", "rabbit", "traffic")
+
+ALL_VIDEOS = (*OTHER_VIDEOS, "dtb70", "xmem2_chair")
+
+VALIDATION = Data(
+    shares=(
+        Share(weight=0.50, sources=ALL_VIDEOS),
+        Share(weight=0.15, sources=("drones",)),
+        Share(weight=0.20, sources=("coco",)),
+        Share(weight=0.15, sources=(*OPEN_STILLS, *OTHER_STILLS)),
+    ),
+    center_jitter=1.5,
+    scale_jitter=0.15,
+    stretch=0.1,
+    absent=0.25,
+)
+VITTRACK = Path("object_tracking_vittrack_2023sep.onnx")
+
+
+def kestrel_nano() -> Recipe:
+    """The built-in tracker: the published VitTrack-nano taught to do without a look at the search region in its template.
+
+    Command   sightline train kestrel-nano --data DATA --output runs/kestrel-nano
+    """
+    return Recipe(
+        name="kestrel-nano",
+        start=VITTRACK,
+        distil=Distil(teacher=VITTRACK, features=1.0, score=0.1, size=1.0),
+        data=Data(
+            shares=(
+                Share(weight=0.25, sources=("drones",)),
+                Share(weight=0.45, sources=("coco",)),
+                Share(weight=0.30, sources=OPEN_STILLS),
+            ),
+            center_jitter=2.5,
+            stretch=0.15,
+            absent=0.12,
+        ),
+        augment=Augment(),
+        validation=VALIDATION,
+        optim=Optim(rate=4e-4),
+        steps=8000,
+    )

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sightline.errors import BadData, BadSpec, WeightsMismatch, WeightsMissing
+from sightline.models.checkpoint import load, read_tensors
+from sightline.train import fit
+from sightline.train.recipe import Distil
+from sightline.train.validate import rank_auc
+from tests.train.made import RECIPE, make_data
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_data(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fit(RECIPE, data, tmp_path_factory.mktemp("run"))
+
+
+def test_a_run_leaves_weights_that_load_with_their_spec(trained: Path) -> None:
+    network, spec = load(trained)
+    assert spec.name == "kestrel-nano"
+    assert not network.training
+
+
+def test_a_run_leaves_its_recipe_and_its_log(trained: Path) -> None:
+    described = json.loads((trained.parent / "run.json").read_text())
+    assert described["recipe"]["optim"]["rate"] == RECIPE.optim.rate
+    assert "torch" in described["versions"]
+    lines = [json.loads(line) for line in (trained.parent / "log.jsonl").read_text().splitlines()]
+    assert {"total", "focal", "giou", "l1"} <= lines[-2].keys()
+    assert {"iou", "success", "presence_auc"} <= lines[-1].keys()
+
+
+class StopError(Exception):
+    pass
+
+
+def test_an_interrupted_run_ends_with_the_same_weights(data: Path, trained: Path, tmp_path: Path) -> None:
+    def stop(line: Mapping[str, float]) -> None:
+        if line["step"] == 2:
+            raise StopError
+
+    with pytest.raises(StopError):
+        fit(RECIPE, data, tmp_path, report=stop)
+    assert json.loads((tmp_path / "log.jsonl").read_text().splitlines()[0])["step"] == 1
+    again, whole = read_tensors(fit(RECIPE, data, tmp_path)), read_tensors(trained)
+    assert all(torch.equal(again[name], whole[name]) for name in whole)
+
+
+def test_a_run_can_start_from_other_weights_and_learn_from_a_teacher(data: Path, trained: Path, tmp_path: Path) -> None:
+    from sightline import models, zoo
+    from sightline.models.checkpoint import save_weights
+
+    spec = zoo.find("vittrack-nano")
+    torch.manual_seed(3)
+    teacher = tmp_path / "teacher.safetensors"
+    save_weights(models.build(spec), spec, teacher)
+    recipe = replace(RECIPE, steps=1, start=teacher, distil=Distil(teacher=teacher, features=1.0, score=1.0, size=1.0))
+    weights = fit(recipe, data, tmp_path / "run")
+    started, plain = read_tensors(weights), read_tensors(trained)
+    name = "stem.layers.0.conv.weight"
+    assert not torch.allclose(started[name], plain[name], atol=1e-2)
+    given = read_tensors(teacher)["patch_embed.net.0.c.weight"]
+    assert torch.allclose(started[name], given, atol=1e-2)
+
+
+def test_a_start_that_is_not_there_is_an_error(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(WeightsMissing):
+        fit(replace(RECIPE, start=tmp_path / "none.safetensors"), data, tmp_path)
+
+
+def test_a_folder_of_another_run_is_refused(data: Path, trained: Path) -> None:
+    with pytest.raises(BadData, match=r"another recipe \(seed differ\)"):
+        fit(replace(RECIPE, seed=5), data, trained.parent)
+
+
+def test_a_teacher_must_read_both_crops_together(data: Path, trained: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadSpec, match="cannot teach"):
+        fit(replace(RECIPE, distil=Distil(teacher=trained, score=1.0)), data, tmp_path)
+
+
+def test_ranks_count_ties_as_half() -> None:
+    assert rank_auc(np.array([0.9, 0.5]), np.array([0.5, 0.1])) == pytest.approx(0.875)
+    assert np.isnan(rank_auc(np.array([0.9]), np.array([])))
+
+
+def test_a_network_of_another_family_is_refused(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadSpec, match="cannot be trained"):
+        fit(replace(RECIPE, name="vittrack-nano"), data, tmp_path)
+
+
+def test_a_file_that_fits_nothing_is_no_start(data: Path, tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file({"a": torch.zeros(2)}, tmp_path / "a.safetensors")
+    with pytest.raises(WeightsMismatch, match="no network that Sightline knows"):
+        fit(replace(RECIPE, start=tmp_path / "a.safetensors"), data, tmp_path / "run")
