@@ -21,6 +21,7 @@ from sightline.errors import WeightsMismatch  # noqa: E402
 from sightline.models.checkpoint import convert, fill, load, state_for_authors  # noqa: E402
 from sightline.models.layers.onestream import OneStream  # noqa: E402
 from sightline.models.published_onnx import read_vittrack_onnx  # noqa: E402
+from sightline.weights import SPEC_KEY  # noqa: E402
 
 NANO = zoo.find("vittrack-nano")
 STEM = [f"patch_embed.net.{i}" for i in (0, 2, 4, 6)]
@@ -103,9 +104,25 @@ def test_the_tensors_of_the_published_file_name_their_tracker(tmp_path: Path) ->
 def test_another_graph_is_refused_with_what_it_holds(tmp_path: Path) -> None:
     graph = helper.make_graph([helper.make_node("Identity", ["picture"], ["box"])], "other", [info("picture")], [info("box")])
     onnx.save(helper.make_model(graph), tmp_path / "other.onnx")
-    with pytest.raises(WeightsMismatch, match="0 convolutions and 0 products with constants, and takes picture") as refused:
+    with pytest.raises(WeightsMismatch, match=r"0 convolutions .* and 0 products with a constant, and takes picture") as refused:
         read_vittrack_onnx(tmp_path / "other.onnx")
     assert "\n" not in str(refused.value)
+
+
+def test_a_graph_that_sightline_exported_is_sent_back(tmp_path: Path) -> None:
+    model = helper.make_model(helper.make_graph([], "ours", [], []))
+    model.metadata_props.add(key=SPEC_KEY, value="{}")
+    onnx.save(model, tmp_path / "ours.onnx")
+    with pytest.raises(WeightsMismatch, match="exported by Sightline: track with it as it is"):
+        read_vittrack_onnx(tmp_path / "ours.onnx")
+
+
+def test_a_graph_whose_weights_are_computed_is_refused(tmp_path: Path) -> None:
+    model = fused_graph(state_for_authors(models.build(NANO), NANO))
+    del model.graph.initializer[[entry.name for entry in model.graph.initializer].index("wpatch_embed.net.0")]
+    onnx.save(model, tmp_path / "computed.onnx")
+    with pytest.raises(WeightsMismatch, match=r"23 convolutions \(2 of them without a constant weight and bias\)"):
+        read_vittrack_onnx(tmp_path / "computed.onnx")
 
 
 def info(name: str) -> onnx.ValueInfoProto:

@@ -14,6 +14,7 @@ from onnx import numpy_helper
 from torch import Tensor
 
 from sightline.errors import WeightsMismatch
+from sightline.weights import SPEC_KEY
 
 __all__ = ["read_vittrack_onnx"]
 
@@ -41,19 +42,22 @@ def read_vittrack_onnx(path: Path) -> dict[str, Tensor]:
         WeightsMismatch: another graph; the message says what was found.
     """
     try:
-        graph = onnx.load(path).graph
+        model = onnx.load(path)
     except Exception as error:  # protobuf's own error class is not part of onnx's interface
         raise WeightsMismatch(f"{path} cannot be read as ONNX ({str(error).splitlines()[0]}); download it again.") from error
+    if any(entry.key == SPEC_KEY for entry in model.metadata_props):
+        raise WeightsMismatch(f"{path.name} was exported by Sightline: track with it as it is. What is converted are authors' files.")
+    graph = model.graph
     given = {entry.name: torch.from_numpy(numpy_helper.to_array(entry).copy()) for entry in graph.initializer}
     convolutions = [list(node.input[1:]) for node in graph.node if node.op_type == "Conv"]
     products = [node.input[1] for node in graph.node if node.op_type == "MatMul" and node.input[1] in given]
     products = [name for name in products if given[name].ndim == 2]
-    fused = all(len(names) == 2 and given.keys() >= set(names) for names in convolutions)
-    if len(convolutions) != len(CONVOLUTIONS) or not fused or not products or len(products) % len(LINEARS):
+    plain = sum(len(names) != 2 or not given.keys() >= set(names) for names in convolutions)
+    if len(convolutions) != len(CONVOLUTIONS) or plain or not products or len(products) % len(LINEARS):
         raise WeightsMismatch(
-            f"{path.name} is not the published VitTrack graph: it has {len(convolutions)} convolutions and {len(products)} products "
-            f"with constants, and takes {', '.join(entry.name for entry in graph.input)}; expected {len(CONVOLUTIONS)} convolutions "
-            f"and {len(LINEARS)} products in each block. An ONNX file that Sightline exported is tracked with as it is, not converted."
+            f"{path.name} is not the published VitTrack graph: it has {len(convolutions)} convolutions ({plain} of them without a constant "
+            f"weight and bias) and {len(products)} products with a constant, and takes {', '.join(entry.name for entry in graph.input)}; "
+            f"expected {len(CONVOLUTIONS)} convolutions with weight and bias and {len(LINEARS)} products in each block."
         )
     tensors = {name: value for name, value in given.items() if name.startswith(NAMED)}
     for name, (weight, bias) in zip(CONVOLUTIONS, convolutions, strict=True):
