@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sightline.box import Box
 from sightline.spec import ClipRule, Crop, CropRule
 
-__all__ = ["CLIP_RULES", "CROP_RULES", "Fill", "Region", "Size", "clip", "context_square", "region_around"]
+__all__ = ["CLIP_RULES", "CROP_RULES", "Fill", "Region", "Size", "clip", "clip_to_margin", "context_square", "region_around"]
 
 Fill = tuple[float, float, float]  # RGB 0..255
 Size = tuple[int, int]  # width, height of a frame in pixels
@@ -145,7 +145,7 @@ def clip(box: Box, rule: ClipRule, size: Size) -> Box:
     return CLIP_RULES[rule](box, size)
 
 
-def _margin(box: Box, size: Size, margin: float = 10.0) -> Box:
+def clip_to_margin(box: Box, size: Size, margin: float = 10.0) -> Box:
     """At least `margin` pixels wide and high, and inside the frame: the PyTracking family."""
     width, height = size
     x1, x2 = min(max(0.0, box.x), width - margin), min(max(margin, box.x + box.w), width)
@@ -157,4 +157,4 @@ def _as_is(box: Box, size: Size) -> Box:  # noqa: ARG001  # the signature of a r
     return box
 
 
-CLIP_RULES: dict[ClipRule, Callable[[Box, Size], Box]] = {"margin": _margin, "none": _as_is}
+CLIP_RULES: dict[ClipRule, Callable[[Box, Size], Box]] = {"margin": clip_to_margin, "none": _as_is}

@@ -21,12 +21,13 @@ import time
 import tomllib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
 HERE = Path(__file__).resolve().parent
@@ -89,35 +90,45 @@ def load_golden() -> Any:
 
 
 def find(folders: Sequence[Path], only: str = "*") -> list[Path]:
-    """Fixtures below folders, in order; `only` is a shell pattern of `system/config`, or a part of it."""
+    """Fixtures below folders, in order; `only` is a shell pattern of `system/config` or of `config`, or a part of `system/config`."""
     found = sorted({meta.parent for folder in folders for meta in folder.rglob("meta.json") if (meta.parent / "outputs.npz").is_file()})
-    return [path for path in found if fits(name_of(json.loads((path / "meta.json").read_text())), only)]
+    names = {path: name_of(path) for path in found}
+    return [
+        path
+        for path, (system, config) in names.items()
+        if fnmatchcase(config, only) or fnmatchcase(f"{system}/{config}", only) or only in f"{system}/{config}"
+    ]
 
 
-def name_of(meta: Mapping[str, Any]) -> str:
-    """`system/config` of a fixture."""
-    return f"{meta['system']}/{meta['config']}"
+def name_of(path: Path) -> tuple[str, str]:
+    """System and config of a fixture, as it says itself; the names of its folders where it cannot be read."""
+    try:
+        meta = json.loads((path / "meta.json").read_text())
+        return str(meta["system"]), str(meta["config"])
+    except (ValueError, KeyError, TypeError):
+        return path.parent.name, path.name
 
 
-def fits(name: str, pattern: str) -> bool:
-    """Whether `system/config` is meant by a shell pattern, or contains it."""
-    return fnmatchcase(name, pattern) or fnmatchcase(name, f"*{pattern}*")
-
-
-def runner_of(meta: Mapping[str, Any]) -> Runner | None:
-    """The runner that index.toml names for a fixture; None where it names none."""
+def runner_of(name: str) -> Runner | None:
+    """The runner that index.toml names for `system/config`; None where it names none."""
     cases = tomllib.loads((HERE / "index.toml").read_text())["case"]
     for case in cases:
-        if fnmatchcase(name_of(meta), case["folder"]):
+        if fnmatchcase(name, case["folder"]):
             runner: Runner = import_module(f"tests.golden.{case['runner']}").run
             return runner
     return None
 
 
 def sliced(meta: Mapping[str, Any], outputs: Mapping[str, Array]) -> dict[str, Array]:
-    """Outputs cut to the parts that the fixture stores."""
-    slices = meta["arguments"].get("slices", {})
-    return {name: value[index_of(slices[name])] if name in slices else value for name, value in outputs.items()}
+    """Outputs cut to the parts that the fixture stores; with `row_slices` an output is a list of arrays of any size."""
+    slices, row_slices = meta["arguments"].get("slices", {}), meta["arguments"].get("row_slices", {})
+
+    def cut(name: str, value: Array) -> Array:
+        if name in row_slices:
+            return np.stack([row[index_of(text)] for row, text in zip(value, row_slices[name], strict=True)])
+        return value[index_of(slices[name])] if name in slices else value
+
+    return {name: cut(name, value) for name, value in outputs.items()}
 
 
 def index_of(text: str) -> tuple[Any, ...]:
@@ -134,37 +145,32 @@ def _index_part(part: str) -> Any:
 
 
 def check(path: Path, golden: Any) -> Row:
-    """Run one fixture and judge it."""
-    meta, stored = golden.load(path)
-    system, config = meta["system"], meta["config"]
-    runner = runner_of(meta)
-    if runner is None:
-        return Row(system, config, None, None, "unknown", reason="no row of index.toml fits", folder=str(path))
+    """Run one fixture and judge it; whatever goes wrong is that fixture's failure."""
     start = time.perf_counter()
+    row = Row(*name_of(path), None, None, "fail", folder=str(path))
     try:
-        verdicts = golden.verdict(meta, stored, sliced(meta, runner(meta, golden.weights(meta), golden.inputs(meta))))
-    except Exception as error:  # noqa: BLE001  # whatever a runner raises is this fixture's failure, and the next one still runs
+        row = judge(row, path, golden)
+    except Exception as error:  # noqa: BLE001  # the next fixture still has to run
         lines = str(error).splitlines() or [""]
-        reason = f"{type(error).__name__}: {lines[0]}"
-        return Row(system, config, None, None, "fail", reason=reason, seconds=time.perf_counter() - start, folder=str(path))
-    finally:
-        gc.collect()
-    output, (worst, allowed, _) = max(
-        verdicts.items(), key=lambda item: (not item[1][2], item[1][0] / item[1][1] if item[1][1] else item[1][0])
-    )
-    agrees = all(fine for _, _, fine in verdicts.values())
-    missing = math.isinf(worst)
-    return Row(
-        system,
-        config,
-        None if missing else worst,
-        allowed,
-        "pass" if agrees else "fail",
-        output,
-        f"{output} is missing, not finite or of another shape" if missing else "",
-        time.perf_counter() - start,
-        str(path),
-    )
+        row = replace(row, reason=f"{type(error).__name__}: {lines[0]}")
+    gc.collect()
+    return replace(row, seconds=round(time.perf_counter() - start, 2))
+
+
+def judge(row: Row, path: Path, golden: Any) -> Row:
+    """The row of a fixture with what its runner's outputs are worth."""
+    meta, stored = golden.load(path)
+    runner = runner_of(f"{row.system}/{row.config}")
+    if runner is None:
+        return replace(row, verdict="unknown", reason="no row of index.toml fits")
+    verdicts = golden.verdict(meta, stored, sliced(meta, runner(meta, golden.weights(meta), golden.inputs(meta))))
+    if not verdicts:
+        return replace(row, reason="the fixture stores no outputs")
+    output, (worst, allowed, _) = max(verdicts.items(), key=lambda item: (not item[1][2], item[1][0] / max(item[1][1], 1e-12)))
+    if not math.isfinite(worst):
+        return replace(row, output=output, allowed=allowed, reason=f"{output} is missing, not finite or of another shape")
+    passes = all(agrees for _, _, agrees in verdicts.values())
+    return replace(row, output=output, worst=worst, allowed=allowed, verdict="pass" if passes else "fail")
 
 
 def check_all(paths: Sequence[Path]) -> Iterator[Row]:
@@ -185,7 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """See the module's docstring."""
     parser = argparse.ArgumentParser(prog="check.py", description="Hold our implementations against golden fixtures.")
     parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="where fixtures are looked for, at any depth")
-    parser.add_argument("--only", default="*", metavar="PATTERN", help="part of system/config, or a shell pattern of it")
+    parser.add_argument("--only", default="*", metavar="PATTERN", help="a part of system/config, or a shell pattern")
     parser.add_argument("--json", action="store_true", help="print a JSON list instead of a table")
     given = parser.parse_args(arguments)
     absent = [str(folder) for folder in given.folders if not folder.is_dir()]

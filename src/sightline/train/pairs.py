@@ -139,16 +139,24 @@ def jittered(box: Box, center: float, scale: float, normal: Sequence[float], uni
     return Box(cx - w / 2, cy - h / 2, w, h)
 
 
-def published_box(box: Box, around: Box, crop: Crop) -> NDArray[np.float64]:
-    """A box as x, y, w, h in 0..1 of the crop around another, as the PyTracking family trains: half a pixel off the run-time's mapping.
+def published_box(box: Box, around: Box, *, size: int, scale: float) -> NDArray[np.float64]:
+    """A box in the crop around another, as the PyTracking family trains: half a pixel off the run-time's mapping.
 
-    Source: docs/trackers/common.md of the facts ("Training pair"); golden/components/train_pair.
+    Args:
+        box: in frame pixels, as `around`.
+        around: what the crop was cut around.
+        size: pixels along each side of the crop.
+        scale: pixels of the crop per pixel of the frame.
+
+    Returns:
+        (4,) x, y, w, h in 0..1 of the crop.
+
+    Source: golden/components/box_to_crop.
     """
-    scale = crop.size / math.ceil(math.sqrt(around.w * around.h) * crop.factor)
-    middle = (crop.size - 1) / 2
+    middle = (size - 1) / 2
     cx, cy = (middle + (own - other) * scale for own, other in zip(box.centre, around.centre, strict=True))
     w, h = box.w * scale, box.h * scale
-    return np.array([cx - w / 2, cy - h / 2, w, h]) / crop.size
+    return np.array([cx - w / 2, cy - h / 2, w, h]) / size
 
 
 class Pairs:

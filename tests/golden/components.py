@@ -1,0 +1,259 @@
+"""Fixtures golden/components: functions without weights. One function here for each, named as the fixture."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sightline.box import Box, cxcywh_from_xyxy, iou, xywh_from_xyxy, xyxy_from_cxcywh, xyxy_from_xywh
+from sightline.models.layers.decode import hann1d, hann2d, normalize
+from sightline.models.layers.eliminate import centre_mask, eliminate, keep_rate, query_weights, relevance, target_mask
+from sightline.models.layers.positions import sinusoid_table
+from sightline.region import Region, clip_to_margin, context_square, region_around
+from sightline.spec import Crop
+from sightline.train import augment, losses, pairs
+from sightline.train.targets import heatmap_target
+
+Array = NDArray[Any]
+Arguments: TypeAlias = Mapping[str, Any]
+Inputs: TypeAlias = Mapping[str, Array]
+Outputs: TypeAlias = dict[str, Array]
+
+
+def run(meta: Mapping[str, Any], weights: Mapping[str, Array], inputs: Inputs) -> Outputs:  # noqa: ARG001  # the signature of a runner
+    """The outputs of one fixture, whole. The longest name that begins the fixture's decides which function it is about."""
+    name = max((name for name in COMPONENTS if meta["config"].startswith(name)), key=len)
+    return COMPONENTS[name](meta, inputs)
+
+
+def numbers(names: Mapping[str, Any], pattern: str) -> dict[str, tuple[int, ...]]:
+    """The names that match a pattern, with the numbers in its groups."""
+    found = {name: re.fullmatch(pattern, name) for name in names}
+    return {name: tuple(int(group) for group in match.groups()) for name, match in found.items() if match}
+
+
+def boxes(_meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
+    given = inputs["boxes"].astype(np.float32)
+    a_xyxy, b_xyxy = inputs["pairs_a_xyxy"].astype(np.float32), inputs["pairs_b_xyxy"].astype(np.float32)
+    a, b = xywh_from_xyxy(a_xyxy), xywh_from_xyxy(b_xyxy)
+    overlap = iou(a, b)
+    giou, _ = losses.giou(torch.from_numpy(a_xyxy), torch.from_numpy(b_xyxy))
+    return {
+        "cxcywh_to_xyxy": xyxy_from_cxcywh(given),
+        "xywh_to_xyxy": xyxy_from_xywh(given),
+        "xyxy_to_xywh": xywh_from_xyxy(given),
+        "xyxy_to_cxcywh": cxcywh_from_xyxy(given),
+        "iou": overlap,
+        "union": (a[:, 2:].prod(axis=1) + b[:, 2:].prod(axis=1)) / (1 + overlap),  # of our overlap, which has no other place to show it
+        "giou": giou.numpy(),
+        "giou_loss": (1 - giou).mean().numpy(),
+    }
+
+
+def box_to_crop(_meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
+    normalised = [
+        pairs.published_box(Box(*box), Box(*around), size=int(size), scale=float(scale))
+        for box, around, scale, size in zip(
+            inputs["boxes"], inputs["crop_boxes"], inputs["resize_factors"], inputs["crop_sizes"], strict=True
+        )
+    ]
+    return {"normalised": np.array(normalised), "pixels": np.array(normalised) * inputs["crop_sizes"][:, np.newaxis]}
+
+
+def candidate_elimination(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
+    num_template, num_search = meta["arguments"]["template_tokens"], meta["arguments"]["search_tokens"]
+    attention = torch.from_numpy(inputs["attention_logits"]).softmax(-1)[:, :, :num_template, num_template:]
+    tokens = torch.from_numpy(inputs["tokens"])
+    template, search = tokens[:, :num_template], tokens[:, num_template:]
+    masked = torch.zeros(1, num_template, dtype=torch.bool)
+    masked[:, meta["arguments"]["masked_template_tokens"]] = True
+    in_order = torch.arange(num_search).expand(tokens.shape[0], -1)
+    outputs: Outputs = {}
+    for name in meta["outputs"]:
+        match = re.fullmatch(r"tokens_((permuted_)?(all|mask)_([\d.]+))", name)
+        if match is None:
+            continue
+        case, permuted, queries, keep = match.groups()
+        mask = masked if queries == "mask" else torch.ones_like(masked)
+        places = torch.from_numpy(inputs["permuted_index"]) if permuted else in_order
+        left = eliminate(search, places, relevance(attention, query_weights(mask)), float(keep))
+        outputs[f"tokens_{case}"] = torch.cat([template, left.tokens], dim=1).numpy()
+        outputs[f"keep_{case}"], outputs[f"removed_{case}"] = left.places.numpy(), left.removed.numpy()
+    return outputs
+
+
+def ce_keep_rate(meta: Mapping[str, Any], _inputs: Inputs) -> Outputs:
+    base, (first, last) = meta["arguments"]["base_keep_rate"], map(int, meta["arguments"]["epochs"].split(".."))
+    return {
+        name: np.array([keep_rate(epoch, base=base, start=start, warm=warm) for epoch in range(first, last + 1)])
+        for name, (start, warm) in numbers(meta["outputs"], r"start(\d+)_warm(\d+)").items()
+    }
+
+
+def ce_mask(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
+    given = torch.from_numpy(inputs["template_boxes_xywh_normalised"]).float()
+    stride = meta["arguments"]["stride"]
+    outputs: Outputs = {name: target_mask(given, size).numpy() for name, (size,) in numbers(meta["outputs"], r"gt_box_(\d+)").items()}
+    for kind, single in (("ctr_point", True), ("ctr_rec", False)):
+        for name, (size,) in numbers(meta["outputs"], rf"{kind}_(\d+)").items():
+            outputs[name] = centre_mask(size // stride, single=single).expand(given.shape[0], -1).numpy()
+    return outputs
+
+
+def crop_sample_target(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
+    frame = inputs["frame"]
+    outputs: Outputs = {}
+    regions = []
+    for i, case in enumerate(meta["arguments"]["cases"]):
+        crop = Crop(factor=case["factor"], size=case["output_size"])
+        region = region_around(Box(*case["box_xywh"]), crop, (frame.shape[1], frame.shape[0]))
+        pixels = region.take(frame)
+        outputs |= {f"crop_{i:02}": pixels, f"rowsum_{i:02}": pixels.sum(axis=1), f"colsum_{i:02}": pixels.sum(axis=0)}
+        outputs[f"mask_{i:02}"] = region.padding()
+        regions.append(region)
+    outputs["resize_factor"] = np.array([region.size / region.side for region in regions])
+    outputs["crop_x1_y1_side"] = np.array([(region.x, region.y, region.side) for region in regions])
+    return outputs
+
+
+def hann(meta: Mapping[str, Any], _inputs: Inputs) -> Outputs:
+    kinds = (("centered", True), ("uncentered", False))
+    outputs: Outputs = {}
+    for kind, centered in kinds:
+        for name, (side,) in numbers(meta["outputs"], rf"hann1d_(\d+)_{kind}").items():
+            outputs[name] = hann1d(side, centered=centered).numpy()
+        for name, (height, width) in numbers(meta["outputs"], rf"hann2d_(\d+)x(\d+)_{kind}").items():
+            down, across = (hann1d(side, centered=centered).reshape(shape) for side, shape in ((height, (1, 1, -1, 1)), (width, (1, -1))))
+            outputs[name] = (hann2d(height, centered=centered) if height == width else down * across).numpy()
+    return outputs
+
+
+def map_back_and_clip(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
+    arguments = meta["arguments"]
+    size = (arguments["width"], arguments["height"])
+    mapped = []
+    for predicted, state, factor in zip(inputs["pred_cxcywh"], inputs["state_xywh"], inputs["resize_factor"], strict=True):
+        side = arguments["search_size"] / factor
+        cx, cy = Box(*state).centre
+        region = Region(0, 0, 1, arguments["search_size"], Box(cx - side / 2, cy - side / 2, side, side), size)  # only `frame` maps boxes
+        mapped.append(region.to_frame(predicted / side))
+    clipped = {
+        name: np.array([clip_to_margin(Box(*box), size, margin) for box in inputs["clip_xywh"]])
+        for name, (margin,) in numbers(meta["outputs"], r"clip_margin(\d+)").items()
+    }
+    return {"mapped_xywh": np.array(mapped), **clipped}
+
+
+def heatmap(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
+    given = torch.from_numpy(inputs["boxes_xywh_normalised"]).float()
+    stride = meta["arguments"]["stride"]
+    return {name: heatmap_target(given, size // stride).numpy() for name, (size,) in numbers(meta["outputs"], r"heatmap_(\d+)").items()}
+
+
+def losses_ostrack(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
+    weight = meta["arguments"]["weights"]
+    score = torch.from_numpy(inputs["score"]).sigmoid().clamp(1e-4, 1 - 1e-4).requires_grad_()
+    predicted = torch.from_numpy(inputs["pred_boxes_cxcywh"]).float().requires_grad_()
+    given = torch.from_numpy(inputs["target_boxes_xywh_normalised"]).float()
+    target = heatmap_target(given, score.shape[-1])
+    alpha, beta = meta["arguments"]["focal_alpha"], meta["arguments"]["focal_beta"]
+    focal = losses.focal_loss(score, target, alpha=alpha, beta=beta)
+    corners, wanted = losses.xyxy_from_cxcywh(predicted), losses.xyxy_from_xywh(given)
+    giou, l1 = losses.giou_loss(corners, wanted), losses.l1_loss(corners, wanted)
+    total = weight["giou"] * giou + weight["l1"] * l1 + weight["focal"] * focal
+    (focal_gradient,) = torch.autograd.grad(focal, [score], retain_graph=True)
+    box_gradient, score_gradient = torch.autograd.grad(total, [predicted, score])
+    _, overlap = losses.giou(corners, wanted.clamp(0, 1))
+    outputs: dict[str, Tensor] = {
+        "focal": focal,
+        "focal_gradient": focal_gradient,
+        "focal_without_positive": losses.focal_loss(score, target * 0.99, alpha=alpha, beta=beta),
+        "giou": giou,
+        "l1": l1,
+        "location": focal,
+        "total": total,
+        "iou_mean": overlap.mean(),
+        "total_gradient_boxes": box_gradient,
+        "total_gradient_score": score_gradient,
+    }
+    return {name: value.detach().numpy() for name, value in outputs.items()}
+
+
+def train_pair(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
+    outputs: Outputs = {}
+    for i, case in enumerate(meta["arguments"]["cases"]):
+        for role in ("template", "search"):
+            of_role = {name.replace(role, "role"): value for name, value in case.items()}
+            outputs |= {
+                f"{i}_{name.replace('role', role)}": value for name, value in training_crop(of_role, inputs[f"{role}_frame"]).items()
+            }
+    return outputs
+
+
+def training_crop(case: Mapping[str, Any], frame: Array) -> Outputs:
+    """One picture of a pair, with all draws given."""
+    box = Box(*case["role_box"])
+    if case["joint_gray"]:
+        frame = augment.grey(frame)
+    if case["joint_flip"]:
+        # as published: the last column counts as W - 1, its far side as W - 2
+        frame, box = frame[:, ::-1], box._replace(x=frame.shape[1] - 1 - box.x - box.w)
+    jitter = case.get("center_jitter_role", 0), case.get("scale_jitter_role", 0)  # the template has none
+    around = pairs.jittered(box, *jitter, case["role_normal_draw"], case["role_uniform_draw"])
+    crop = Crop(factor=case["role_factor"], size=case["role_size"])
+    region = region_around(around, crop, (frame.shape[1], frame.shape[0]))
+    pixels, mask = region.take(np.ascontiguousarray(frame)), region.padding()
+    unit = pairs.published_box(box, around, size=region.size, scale=region.size / region.side)
+    pixels = np.clip(pixels * np.float32(case["role_brightness"]), 0, 255)
+    if case["role_flip"]:
+        pixels, mask = pixels[:, ::-1], mask[:, ::-1]
+        unit[0] = 1 - unit[0] - unit[2]
+    image = normalize(torch.from_numpy(np.ascontiguousarray(pixels))[None])[0].numpy()
+    return {
+        "role_image": image,
+        "role_image_rowmean": image.mean(axis=2),
+        "role_box": unit,
+        "role_mask": mask,
+        "jittered_role": np.array(around),
+    }
+
+
+def siamfc_crop(_meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
+    frame = inputs["frame"]
+    border = frame.mean(axis=(0, 1))
+    patches: Any = []  # crops of two sizes, cut alike by check.py
+    corners = []
+    crops: Any = inputs["crops"].astype(np.float32)  # as published: centre and side are held in float32
+    for row, column, side, size in crops:
+        region = context_square(column, row, side, int(size), (frame.shape[1], frame.shape[0]), tuple(border))
+        patches.append(region.take(frame))
+        corners.append((region.y, region.x, region.y + region.side, region.x + region.side))
+    means = np.array([patch.mean(axis=(0, 1)) for patch in patches])
+    return {"patches": patches, "mean": means, "corners": np.array(corners), "border_value": border}
+
+
+def vittrack_positions(meta: Mapping[str, Any], _inputs: Inputs) -> Outputs:
+    return {name: sinusoid_table(num, width).numpy() for name, (num, width) in numbers(meta["outputs"], r"table_(\d+)_(\d+)").items()}
+
+
+COMPONENTS: dict[str, Callable[[Mapping[str, Any], Inputs], Outputs]] = {
+    "boxes": boxes,
+    "box_to_crop": box_to_crop,
+    "candidate_elimination": candidate_elimination,
+    "ce_keep_rate": ce_keep_rate,
+    "ce_mask": ce_mask,
+    "crop_sample_target": crop_sample_target,
+    "hann": hann,
+    "heatmap_target": heatmap,
+    "losses_ostrack": losses_ostrack,
+    "map_back_and_clip": map_back_and_clip,
+    "siamfc_crop": siamfc_crop,
+    "train_pair": train_pair,
+    "vittrack_positions": vittrack_positions,
+}
