@@ -40,7 +40,7 @@ from sightline.train.targets import heatmap_target
 from sightline.train.validate import answers
 from sightline.weights import spec_in
 
-__all__ = ["Report", "best_boxes", "fit", "held_out_pairs", "take_over_", "training_pairs"]
+__all__ = ["Report", "best_boxes", "fit", "held_out_pairs", "network_in", "take_over_", "training_pairs"]
 
 Report: TypeAlias = Callable[[Mapping[str, float]], None]
 LOG_EVERY = 50
@@ -257,15 +257,19 @@ def _trainable(spec: Spec) -> Kestrel:
     return network  # in evaluation mode: batch norms keep their statistics
 
 
-def _network_in(path: Path) -> nn.Module:
-    """Any network in a weights file, by the spec in it or by its tensors."""
+def network_in(path: Path) -> tuple[nn.Module, Spec]:
+    """Any network in a weights file, by the spec in it or by its tensors.
+
+    Raises:
+        WeightsMissing, WeightsMismatch: no such file, or nothing that Sightline knows.
+    """
     tensors = read_tensors(path)
     spec = spec_in(path) or next(iter(fits(tensors)), None)
     if spec is None:
         raise WeightsMismatch(f"{path} holds no network that Sightline knows; convert it first with `sightline convert`.")
     network = models.build(spec)
     fill(network, tensors, spec, path.name)
-    return network
+    return network, spec
 
 
 def take_over_(network: nn.Module, path: Path) -> int:
@@ -274,7 +278,7 @@ def take_over_(network: nn.Module, path: Path) -> int:
     Raises:
         WeightsMismatch: not one.
     """
-    given, own = _network_in(path).state_dict(), network.state_dict()
+    given, own = network_in(path)[0].state_dict(), network.state_dict()
     common = {name: value for name, value in given.items() if name in own and own[name].shape == value.shape}
     if not common:
         raise WeightsMismatch(f"{path} has no tensor in common with the network to be trained; choose another start.")
@@ -283,7 +287,7 @@ def take_over_(network: nn.Module, path: Path) -> int:
 
 
 def _teacher(distil: Distil) -> OneStream:
-    network = _network_in(distil.teacher)
+    network, _ = network_in(distil.teacher)
     if not isinstance(network, OneStream):
         raise BadSpec(f"{distil.teacher} cannot teach: expected a network that reads template and search together, as vittrack-nano.")
     return network.eval().requires_grad_(False)
