@@ -1,0 +1,224 @@
+"""Frames of any source, decoded ahead in one thread and in constant memory."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import threading
+import weakref
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TypeAlias
+
+from sightline.errors import VideoError
+from sightline.frame.picture import Frame
+from sightline.frame.source import Source, paired
+
+__all__ = ["AHEAD", "FrameReader", "SourceLike", "read"]
+
+SourceLike: TypeAlias = str | int | Path | Sequence[str | Path]
+
+AHEAD = 8  # frames decoded before they are asked for
+PATIENCE = 2.0  # seconds for the thread to end; one that waits for a camera or a network ends by its own time limit
+
+
+def read(source: SourceLike, *, start: int = 0, infrared: SourceLike | None = None) -> FrameReader:
+    """Open a source of frames.
+
+    Args:
+        source: a video file; a folder of images or a pattern such as "img/*.jpg" (natural order: 2 before 10); a list of images
+            (in the order given); one image; the number of a camera (0 or "0"); an address (rtsp://, http://, udp://, tcp://).
+        start: the first frame to give, counted from 0; those before it are decoded and dropped, so the number is exact.
+        infrared: a second source, aligned with the first: its frame i becomes `Frame.extra` of frame i.
+
+    Returns:
+        An iterator of `Frame`. Files give every frame; cameras and addresses without an end give the newest one and drop what
+        came in between. `Frame.index` is the true number of the frame in either case.
+
+    Raises:
+        VideoError: the source cannot be opened; while iterating: it breaks off (after all frames before the break), has no frame
+            `start`, or the infrared source ends first or has another size.
+    """
+    if start < 0:
+        raise VideoError(f"cannot start at frame {start}; expected a number from 0 on.")
+    opened = _open(source)
+    if infrared is not None:
+        try:
+            opened = paired(opened, _open(infrared))
+        except VideoError:
+            opened.close()
+            raise
+    return FrameReader(opened, start)
+
+
+class FrameReader(Iterator[Frame]):
+    """Frames of one source, one after the other; closes itself at the end, on an error, and when nobody holds it any more.
+
+    Attributes:
+        name: the source, for messages.
+        fps: frames per second, of a variable rate the mean; None where the source has no rate (images).
+        num_frames: how many frames it gives in all, from `start` on, counted or estimated; None where nobody knows.
+        live: a camera or a stream: frames that come too fast are dropped.
+    """
+
+    def __init__(self, source: Source, start: int = 0) -> None:
+        self.name = source.name
+        self.fps = source.fps
+        self.num_frames = None if source.num_frames is None else max(source.num_frames - start, 0)
+        self.live = source.live
+        self._queue = _Queue(source.live)
+        # The thread knows the queue and not the reader: a reader that nobody holds is collected, and the thread told to end.
+        thread = threading.Thread(
+            target=_decode_ahead, args=(source, start, self._queue), name=f"sightline reads {source.name}", daemon=True
+        )
+        self._close = weakref.finalize(self, _end, self._queue, thread)
+        thread.start()
+
+    def __next__(self) -> Frame:
+        try:
+            frame = self._queue.get()
+        except Exception:
+            self.close()
+            raise
+        if frame is None:
+            self.close()
+            raise StopIteration
+        return frame
+
+    def __enter__(self) -> FrameReader:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the thread and give the source back; harmless when called again. A closed reader has no more frames."""
+        self._close()
+
+
+class _Queue:
+    """Hands frames from the decoding thread to the reader; either side waits without turning.
+
+    A file's queue holds AHEAD frames, then `put` waits. A live one holds the newest frame only.
+    """
+
+    def __init__(self, live: bool) -> None:
+        self.stopped = False
+        self._live = live
+        self._frames: deque[Frame] = deque()
+        self._ended = False
+        self._error: Exception | None = None
+        self._changed = threading.Condition()
+
+    def put(self, frame: Frame) -> None:
+        with self._changed:
+            if self._live:
+                self._frames.clear()
+            self._changed.wait_for(lambda: self.stopped or len(self._frames) < AHEAD)
+            if not self.stopped:
+                self._frames.append(frame)
+                self._changed.notify_all()
+
+    def get(self) -> Frame | None:
+        """The next frame, None after the last; an error of the thread is raised once, after the frames before it."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.stopped or self._ended or self._frames)
+            if self.stopped:
+                return None
+            if self._frames:
+                self._changed.notify_all()
+                return self._frames.popleft()
+            error, self._error = self._error, None
+        if error is not None:
+            raise error
+        return None
+
+    def end(self, error: Exception | None) -> None:
+        """No frames follow."""
+        with self._changed:
+            self._ended, self._error = True, error
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """No frames are wanted."""
+        with self._changed:
+            self.stopped = True
+            self._frames.clear()
+            self._changed.notify_all()
+
+
+def _decode_ahead(source: Source, start: int, queue: _Queue) -> None:
+    """What the thread does."""
+    failure: Exception | None = None
+    try:
+        num_frames = 0
+        for shot in source.shots:
+            if queue.stopped:
+                break
+            num_frames = shot.index + 1
+            if shot.index >= start:
+                queue.put(shot.develop())
+        if num_frames <= start and not queue.stopped:
+            raise VideoError(_too_short(source.name, num_frames, start))
+    except Exception as error:  # noqa: BLE001  raised again where the frames are asked for, whatever it is
+        failure = error
+    finally:
+        source.close()
+        queue.end(failure)
+
+
+def _too_short(name: str, num_frames: int, start: int) -> str:
+    if num_frames == 0:
+        return f"{name} has no frames: nothing in it could be decoded."
+    return f"{name} has {num_frames} frames, so it cannot start at frame {start}; expected 0 to {num_frames - 1}."
+
+
+def _end(queue: _Queue, thread: threading.Thread) -> None:
+    queue.stop()
+    if thread is not threading.current_thread():  # the garbage collector runs in any thread
+        thread.join(PATIENCE)
+
+
+def _open(source: SourceLike) -> Source:
+    """Find out what kind of source it is, and open it. The kinds are imported when needed: a tracker alone needs no video library."""
+    if isinstance(source, int) and not isinstance(source, bool):
+        from sightline.frame.camera import open_camera
+
+        return open_camera(source)
+    if isinstance(source, str | Path):
+        return _open_text(source)
+    if isinstance(source, Sequence) and all(isinstance(path, str | os.PathLike) for path in source):
+        from sightline.frame.images import open_images
+
+        return open_images([Path(path) for path in source], f"a list of {len(source)} images")
+    raise VideoError(
+        f"{source!r} is no source of frames; expected a path, a pattern, a list of images, the number of a camera or an address. "
+        "Pictures that are in memory need no reader: give them to the tracker one by one."
+    )
+
+
+def _open_text(source: str | Path) -> Source:
+    """A source that is written as text."""
+    text, path = str(source), Path(source)
+    if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", text):
+        from sightline.frame.video import open_address
+
+        return open_address(text)
+    if isinstance(source, str) and re.fullmatch(r"[0-9]+", text):
+        return _open(int(text))
+    from sightline.frame.images import SUFFIXES, open_folder, open_images, open_pattern
+
+    if path.is_dir():
+        return open_folder(path)
+    if path.suffix.lower() in SUFFIXES and path.is_file():
+        return open_images([path], text)
+    if path.exists():
+        from sightline.frame.video import open_file
+
+        return open_file(path)
+    if glob.has_magic(text):
+        return open_pattern(text)
+    raise VideoError(f"{text} does not exist; expected a video file, a folder or pattern of images, the number of a camera, or an address.")
