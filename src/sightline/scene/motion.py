@@ -207,15 +207,19 @@ def occluders(
     still = np.ones_like(times)
     shown = (times >= 0) & (times < duration)
     first = int(np.argmax(shown))
+    velocity = np.gradient(target.where, times, axis=0)
     for moment in _moments(rng, duration, math.ceil(duration / 2.5) if strength > 0 else 0):
         now = int(np.searchsorted(times, moment))
-        radius = target.size[now] * reach * (0.5 + 0.8 * strength)
+        size = float(target.size[now])
+        radius = size * reach * (0.5 + 0.8 * strength)
         bearing, turn = rng.uniform(0, 2 * np.pi, 2)
-        along, across = np.array([np.cos(bearing), np.sin(bearing)]), np.array([-np.sin(bearing), np.cos(bearing)])
-        middle = target.where[now] + across * target.size[now] * (1 - strength) * rng.uniform(-0.8, 0.8)
+        along = size * np.array([np.cos(bearing), np.sin(bearing)])
+        aside = size * (1 - strength) * rng.choice((-1, 1)) * rng.uniform(1.35, 1.65)  # how far it misses the middle
         apart = radius * 1.3 + target.size[first] * reach
         for speed in (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0):  # the slowest that leaves the first frame free and does not linger
-            where = middle + along * speed * target.size[now] * (times - moment)[:, None]
+            passing = speed * along - velocity[now]
+            across = np.array([-passing[1], passing[0]]) / max(np.hypot(*passing), 1e-6)
+            where = target.where[now] + aside * across + speed * along * (times - moment)[:, None]
             distance = np.hypot(*(where - target.where).T)
             if distance[first] > apart and np.mean(distance[shown] < radius) < 0.5:
                 courses.append((Course(where, radius * still, turn * still, still, still), speed > 0))

@@ -44,7 +44,7 @@ class Scene:
         fps: frames per second.
         target: what is followed; "any" lets the seed choose.
         motion: 0..1, of camera and target.
-        occlusion: 0..1, how much of the target is covered when something passes over it; at 1 all of it.
+        occlusion: 0..1, how much of the target is covered when something passes over it: more than half at 0.5, all of it at 1.
         light: 0..1, change of exposure and shadows.
         distractors: how many objects look like the target.
         absent: 0..1, share of the time in which the camera has lost the target, never at the start.
