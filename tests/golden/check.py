@@ -77,9 +77,9 @@ class Weights:
         return self.made[name]
 
 
-def load_golden() -> Any:
+def load_golden(shared: Path) -> Any:
     """The module golden.py of the shared folder, with a memory for weights."""
-    path = shared_dir() / "golden" / "golden.py"
+    path = shared / "golden" / "golden.py"
     spec = importlib.util.spec_from_file_location("sightline_golden", path)
     if spec is None or spec.loader is None or not path.is_file():
         raise FileNotFoundError(f"{path} is missing; set SIGHTLINE_SHARED to the folder that holds golden/golden.py.")
@@ -109,14 +109,10 @@ def name_of(path: Path) -> tuple[str, str]:
         return path.parent.name, path.name
 
 
-def runner_of(name: str) -> Runner | None:
-    """The runner that index.toml names for `system/config`; None where it names none."""
+def case_of(name: str) -> Mapping[str, Any] | None:
+    """The row of index.toml for `system/config`; None where there is none."""
     cases = tomllib.loads((HERE / "index.toml").read_text())["case"]
-    for case in cases:
-        if fnmatchcase(name, case["folder"]):
-            runner: Runner = import_module(f"tests.golden.{case['runner']}").run
-            return runner
-    return None
+    return next((case for case in cases if fnmatchcase(name, case["folder"])), None)
 
 
 def sliced(meta: Mapping[str, Any], outputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -160,10 +156,11 @@ def check(path: Path, golden: Any) -> Row:
 def judge(row: Row, path: Path, golden: Any) -> Row:
     """The row of a fixture with what its runner's outputs are worth."""
     meta, stored = golden.load(path)
-    runner = runner_of(f"{row.system}/{row.config}")
-    if runner is None:
+    case = case_of(f"{row.system}/{row.config}")
+    if case is None:
         return replace(row, verdict="unknown", reason="no row of index.toml fits")
-    verdicts = golden.verdict(meta, stored, sliced(meta, runner(meta, golden.weights(meta), golden.inputs(meta))))
+    run: Runner = import_module(f"tests.golden.{case['runner']}").run
+    verdicts = golden.verdict(meta, stored, sliced(meta, run(meta, golden.weights(meta), golden.inputs(meta))))
     if not verdicts:
         return replace(row, reason="the fixture stores no outputs")
     output, (worst, allowed, _) = max(verdicts.items(), key=lambda item: (not item[1][2], item[1][0] / max(item[1][1], 1e-12)))
@@ -175,7 +172,7 @@ def judge(row: Row, path: Path, golden: Any) -> Row:
 
 def check_all(paths: Sequence[Path]) -> Iterator[Row]:
     """One row for each fixture, as they come."""
-    golden = load_golden()
+    golden = load_golden(shared_dir())
     for path in paths:
         yield check(path, golden)
 
