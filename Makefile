@@ -23,7 +23,7 @@ lint: .venv/dev
 	.venv/bin/ruff format --check --quiet .
 	.venv/bin/ruff check --quiet .
 	.venv/bin/mypy
-	.venv/bin/lint-imports --no-logo
+	.venv/bin/lint-imports --no-logo --no-cache
 	.venv/bin/codespell
 
 test-golden: .venv/dev

@@ -48,8 +48,8 @@ def test_a_star_import_gives_exactly_the_public_names() -> None:
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="'sightline' has no attribute 'lod'"):
-        sightline.lod  # noqa: B018  # looking it up is the test
+    with pytest.raises(AttributeError, match="'sightline' has no attribute 'foo'"):
+        sightline.foo  # noqa: B018  # looking it up is the test
 
 
 def test_every_error_is_a_sightline_error() -> None:
