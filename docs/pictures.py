@@ -24,7 +24,7 @@ Picture: TypeAlias = NDArray[Any]  # (H, W, 3) uint8 RGB
 IMAGES = Path(__file__).parent / "images"
 GAP = 6  # white pixels between the parts of a picture
 
-HERO = Scene(seed=23, target="car", size=(640, 360), num_frames=150)
+HERO = Scene(seed=3, target="car", size=(640, 360), num_frames=150)
 PAIR = Scene(seed=4, target="person", size=(640, 360), num_frames=90, look="pair")
 HIDDEN = Scene(seed=3, target="drone", size=(640, 360), num_frames=150, occlusion=1.0)
 

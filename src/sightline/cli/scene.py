@@ -15,6 +15,7 @@ from sightline.errors import SightlineError
 
 if TYPE_CHECKING:
     from sightline.box import Box
+    from sightline.draw import VideoWriter
 
 __all__ = ["scene"]
 
@@ -46,15 +47,14 @@ def scene(
         height: of the frames in pixels.
     """
     check_suffix(output, (".mp4",), "the video")
-    from sightline.draw import VideoWriter
     from sightline.scene import Scene, render
 
     settings = Scene(seed=seed, size=(width, height), num_frames=frames, look=look, target=target)
     truth, infrared = output.with_suffix(".txt"), output.with_name(f"{output.stem}-infrared.mp4")
     with contextlib.ExitStack() as files:
         boxes = files.enter_context(_whole_file(truth))
-        video = files.enter_context(VideoWriter(output, settings.fps))
-        second = files.enter_context(VideoWriter(infrared, settings.fps)) if look == "pair" else None
+        video = files.enter_context(_whole_video(output, settings.fps))
+        second = files.enter_context(_whole_video(infrared, settings.fps)) if look == "pair" else None
         for shot in render(settings):
             boxes.write(_line(shot.box))
             video.write(shot.frame.image, shot.frame.time)
@@ -67,6 +67,20 @@ def scene(
 def _line(box: Box) -> str:
     """A row of the truth; NaN is written as other tools read it."""
     return ",".join(f"{value:.3f}" for value in box).replace("nan", "NaN") + "\n"
+
+
+@contextlib.contextmanager
+def _whole_video(path: Path, fps: float) -> Iterator[VideoWriter]:
+    """A video that takes its place when all went well, and leaves nothing behind when not: half a clip has no truth."""
+    from sightline.draw import VideoWriter
+
+    writer = VideoWriter(path, fps)
+    try:
+        yield writer
+    except BaseException:
+        writer.abort()
+        raise
+    writer.close()
 
 
 @contextlib.contextmanager
@@ -83,4 +97,5 @@ def _whole_file(path: Path) -> Iterator[TextIO]:
             raise
         raise SightlineError(f"cannot write {path} ({error.strerror or error}); make room, or choose another place.") from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
