@@ -77,9 +77,9 @@ def _person(rng: np.random.Generator, phase: float) -> list[Part]:
     lift = 0.05 * abs(math.cos(phase))
     parts = []
     for side in (-1, 1):
-        foot = (0.42 * side * swing, 0.9 - (lift if side * swing > 0 else 0.0))
+        foot = (0.33 * side * swing, 0.9 - (lift if side * swing > 0 else 0.0))
         parts += [Part(limb((0, 0.02), foot, 0.2 * stout), "dark"), Part(limb(foot, (foot[0] + 0.1, foot[1] + 0.02), 0.13), "second")]
-        hand = (-0.34 * side * swing + 0.04, -0.04)
+        hand = (-0.28 * side * swing + 0.04, -0.04)
         arm = [Part(limb((0, -0.5), hand, 0.15 * stout), "second"), Part(blob(*hand, 0.08, 0.08), "skin")]
         torso = [Part(limb((0, -0.46), (0, -0.02), 0.36 * stout), "main"), Part(blob(-0.02, -0.2, 0.09, 0.2), "second", inside=True)]
         parts += arm + torso if side < 0 else arm

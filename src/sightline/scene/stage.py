@@ -184,7 +184,8 @@ def _build(scene: Scene) -> _Stage:
     for i, way in enumerate(doubles(_random(scene, 5), times, course, kind, scene.distractors)):
         lookalike = palette(np.random.default_rng((scene.seed, 6, i)), like=colours)
         below.append(_mover(paint_sprite((*details, i), kind, lookalike, side), way, kind, times, views, clip))
-    for i, (way, flies) in enumerate(occluders(_random(scene, 7), times, course, duration, scene.occlusion, reach)):
+    covers = occluders(_random(scene, 7), times, course, duration, scene.occlusion, reach)
+    for i, (way, flies) in sorted(enumerate(covers), key=lambda cover: cover[1][1]):  # what flies is above what grows
         paint = balloon if flies else crown
         sprite = paint(np.random.default_rng((scene.seed, 8, i)), _side(2.5 * way.size[0]))
         above.append(_mover(sprite, way, None, times, views, clip))
