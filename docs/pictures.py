@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 import tyro
 from numpy.typing import NDArray
-from sightline.draw import draw
 
 import sightline
 from sightline.box import iou
+from sightline.draw import draw
 from sightline.scene import KINDS, Scene, SceneFrame, render
 
 Picture: TypeAlias = NDArray[Any]  # (H, W, 3) uint8 RGB
