@@ -13,6 +13,12 @@ def interrupt() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
+def write_a_row(interrupts: Interrupts, done: list[str]) -> None:
+    with interrupts.held():
+        interrupt()
+        done.append("row")
+
+
 def test_an_interrupt_takes_effect_at_once() -> None:
     with Interrupts(), pytest.raises(KeyboardInterrupt):
         interrupt()
@@ -21,9 +27,8 @@ def test_an_interrupt_takes_effect_at_once() -> None:
 def test_an_interrupt_waits_for_the_end_of_what_is_held() -> None:
     done: list[str] = []
     with Interrupts() as interrupts:
-        with pytest.raises(KeyboardInterrupt), interrupts.held():
-            interrupt()
-            done.append("row")
+        with pytest.raises(KeyboardInterrupt):
+            write_a_row(interrupts, done)
         with interrupts.held():
             done.append("next row")
     assert done == ["row", "next row"]

@@ -26,9 +26,7 @@ def written(path: Path) -> str:
 
 def test_csv_has_a_header_and_leaves_unknown_values_empty(tmp_path: Path) -> None:
     assert written(tmp_path / "track.csv") == (
-        "frame,time,x,y,w,h,score,status\n"
-        "3,0.120000,1.000,2.500,30.000,40.123,1.0000,tracked\n"
-        "4,,-1.500,2.000,30.000,40.000,,lost\n"
+        "frame,time,x,y,w,h,score,status\n3,0.120000,1.000,2.500,30.000,40.123,1.0000,tracked\n4,,-1.500,2.000,30.000,40.000,,lost\n"
     )
 
 

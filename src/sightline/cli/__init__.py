@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from sightline import __version__
-from sightline.cli import convert, doctor, export, track, zoo
+from sightline.cli import convert, doctor, export, scene, track, train, zoo
 from sightline.cli.arguments import Command, parse
 from sightline.errors import SightlineError
 
@@ -19,6 +19,8 @@ COMMANDS: dict[str, Command] = {
     "doctor": doctor.doctor,
     "convert": convert.convert,
     "export": export.export,
+    "train": train.train,
+    "scene": scene.scene,
 }
 
 DESCRIPTION = """Follow one object through a video, on an ordinary CPU.

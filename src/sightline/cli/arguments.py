@@ -30,20 +30,21 @@ def parse(commands: Mapping[str, Command], arguments: Sequence[str], *, descript
     name = arguments[0] if arguments and arguments[0] in commands else None
     prog = f"sightline {name}" if name else "sightline"
     errors = io.StringIO()
+    ready: Any
     try:
         with contextlib.redirect_stderr(errors):
             if name:
-                bound = tyro.cli(_bind(commands[name]), prog=prog, args=arguments[1:], config=(tyro.conf.FlagCreatePairsOff,))
+                ready = tyro.cli(_bind(commands[name]), prog=prog, args=arguments[1:], config=(tyro.conf.FlagCreatePairsOff,))
             else:  # the help of all commands, or an error: the first word is none of them
                 overview = {other: _first_line(command) for other, command in commands.items()}
-                bound = tyro.extras.subcommand_cli_from_dict(overview, prog=prog, args=arguments, description=description)
+                ready = tyro.extras.subcommand_cli_from_dict(overview, prog=prog, args=arguments, description=description)
     except SystemExit as stop:
         if not stop.code:
             raise
         raise SightlineError(f"{_line_from_box(errors.getvalue())} See `{prog} --help`.") from None
     sys.stderr.write(errors.getvalue())
-    ready: Callable[[], int | None] = bound
-    return ready
+    bound: Callable[[], int | None] = ready
+    return bound
 
 
 def optional(metavar: str, *aliases: str) -> Any:
@@ -63,7 +64,9 @@ def box_from_text(text: str) -> tuple[float, float, float, float]:
     except ValueError:
         raise BadBox(f"--box {text!r} is not four numbers; expected X,Y,W,H in pixels, as in --box 120,80,40,60.") from None
     if len(numbers) != 4:
-        raise BadBox(f"--box {text!r} has {len(numbers)} number{'s' * (len(numbers) != 1)}; expected four, X,Y,W,H in pixels, as in --box 120,80,40,60.")
+        raise BadBox(
+            f"--box {text!r} has {len(numbers)} number{'s' * (len(numbers) != 1)}; expected four, X,Y,W,H in pixels, as in --box 120,80,40,60."
+        )
     x, y, w, h = numbers
     return x, y, w, h
 

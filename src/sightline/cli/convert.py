@@ -37,4 +37,6 @@ def convert(
     with needing("convert", "converting"):
         from sightline.models import checkpoint as checkpoints
     spec = checkpoints.convert(checkpoint, tracker, output)
-    print(f"{output} is {spec.name}: `sightline track VIDEO --box X,Y,W,H --tracker {output}`, or `sightline export {output} --output W.onnx`.")
+    print(
+        f"{output} is {spec.name}: `sightline track VIDEO --box X,Y,W,H --tracker {output}`, or `sightline export {output} --output W.onnx`."
+    )

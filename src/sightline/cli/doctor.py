@@ -99,7 +99,9 @@ def _self_test() -> dict[str, Any]:
     overlap = float(iou(np.array([step.estimate.box for step in steps]), np.array([shot.box for shot in shots])).mean())
     problem = None
     if overlap < HEALTHY_IOU:
-        problem = f"{TRACKER} lost a rendered target: mean IoU {overlap:.2f}, expected {HEALTHY_IOU} or more; please report it with this text."
+        problem = (
+            f"{TRACKER} lost a rendered target: mean IoU {overlap:.2f}, expected {HEALTHY_IOU} or more; please report it with this text."
+        )
     fps = len(steps) / sum(step.seconds for step in steps)
     return {"frames": NUM_FRAMES, "mean_iou": round(overlap, 3), "tracker_fps": round(fps, 1), "problem": problem}
 

@@ -43,7 +43,7 @@ class Interrupts:
             self._pending = False
             raise KeyboardInterrupt
 
-    def _handle(self, signum: int, frame: FrameType | None) -> None:
+    def _handle(self, _signum: int, _frame: FrameType | None) -> None:
         if self._held:
             self._pending = True
         else:

@@ -96,5 +96,8 @@ class Outputs:
                 if file is not None:
                     file.abort()
             self._results = self._video = None
-            reason = str(error) if isinstance(error, SightlineError) else f"cannot write {self._paths[kind]} ({error.strerror or error})"
-            raise CannotWrite(f"{reason.rstrip('.')}; nothing was left there. Make room, or choose another place.") from error
+            if isinstance(error, SightlineError):
+                raise CannotWrite(str(error)) from error
+            raise CannotWrite(
+                f"cannot write {self._paths[kind]} ({error.strerror or error}); nothing of it was left. Make room, or choose another place."
+            ) from error

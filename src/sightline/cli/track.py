@@ -54,7 +54,7 @@ def track(
         box: the object in the first frame: left, top, width, height in pixels; --box=-5,10,20,30 where it begins outside the frame.
         select: draw the box with the mouse; needs a display, and opencv-python in place of opencv-python-headless.
         tracker: a name from `sightline zoo`, or the path of a weights file.
-        output: write the video with the box drawn here: .mp4, which plays in a browser.
+        output: write the video with the box drawn here: .mp4 (H.264, plays in a browser), .mov, .mkv, .avi or .webm.
         results: write the boxes here: .csv has the columns frame,time,x,y,w,h,score,status, .jsonl the same keys, .txt only x,y,w,h.
         start: the frame to begin with, counted from 0; --box belongs to this frame.
         infrared: a second source, aligned with the first frame by frame, for trackers that look at both.
@@ -63,7 +63,9 @@ def track(
         as_json: print one JSON object about the run on standard output, and nothing else there.
     """
     if (box is None) != select:
-        raise SightlineError("say where the object is in the first frame: either --box X,Y,W,H in pixels, or --select to draw it with the mouse.")
+        raise SightlineError(
+            "say where the object is in the first frame: either --box X,Y,W,H in pixels, or --select to draw it with the mouse."
+        )
     given = None if box is None else box_from_text(box)
     _check_numbers(start=start, threads=threads)
     _check_paths((source, infrared), output, results)
@@ -94,6 +96,8 @@ def _check_numbers(*, start: int, threads: int | None) -> None:
 
 def _check_paths(sources: Sequence[str | None], output: Path | None, results: Path | None) -> None:
     """Refuse what would only fail after an hour of tracking, or would overwrite what is being read."""
+    from sightline.draw import VIDEO_SUFFIXES
+
     if output is not None:
         check_suffix(output, VIDEO_SUFFIXES, "--output")
     if results is not None:
@@ -126,7 +130,14 @@ def _load(tracker: str, *, engine: str | None, threads: int | None) -> Tracker[A
 
 
 def _run(
-    source: str, box: tuple[float, float, float, float] | None, tracker: Tracker[Any], *, infrared: str | None, start: int, output: Path | None, results: Path | None
+    source: str,
+    box: tuple[float, float, float, float] | None,
+    tracker: Tracker[Any],
+    *,
+    infrared: str | None,
+    start: int,
+    output: Path | None,
+    results: Path | None,
 ) -> Run:
     """Open the source, ask for the box where none was given, and follow it."""
     from sightline.cli.outputs import Outputs
@@ -143,9 +154,8 @@ def _run(
                 raise VideoError(f"{source} has no frames.")
             box = select_box(first)
             frames = itertools.chain([first], frames)
-        total = None if reader.num_frames is None else reader.num_frames - start
         outputs = Outputs(video=output, results=results, fps=reader.fps or FALLBACK_FPS)
-        return run(frames, outputs, box=box, tracker=tracker, total=total)
+        return run(frames, outputs, box=box, tracker=tracker, total=reader.num_frames)
 
 
 def _print_summary(summary: dict[str, Any]) -> None:

@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from sightline.cli import main
+from sightline.cli.select import select_box
+from sightline.engines import Array
+from sightline.frame import Frame
+from tests.cli.clips import BOX, SIZE, make_folder, make_video
+from tests.fakes import SPEC, FakeSession, brightest
+
+pytestmark = pytest.mark.usefixtures("fake_tracker")
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def num_frames(path: Path) -> int:
+    with av.open(str(path)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+def test_the_boxes_of_a_video_are_written_row_by_row(clip: Path, tmp_path: Path) -> None:
+    results = tmp_path / "track.csv"
+    assert main(["track", str(clip), "--box", BOX, "--results", str(results)]) == 0
+    assert results.read_text().splitlines()[0] == "frame,time,x,y,w,h,score,status"
+    written = rows(results)
+    assert [int(row["frame"]) for row in written] == list(range(12))
+    assert [float(row["time"]) for row in written] == pytest.approx([i / 25 for i in range(12)], abs=1e-5)
+    for i, row in enumerate(written):
+        assert [float(row[key]) for key in "xywh"] == pytest.approx([20 + 2 * i, 40, 24, 24], abs=2), i
+        assert row["status"] == "tracked"
+
+
+def test_the_first_row_is_the_given_box(clip: Path, tmp_path: Path) -> None:
+    results = tmp_path / "track.csv"
+    main(["track", str(clip), "--box", "21.5,39,22,25", "--results", str(results)])
+    first = rows(results)[0]
+    assert [float(first[key]) for key in "xywh"] == [21.5, 39, 22, 25]
+    assert float(first["score"]) == 1
+
+
+def test_a_box_may_begin_outside_the_frame(clip: Path, tmp_path: Path) -> None:
+    results = tmp_path / "track.txt"
+    assert main(["track", str(clip), "--box=-5,10,40,60", "--results", str(results)]) == 0
+    assert results.read_text().splitlines()[0] == "-5.000,10.000,40.000,60.000"
+
+
+def test_a_negative_box_needs_no_equals_sign(clip: Path, tmp_path: Path) -> None:
+    results = tmp_path / "track.txt"
+    assert main(["track", str(clip), "--box", "-5,10,40,60", "--results", str(results)]) == 0
+    assert results.exists()
+
+
+def test_tracking_may_start_at_a_later_frame(clip: Path, tmp_path: Path) -> None:
+    results = tmp_path / "track.jsonl"
+    assert main(["track", str(clip), "--box", "30,40,24,24", "--start", "5", "--results", str(results)]) == 0
+    written = [json.loads(line) for line in results.read_text().splitlines()]
+    assert [row["frame"] for row in written] == list(range(5, 12))
+    assert written[0]["time"] == pytest.approx(0.2, abs=1e-5)
+    assert written[-1]["x"] == pytest.approx(42, abs=2)
+
+
+def test_a_folder_of_images_has_no_time(tmp_path: Path) -> None:
+    results = tmp_path / "track.csv"
+    assert main(["track", str(make_folder(tmp_path / "images")), "--box", BOX, "--results", str(results)]) == 0
+    assert [row["time"] for row in rows(results)] == [""] * 12
+    assert float(rows(results)[-1]["x"]) == pytest.approx(42, abs=1)  # 10.png and 11.png come after 9.png
+
+
+def test_the_video_has_every_frame_and_the_box_in_it(clip: Path, tmp_path: Path) -> None:
+    output = tmp_path / "tracked.mp4"
+    assert main(["track", str(clip), "--box", BOX, "--output", str(output)]) == 0
+    with av.open(str(output)) as container:
+        assert container.streams.video[0].codec_context.name == "h264"
+        pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert len(pictures) == 12
+    assert pictures[0].shape == (SIZE[1], SIZE[0], 3)
+    coloured = np.ptp(pictures[-1][34:72].astype(int), axis=2) > 60  # the clip itself is grey
+    assert coloured.any()
+
+
+def test_json_is_one_object_and_nothing_else(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output, results = tmp_path / "tracked.mp4", tmp_path / "track.csv"
+    arguments = ["track", str(clip), "--box", BOX, "--output", str(output), "--results", str(results), "--threads", "1", "--json"]
+    assert main(arguments) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    summary = json.loads(printed.out)
+    assert summary["source"] == str(clip)
+    assert summary["tracker"] == "fake"
+    assert (summary["frames"], summary["tracked"], summary["uncertain"], summary["lost"]) == (12, 12, 0, 0)
+    assert summary["fps"] == pytest.approx(12 / summary["seconds"], rel=0.05)
+    assert summary["tracker_fps"] > summary["fps"]
+    assert (summary["output"], summary["results"]) == (str(output), str(results))
+    assert summary["threads"] == 1
+    assert summary["stopped"] is None
+    assert {"sightline", "python", "onnxruntime"} <= summary["versions"].keys()
+
+
+def test_the_summary_counts_each_status(clip: Path, session: FakeSession, capsys: pytest.CaptureFixture[str]) -> None:
+    def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        score = (0.1, 0.45, 0.9)[len(session.calls) % 3]
+        return brightest(arrays) | {"score": np.array([score], np.float32)}
+
+    session.step = step
+    assert main(["track", str(clip), "--box", BOX, "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["tracked"], summary["uncertain"], summary["lost"]) == (1 + 4, 4, 3)
+
+
+def test_without_files_the_summary_says_how_to_keep_the_track(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["track", str(clip), "--box", BOX]) == 0
+    printed = capsys.readouterr()
+    assert "followed 12 frames" in printed.out
+    assert "give --output or --results" in printed.out
+    assert printed.err == ""  # the progress bar is for terminals
+
+
+def test_missing_folders_are_made(clip: Path, tmp_path: Path) -> None:
+    results = tmp_path / "new" / "folder" / "track.csv"
+    assert main(["track", str(clip), "--box", BOX, "--results", str(results)]) == 0
+    assert len(rows(results)) == 12
+
+
+def test_an_existing_file_is_replaced(clip: Path, tmp_path: Path) -> None:
+    results = tmp_path / "track.csv"
+    results.write_text("older")
+    assert main(["track", str(clip), "--box", BOX, "--results", str(results)]) == 0
+    assert len(rows(results)) == 12
+
+
+def test_an_interrupt_finishes_the_files_and_prints_the_summary(
+    clip: Path, tmp_path: Path, session: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        if len(session.calls) == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+        return brightest(arrays)
+
+    session.step = step
+    output, results = tmp_path / "tracked.mp4", tmp_path / "track.csv"
+    arguments = ["track", str(clip), "--box", BOX, "--output", str(output), "--results", str(results), "--json"]
+    assert main(arguments) == 130
+    assert len(rows(results)) == 5  # the given box and four estimates; the fifth was interrupted
+    assert num_frames(output) == 5
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["frames"], summary["stopped"]) == (5, "interrupted")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["clip.mp4", "track.csv", "tracked.mp4"]
+
+
+def test_a_bug_in_the_middle_keeps_what_came_before(clip: Path, tmp_path: Path, session: FakeSession) -> None:
+    def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        if len(session.calls) == 5:
+            raise ZeroDivisionError
+        return brightest(arrays)
+
+    session.step = step
+    results = tmp_path / "track.csv"
+    with pytest.raises(ZeroDivisionError):
+        main(["track", str(clip), "--box", BOX, "--results", str(results)])
+    assert len(rows(results)) == 5
+
+
+def test_a_drawn_box_is_followed(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sightline.cli.select.check_window", lambda: None)
+    monkeypatch.setattr("cv2.selectROI", lambda *_, **__: (20, 40, 24, 24))
+    monkeypatch.setattr("cv2.destroyWindow", lambda _: None)
+    results = tmp_path / "track.csv"
+    assert main(["track", str(clip), "--select", "--results", str(results)]) == 0
+    assert [int(row["frame"]) for row in rows(results)] == list(range(12))
+    assert float(rows(results)[-1]["x"]) == pytest.approx(42, abs=2)
+
+
+def test_a_large_frame_is_shown_smaller_and_the_box_comes_back_in_its_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[tuple[int, ...]] = []
+
+    def draw(_: str, picture: np.ndarray, **__: object) -> tuple[int, int, int, int]:
+        shown.append(picture.shape)
+        return 100, 50, 200, 100
+
+    monkeypatch.setattr("cv2.selectROI", draw)
+    monkeypatch.setattr("cv2.destroyWindow", lambda _: None)
+    assert select_box(Frame(np.zeros((1440, 2560, 3), np.uint8))) == (200, 100, 400, 200)
+    assert shown == [(720, 1280, 3)]
+
+
+def test_a_second_source_is_read_beside_the_first(clip: Path, tmp_path: Path, session: FakeSession) -> None:
+    infrared = make_video(tmp_path / "infrared.mp4")
+    session.spec = replace(SPEC, feed=("extra",))
+    given: list[frozenset[str]] = []
+
+    def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        given.append(frozenset(arrays))
+        return brightest(arrays)
+
+    session.step = step
+    assert main(["track", str(clip), "--infrared", str(infrared), "--box", BOX]) == 0
+    assert set(given) == {frozenset({"template", "template_extra", "search", "search_extra"})}
