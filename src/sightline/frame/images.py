@@ -70,9 +70,9 @@ def open_images(paths: Sequence[Path], name: str) -> Source:
 def natural_order(paths: Iterable[Path]) -> list[Path]:
     """Paths sorted as people count: 2 before 10, letters without regard to case."""
 
-    def key(path: Path) -> tuple[list[tuple[int, str]], str]:
+    def key(path: Path) -> tuple[list[tuple[bool, int, str]], str]:
         parts = re.findall(r"([0-9]+)|([^0-9]+)", str(path))
-        return [(int(digits), "") if digits else (-1, text.casefold()) for digits, text in parts], str(path)
+        return [(not digits, int(digits or 0), text.casefold()) for digits, text in parts], str(path)
 
     return sorted(paths, key=key)
 

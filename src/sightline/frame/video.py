@@ -115,16 +115,19 @@ class _Video:
         except _Broken as broken:
             if not isinstance(broken, _DamagedFrame):
                 yield from self._what_is_left()
-            raise VideoError(
-                f"{self.name} ({self.stream.codec_context.name}) stops at frame {self.count}: {broken}. "
-                f"The {self.count} frames before are good; record or copy it again, or go on with those."
-            ) from broken
+            advice = (
+                "check the camera or the network"
+                if self.live
+                else f"the {self.count} frames before are good: record or copy the file again, or go on with those"
+            )
+            raise VideoError(f"{self.name} ({self.stream.codec_context.name}) stops at frame {self.count}: {broken}; {advice}.") from broken
 
     def _until_the_end(self) -> Iterator[Shot]:
-        num_packets, end, is_cut = 0, 0.0, False
+        num_packets, end = 0, 0.0
         for packet in self._packets():
+            if packet.is_corrupt and not self.live:
+                raise _Broken("the data is cut off or damaged")
             num_packets += 1
-            is_cut = packet.is_corrupt
             if packet.pts is not None and packet.time_base is not None:
                 end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
             try:
@@ -134,7 +137,7 @@ class _Video:
                     continue  # something was lost on the way: the next key frame repairs it
                 raise _Broken(_reason(error)) from error
             yield from self._given(frames)
-        if not self.live and (is_cut or self._ends_early(num_packets, end)):
+        if not self.live and self._ends_early(num_packets, end):
             raise _Broken("the file ends before the video does")
         yield from self._given(self._flushed())
 
@@ -157,16 +160,17 @@ class _Video:
         """After a break, the frames that follow without a gap: the numbers of later ones would be wrong."""
         try:
             for frame in self._flushed():
-                if (
-                    self._has_no_times()
-                    or frame.pts is None
-                    or self.last is None
-                    or frame.pts - self.last > 1.5 * max(self.steps, default=0)
-                ):
+                if not self._follows(frame):
                     return
                 yield from self._given([frame])
         except _Broken:
             return
+
+    def _follows(self, frame: av.VideoFrame) -> bool:
+        """Whether no frame is missing between the last one and this, as far as times tell."""
+        if self._has_no_times() or frame.pts is None or self.last is None:
+            return False
+        return frame.pts - self.last <= 1.5 * max(self.steps, default=0)
 
     def _given(self, frames: list[av.VideoFrame]) -> Iterator[Shot]:
         for frame in frames:
