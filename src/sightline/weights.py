@@ -65,9 +65,8 @@ def kind_of(path: Path) -> Kind:
         size = path.stat().st_size
     except OSError as error:
         raise WeightsMissing(f"cannot read the weights file {path} ({error.strerror}).") from error
-    if head[:4] == b"PK\x03\x04" and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            return "torchscript" if any(name.endswith("/constants.pkl") for name in archive.namelist()) else "torch"
+    if head[:4] == b"PK\x03\x04":
+        return "torchscript" if any(name.endswith("/constants.pkl") for name in _names_in_zip(path)) else "torch"
     if len(head) > 9 and head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") <= size:
         return "safetensors"
     if head[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04"):
@@ -117,6 +116,14 @@ def write_whole(files: Mapping[Path, bytes]) -> None:
         for part in parts.values():
             if part.exists():
                 part.unlink()
+
+
+def _names_in_zip(path: Path) -> list[str]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        raise WeightsMissing(f"{path} is a broken or truncated archive ({error}); download it again.") from error
 
 
 def _safetensors_metadata(path: Path) -> dict[str, str]:

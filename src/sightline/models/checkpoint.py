@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import tarfile
 import types
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping
@@ -63,10 +64,13 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise WeightsMismatch(
             f"{path} is a TorchScript program, not a checkpoint; give the file of weights that the authors published beside it."
         )
+    if tarfile.is_tarfile(path):  # torch would unpack it to disk
+        raise WeightsMissing(f"{path} is a tar archive; give a checkpoint that torch.save wrote (its suffix may be .tar all the same).")
     try:
         content = torch.load(path, map_location="cpu", weights_only=False, pickle_module=_inert_pickle())
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise WeightsMissing(f"{path} is not a readable PyTorch file ({str(error).splitlines()[0]}); download it again.") from error
+    except Exception as error:  # a broken pickle can raise whatever Python can
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise WeightsMissing(f"{path} is not a readable PyTorch file ({reason}); download it again.") from error
     for wrapper in WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
