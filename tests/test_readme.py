@@ -16,6 +16,7 @@ import pytest
 
 from sightline.cli import COMMANDS, main
 from tests.conftest import need_shared
+from tests.train.made import make_data
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -70,6 +71,9 @@ def test_everything_a_page_shows_runs(page: Path, stand_ins: Path, tmp_path: Pat
     shutil.copytree(stand_ins, tmp_path, dirs_exist_ok=True)
     if VITTRACK in page.read_text(encoding="utf-8"):
         shutil.copy(need_shared("weights", "vittrack", VITTRACK), tmp_path)
+    if "sightline.train" in page.read_text(encoding="utf-8"):
+        (tmp_path / "data").mkdir()
+        make_data(tmp_path / "data")
     monkeypatch.chdir(tmp_path)
     seen: dict[str, object] = {"__name__": "page"}
     for block in blocks(page):
