@@ -1,6 +1,6 @@
 # make demo    a virtual environment with the core, then one object followed through a rendered clip
 # make test    everything a change has to pass; installs what it needs into the same .venv
-# Further: test-golden, table, pictures, docs, clean
+# Further: test-golden (every fixture, full size), table (of README), pictures (of README and docs), docs (served), clean
 
 PYTHON ?= python3
 SHARED ?= $(or $(SIGHTLINE_SHARED),../shared)
@@ -25,6 +25,7 @@ lint: .venv/dev
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo --no-cache
 	.venv/bin/codespell
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
 
 test-golden: .venv/dev
 	.venv/bin/pytest -m golden
@@ -41,7 +42,7 @@ pictures: .venv/dev
 	.venv/bin/python docs/pictures.py
 
 docs: .venv/dev
-	.venv/bin/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs serve
 
 clean:
 	rm -rf .venv .venv-bench build dist demo site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
