@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import av
 import numpy as np
 from av.video.stream import VideoStream
 
+from sightline import Frame, VideoError
 from sightline.frame import Image
 
 WIDTH, HEIGHT = 144, 80
@@ -76,3 +77,14 @@ def make_video(
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
+
+
+def until_it_breaks(frames: Iterator[Frame]) -> tuple[list[Frame], str]:
+    """The frames before an error, and what it says; the empty text where none comes."""
+    given: list[Frame] = []
+    try:
+        for frame in frames:
+            given.append(frame)  # noqa: PERF402  those before the error are wanted
+    except VideoError as error:
+        return given, str(error)
+    return given, ""

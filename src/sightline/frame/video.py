@@ -39,7 +39,7 @@ def open_file(path: Path) -> Source:
         raise VideoError(f"{path} is empty (0 bytes); {READABLE}.")
     try:
         container = av.open(f"file:{path}", metadata_errors="replace")
-    except av.error.InvalidDataError as error:
+    except (av.error.InvalidDataError, av.error.EOFError) as error:
         raise VideoError(f"{path} is not a video, or only the beginning of one; {READABLE}.") from error
     except (av.error.FFmpegError, OSError) as error:
         raise VideoError(f"{path} cannot be opened ({error.strerror}).") from error
@@ -71,6 +71,9 @@ def _source(container: av.container.InputContainer, name: str, *, live: bool) ->
     if stream is None or container.format.name == "tty":  # a .txt file is a film of letters to FFmpeg
         container.close()
         raise VideoError(f"{name} has no video stream; {READABLE}.")
+    if stream.codec_context is None:  # no decoder for it
+        container.close()
+        raise VideoError(f"{name} holds a video of a kind that cannot be decoded here; {READABLE}.")
     stream.thread_type = "SLICE" if live else "AUTO"  # threads by frames are faster, but hold pictures back
     stream.codec_context.thread_count = DECODERS
     rate = stream.average_rate or stream.guessed_rate
