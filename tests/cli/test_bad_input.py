@@ -260,13 +260,34 @@ def test_converting_to_another_kind_of_file(refused: Refused, tmp_path: Path, co
     assert suffix in refused(command, tmp_path / "weights.pth", "--output", tmp_path / "out.bin")
 
 
-@pytest.mark.parametrize("command", ["convert", "export"])
-def test_converting_without_torch(refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
-    for name in [name for name in sys.modules if name.partition(".")[0] == "torch" or name.startswith("sightline.models")]:
-        monkeypatch.delitem(sys.modules, name)
+@pytest.fixture
+def no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in an installation without extras."""
+    for name in list(sys.modules):
+        if name.startswith(("sightline.models", "sightline.train")):
+            monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch", None)
-    line = refused(command, tmp_path / "w.pth", "--output", tmp_path / ("out.safetensors" if command == "convert" else "out.onnx"))
-    assert "pip install 'sightline[convert]'" in line
+
+
+@pytest.mark.usefixtures("no_torch")
+@pytest.mark.parametrize(
+    "arguments,extra",
+    [
+        (["convert", "w.pth", "--output", "w.safetensors"], "convert"),
+        (["export", "w.safetensors", "--output", "w.onnx"], "convert"),
+        (["train", "kestrel-nano", "--data", "data", "--output", "run"], "train"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else None,
+)
+def test_a_command_that_needs_torch_without_it(refused: Refused, arguments: list[str], extra: str) -> None:
+    assert f"pip install 'sightline[{extra}]'" in refused(*arguments)
+
+
+@pytest.mark.usefixtures("no_torch")
+def test_weights_that_need_torch_without_it(refused: Refused, clip: Path, tmp_path: Path, asked_for: list[str]) -> None:
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes((2).to_bytes(8, "little") + b"{}")
+    assert "pip install 'sightline[convert]'" in refused("track", clip, "--box", BOX, "--tracker", path, *asked_for)
 
 
 def test_an_unknown_engine(refused: Refused, clip: Path, asked_for: list[str]) -> None:

@@ -105,7 +105,7 @@ def test_json_is_one_object_and_nothing_else(clip: Path, tmp_path: Path, capsys:
     assert summary["fps"] == pytest.approx(12 / summary["seconds"], rel=0.05)
     assert summary["tracker_fps"] > summary["fps"]
     assert (summary["output"], summary["results"]) == (str(output), str(results))
-    assert summary["threads"] == 1
+    assert (summary["engine"], summary["threads"]) == ("onnxruntime", 1)
     assert summary["stopped"] is None
     assert {"sightline", "python", "onnxruntime"} <= summary["versions"].keys()
 
@@ -209,3 +209,15 @@ def test_a_second_source_is_read_beside_the_first(clip: Path, tmp_path: Path, se
     session.step = step
     assert main(["track", str(clip), "--infrared", str(infrared), "--box", BOX]) == 0
     assert set(given) == {frozenset({"template", "template_extra", "search", "search_extra"})}
+
+
+def test_the_summary_admits_that_an_infrared_source_was_not_used(
+    clip: Path, tmp_path: Path, session: FakeSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    infrared = make_video(tmp_path / "infrared.mp4")
+    assert main(["track", str(clip), "--infrared", str(infrared), "--box", BOX]) == 0
+    assert "read and not used: fake looks at one picture" in capsys.readouterr().out
+    for spec in (SPEC, replace(SPEC, feed=("extra",))):
+        session.spec = spec
+        assert main(["track", str(clip), "--infrared", str(infrared), "--box", BOX, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["infrared_used"] is ("extra" in spec.feed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -44,8 +43,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments and arguments[0] in ("--version", "-V"):
         print(f"sightline {__version__}")
         return 0
-    # OpenCV's own warnings would stand beside our one line; it reads this when it is imported, and a user's setting wins.
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
     try:
         return parse(COMMANDS, arguments, description=DESCRIPTION)() or 0
     except SystemExit as stop:  # help was printed

@@ -57,7 +57,7 @@ def track(
         output: write the video with the box drawn here: .mp4 (H.264, plays in a browser), .mov, .mkv, .avi or .webm.
         results: write the boxes here: .csv has the columns frame,time,x,y,w,h,score,status, .jsonl the same keys, .txt only x,y,w,h.
         start: the frame to begin with, counted from 0; --box belongs to this frame.
-        infrared: a second source, aligned with the first frame by frame, for trackers that look at both.
+        infrared: a second source, aligned with the first frame by frame, for trackers that look at both (the one in the package does not).
         engine: what runs the network, see `sightline doctor`; chosen by the kind of weights file where not given.
         threads: processor threads of the network; one for each physical core where not given.
         as_json: print one JSON object about the run on standard output, and nothing else there.
@@ -73,17 +73,18 @@ def track(
         from sightline.cli.select import check_window
 
         check_window()
-    loaded = _load(tracker, engine=engine, threads=threads)
+    loaded, engine = _load(tracker, engine=engine, threads=threads)
     done = _run(source, given, loaded, infrared=infrared, start=start, output=output, results=results)
     paths = {"output": None if output is None else str(output), "results": None if results is None else str(results)}
-    summary = {"source": source, "tracker": loaded.spec.name, "start": start, **done.figures(), **paths}
+    sources = {"source": source, "infrared": infrared, "infrared_used": infrared is not None and "extra" in loaded.spec.feed}
+    summary = {**sources, "tracker": loaded.spec.name, "start": start, **done.figures(), **paths}
     if as_json:
         print(json.dumps({**summary, "engine": engine, "threads": threads, "versions": versions()}))
     else:
         _print_summary(summary)
     if done.error is not None:
-        kept = " and ".join(path for path in paths.values() if path) or "nothing, for no --output or --results was given"
-        raise SightlineError(f"{done.error} Kept of the {done.num_frames} frames before: {kept}.") from done.error
+        kept = " and ".join(path for path in paths.values() if path) or "no file, for neither --output nor --results was given"
+        raise SightlineError(f"{done.error} Kept: {done.num_frames} frames in {kept}.") from done.error
     return 130 if done.interrupted else 0
 
 
@@ -111,22 +112,24 @@ def _check_paths(sources: Sequence[str | None], output: Path | None, results: Pa
             raise SightlineError(f"{option} {path} is the source itself; choose another name.")
 
 
-def _load(tracker: str, *, engine: str | None, threads: int | None) -> Tracker[Any]:
-    """The tracker, with the number of threads set wherever it counts."""
+def _load(tracker: str, *, engine: str | None, threads: int | None) -> tuple[Tracker[Any], str]:
+    """The tracker and the name of its engine; the number of threads is set wherever it counts."""
     import cv2
 
+    from sightline.engines import READS
     from sightline.tracker import load
     from sightline.weights import find, kind_of
 
+    chosen = engine or READS[kind_of(find(tracker))]
     with needing("convert", f"tracking with {tracker}"):
         if threads is not None:
             cv2.setNumThreads(threads)  # crops are resized by OpenCV
-            if engine == "torch" or (engine is None and kind_of(find(tracker)) != "onnx"):
+            if chosen == "torch":
                 import torch
 
-                torch.set_num_threads(threads)  # of the whole process: the engine takes no number of its own
+                torch.set_num_threads(threads)  # of the whole process: this engine takes no number of its own
                 threads = None
-        return load(tracker, engine=engine, threads=threads)
+        return load(tracker, engine=chosen, threads=threads), chosen
 
 
 def _run(
@@ -167,5 +170,7 @@ def _print_summary(summary: dict[str, Any]) -> None:
     for title, path in (("video", summary["output"]), ("boxes", summary["results"])):
         if path is not None:
             print(f"{title}: {path}")
+    if summary["infrared"] is not None and not summary["infrared_used"]:
+        print(f"The infrared source was read and not used: {summary['tracker']} looks at one picture only.")
     if summary["output"] is None and summary["results"] is None:
         print("Nothing was written: give --output or --results to keep the track.")

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sightline.cli import main
+from sightline.train import RECIPES, Recipe
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Recipe, Path, Path]]:
+    """What `fit` was asked for, instead of the training itself."""
+    asked: list[tuple[Recipe, Path, Path]] = []
+
+    def fit(recipe: Recipe, data: Path, out: Path, *, report: object) -> Path:
+        assert callable(report)
+        asked.append((recipe, data, out))
+        report({"step": 50, "total": 1.25})
+        return out / f"{recipe.name}.safetensors"
+
+    monkeypatch.setattr("sightline.train.fit", fit)
+    return asked
+
+
+def test_a_recipe_is_trained(runs: list[tuple[Recipe, Path, Path]], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "kestrel-nano", "--data", str(tmp_path), "--output", str(tmp_path / "run")]) == 0
+    assert runs == [(RECIPES["kestrel-nano"](), tmp_path, tmp_path / "run")]
+    printed = capsys.readouterr().out
+    assert "step 50  total 1.25" in printed
+    assert "kestrel-nano.safetensors" in printed
+
+
+def test_a_trial_has_fewer_steps(runs: list[tuple[Recipe, Path, Path]], tmp_path: Path) -> None:
+    assert main(["train", "kestrel-nano", "--data", str(tmp_path), "--output", str(tmp_path), "--steps", "7"]) == 0
+    assert runs[0][0].steps == 7
+
+
+@pytest.mark.parametrize(
+    "arguments,told", [(["kestral"], "kestrel-nano"), (["kestrel-nano", "--steps", "0"], "--steps is 0")], ids=["recipe", "steps"]
+)
+def test_what_makes_no_sense_is_refused(arguments: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", *arguments, "--data", str(tmp_path), "--output", str(tmp_path / "run")]) == 2
+    printed = capsys.readouterr().err
+    assert told in printed
+    assert printed.count("\n") == 1
+
+
+def test_a_folder_without_data_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "kestrel-nano", "--data", str(tmp_path), "--output", str(tmp_path / "run")]) == 2
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert not (tmp_path / "run").exists()

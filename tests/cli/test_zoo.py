@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sightline.cli import main
+from sightline.weights import builtin_names
+from sightline.zoo import SPECS
+
+
+def test_json_lists_every_tracker_and_which_are_in_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["zoo", "--json"]) == 0
+    entries = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
+    assert entries.keys() == SPECS.keys()
+    assert sorted(name for name, entry in entries.items() if entry["in_package"]) == builtin_names()
+    nano = entries["vittrack-nano"]
+    assert (nano["template"], nano["search"]) == (128, 256)
+    assert "Apache-2.0" in nano["weights"]
+    assert {row["metric"]: row["value"] for row in nano["reported"]}["auc"] == 0.486
+
+
+def test_the_table_begins_with_what_can_be_used_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["zoo"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    names = [row[0] for row in rows if row and row[0] in SPECS]
+    assert sorted(names) == sorted(SPECS)
+    assert sorted(names[: len(builtin_names())]) == builtin_names()
+    assert sum("in the package" in " ".join(row) and row[0] in SPECS for row in rows if row) == len(builtin_names())
+
+
+def test_the_table_says_where_each_tracker_comes_from(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["zoo"])
+    printed = " ".join(capsys.readouterr().out.split())
+    for spec in SPECS.values():
+        assert spec.origin.code in printed.replace(" ", "") or spec.origin.code in printed, spec.name
