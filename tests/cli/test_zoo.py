@@ -26,7 +26,7 @@ def test_the_table_begins_with_what_can_be_used_at_once(capsys: pytest.CaptureFi
     names = [row[0] for row in rows if row and row[0] in SPECS]
     assert sorted(names) == sorted(SPECS)
     assert sorted(names[: len(builtin_names())]) == builtin_names()
-    assert sum("in the package" in " ".join(row) and row[0] in SPECS for row in rows if row) == len(builtin_names())
+    assert sum(" package [" in " ".join(row) and row[0] in SPECS for row in rows if row) == len(builtin_names())
 
 
 def test_the_table_says_where_each_tracker_comes_from(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
@@ -12,11 +13,13 @@ if TYPE_CHECKING:
 
 __all__ = ["zoo"]
 
+PIPED_WIDTH = 120  # characters, enough for every row: a pipe has no width of its own
+
 
 def zoo(*, as_json: Annotated[bool, tyro.conf.arg(name="json")] = False) -> None:
     """List the trackers that Sightline knows, and where their weights come from.
 
-    "in the package" tracks at once: `sightline track VIDEO --box X,Y,W,H --tracker NAME`. For the others, get the authors'
+    "package" tracks at once: `sightline track VIDEO --box X,Y,W,H --tracker NAME`. For the others, get the authors'
     file and run `sightline convert FILE --output W.safetensors`. Figures are what was published, not measured by Sightline.
 
     Args:
@@ -58,25 +61,27 @@ def _print_table(entries: list[dict[str, Any]]) -> None:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("tracker", no_wrap=True)
-    table.add_column("crops", no_wrap=True)
-    table.add_column("from", no_wrap=True)
-    table.add_column("published figures", overflow="fold")
+    table.add_column("crops", no_wrap=True, min_width=7)
+    table.add_column("from", no_wrap=True, min_width=11)
+    table.add_column("published", no_wrap=True)
     notes: dict[str, int] = {}  # what many trackers share is said once, below
     for entry in sorted(entries, key=lambda entry: not entry["in_package"]):
         note = f"weights: {entry['weights'] or 'not said'}; code: {entry['code']}{', ' * bool(entry['license'])}{entry['license']}"
         number = notes.setdefault(note, len(notes) + 1)
-        where = f"in the package [{number}]" if entry["in_package"] else f"[{number}]"
+        where = f"package [{number}]" if entry["in_package"] else f"[{number}]"
         crops = f"{entry['template']}/{entry['search']}"
         table.add_row(*(Text(cell) for cell in (entry["name"], crops, where, _figures(entry["reported"]))))
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
     console.print(table)
     for note, number in notes.items():
-        console.print(Text(f"[{number}] {note}"))
+        console.print(Text(f"[{number}] {note}"), soft_wrap=True)
+    console.print("The first published figure of each; --json has all, with their sources.")
 
 
 def _figures(reported: list[dict[str, Any]]) -> str:
-    """Each data set and metric once, with the range of what was published for it."""
-    values: dict[str, list[float]] = {}
-    for row in reported:
-        values.setdefault(f"{row['dataset']} {row['metric']}", []).append(row["value"])
-    return ", ".join(f"{name} {'–'.join(f'{value:.3f}' for value in sorted({min(given), max(given)}))}" for name, given in values.items())
+    """The first data set and metric, with the range of what was published for it."""
+    if not reported:
+        return ""
+    dataset, metric = reported[0]["dataset"], reported[0]["metric"]
+    given = [row["value"] for row in reported if (row["dataset"], row["metric"]) == (dataset, metric)]
+    return f"{dataset} {metric} {'–'.join(f'{value:.3f}' for value in sorted({min(given), max(given)}))}"
