@@ -84,4 +84,5 @@ def _figures(reported: list[dict[str, Any]]) -> str:
         return ""
     dataset, metric = reported[0]["dataset"], reported[0]["metric"]
     given = [row["value"] for row in reported if (row["dataset"], row["metric"]) == (dataset, metric)]
-    return f"{dataset} {metric} {'–'.join(f'{value:.3f}' for value in sorted({min(given), max(given)}))}"
+    values = "–".join(f"{value:.3f}" for value in sorted({min(given), max(given)}))
+    return f"{values} {dataset} {metric}"  # the value first: a narrow terminal cuts the end
