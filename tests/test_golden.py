@@ -165,6 +165,14 @@ def test_nothing_to_check_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "no folder" in said.err
 
 
+def test_without_the_shared_folder_nothing_is_checked(
+    fixture_copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SIGHTLINE_SHARED", str(fixture_copy))
+    assert check.main([str(fixture_copy)]) == 2
+    assert "set SIGHTLINE_SHARED" in capsys.readouterr().err
+
+
 def test_the_table_ends_with_the_counts(fixture_copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert check.main([str(fixture_copy)]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -4,7 +4,7 @@
 
 Every folder below DIR with a meta.json and an outputs.npz is a fixture. Prints one row for each: the output that is worst
 relative to its allowance, what is allowed, and the verdict: pass, fail, or unknown where nothing here computes it.
-Exits 0 where all pass, 1 where any does not, 2 where nothing was found.
+Exits 0 where all pass, 1 where any does not, 2 where nothing could be checked.
 
 The fixtures' formulas (golden.py) and weights files come from ../shared or $SIGHTLINE_SHARED, never from DIR.
 """
@@ -81,8 +81,8 @@ def load_golden(shared: Path) -> Any:
     """The module golden.py of the shared folder, with a memory for weights."""
     path = shared / "golden" / "golden.py"
     spec = importlib.util.spec_from_file_location("sightline_golden", path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise FileNotFoundError(f"{path} is missing; set SIGHTLINE_SHARED to the folder that holds golden/golden.py.")
+    assert spec is not None  # a path that ends in .py has a loader
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     module.__dict__["make_tensor"] = Weights(module.make_tensor)  # `fill` and `weights` look it up there
@@ -192,6 +192,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print a JSON list instead of a table")
     given = parser.parse_args(arguments)
     absent = [str(folder) for folder in given.folders if not folder.is_dir()]
+    if not (shared_dir() / "golden" / "golden.py").is_file():
+        print(f"check.py: {shared_dir()} holds no golden/golden.py; set SIGHTLINE_SHARED to the folder that does.", file=sys.stderr)
+        return 2
     paths = [] if absent else find(given.folders, given.only)
     if not paths:
         looked = f"no folder {', '.join(absent)}" if absent else f"no fixture {given.only!r} below {', '.join(map(str, given.folders))}"

@@ -196,10 +196,12 @@ def build(arch: Arch) -> OSTrack:
     """An untrained network.
 
     Raises:
-        BadSpec: eliminations without a share each, at blocks that are not there, or with a share outside 0..1.
+        BadSpec: eliminations without a share in 0..1 each, twice at one block, or at one that is not there.
     """
     if len(arch.eliminate) != len(arch.keep) or not all(0 < keep <= 1 for keep in arch.keep):
         raise BadSpec(f"eliminations {arch.eliminate} keep {arch.keep}; expected one share above 0 and at most 1 for each.")
     if not all(0 <= i < arch.depth for i in arch.eliminate):
         raise BadSpec(f"eliminations {arch.eliminate} name a block that is not there; the network has blocks 0 to {arch.depth - 1}.")
+    if len(set(arch.eliminate)) < len(arch.eliminate):
+        raise BadSpec(f"eliminations {arch.eliminate} name a block twice; give each block once.")
     return OSTrack(arch)

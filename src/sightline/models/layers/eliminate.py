@@ -103,7 +103,7 @@ def target_mask(boxes: Tensor, size: int) -> Tensor:
 
 def query_weights(mask: Tensor) -> Tensor:
     """Equal weights (B, T), of sum 1, of the tokens in a mask (B, T); of all tokens where it is empty."""
-    chosen = torch.where(mask.any(dim=1, keepdim=True), mask, torch.ones_like(mask)).float()
+    chosen = (mask | ~mask.any(dim=1, keepdim=True)).float()
     return chosen / chosen.sum(dim=1, keepdim=True)
 
 

@@ -1,0 +1,271 @@
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from tests.models.stir import stirred  # noqa: E402
+
+from sightline import models, zoo  # noqa: E402  # after the check for torch
+from sightline.errors import BadSpec  # noqa: E402
+from sightline.models.checkpoint import fill, rename, state_for_authors  # noqa: E402
+from sightline.models.export import example, graphs  # noqa: E402
+from sightline.models.ostrack import KEYS, UNUSED, Look, OSTrack, build  # noqa: E402
+from sightline.spec import Crop, Spec  # noqa: E402
+from sightline.zoo.ostrack import Arch  # noqa: E402
+
+SMALL = Arch(template_grid=4, search_grid=6, depth=4, width=32, heads=2, head_width=16, eliminate=(1, 2), keep=(0.7, 0.5))
+
+
+@cache
+def made(arch: Arch) -> OSTrack:
+    torch.manual_seed(0)  # networks of the same tensors are the same
+    network = stirred(build(arch)).eval()
+    assert isinstance(network, OSTrack)
+    return network
+
+
+def crops(arch: Arch, batch: int = 2) -> tuple[Any, Any]:
+    generator = torch.Generator().manual_seed(batch)
+    return tuple(torch.randn(batch, 3, 16 * grid, 16 * grid, generator=generator) for grid in (arch.template_grid, arch.search_grid))
+
+
+@torch.inference_mode()  # type: ignore[untyped-decorator]  # torch is Any here
+def look(arch: Arch, weights: Any = None, keep: float | None = None, *, batch: int = 2) -> Look:
+    return made(arch).look(*crops(arch, batch), weights, keep)
+
+
+def close(first: Any, second: Any) -> None:
+    np.testing.assert_allclose(first.numpy(), second.numpy(), atol=2e-5)
+
+
+# elimination
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"eliminate": (0,), "keep": (0.1,)}, id="first block"),
+        pytest.param({"eliminate": (3,), "keep": (0.9,)}, id="last block"),
+        pytest.param({"eliminate": (0, 1, 2, 3), "keep": (0.9, 0.8, 0.7, 0.6)}, id="every block"),
+        pytest.param({"eliminate": (2, 0), "keep": (0.5, 0.25)}, id="named out of order"),
+        pytest.param({"eliminate": (1, 2), "keep": (1.0, 0.5)}, id="nothing at first"),
+        pytest.param({"template_grid": 7}, id="odd template"),
+        pytest.param({"template_grid": 1, "search_grid": 1}, id="single tokens"),
+        pytest.param({"search_grid": 9, "queries": "all"}, id="all decide"),
+        pytest.param({"queries": "centre-box", "template_grid": 5}, id="the middle decides"),
+    ],
+)
+def test_tokens_leave_at_any_block_in_any_share(changes: dict[str, Any]) -> None:
+    arch = replace(SMALL, **changes)
+    seen = look(arch)
+    num = arch.search_grid**2
+    removed = iter(seen.removed)
+    for i, stage in enumerate(seen.stages):
+        if i in arch.eliminate:
+            kept = math.ceil(arch.keep[arch.eliminate.index(i)] * num)
+            assert next(removed).shape == (2, num - kept)
+            num = kept
+        assert stage.tokens.shape == (2, arch.template_grid**2 + num, arch.width)
+        assert stage.places.shape == (2, num)
+
+
+def test_every_search_token_is_kept_or_removed_once() -> None:
+    seen = look(SMALL)
+    everything = torch.cat([seen.stages[-1].places, *seen.removed], dim=1)
+    assert torch.equal(everything.sort(dim=1).values, torch.arange(36).expand(2, -1))
+
+
+def test_removed_places_are_zero_and_only_those() -> None:
+    seen = look(SMALL)
+    search = seen.features[:, 16:]
+    gone = torch.cat(seen.removed, dim=1)
+    empty = (search == 0).all(dim=2)
+    assert torch.equal(empty.nonzero()[:, 1].reshape(2, -1), gone.sort(dim=1).values)
+
+
+def test_a_share_at_run_time_replaces_the_others() -> None:
+    assert [places.shape[1] for places in look(SMALL, keep=0.9).removed] == [3, 3]
+    close(look(SMALL, keep=1.0).features, look(replace(SMALL, eliminate=(), keep=())).features)
+
+
+def test_the_template_tokens_that_decide_make_a_difference() -> None:
+    kinds = [look(replace(SMALL, queries=queries)) for queries in ("all", "centre-point", "centre-box")]
+    removed = [tuple(seen.removed[0].sort(dim=1).values.flatten().tolist()) for seen in kinds]
+    assert len(set(removed)) == 3
+
+
+# orders
+
+
+@pytest.mark.parametrize("keep", [(), (0.7, 0.5)], ids=["whole", "eliminated"])
+@pytest.mark.parametrize("order", ["template-central", "partition"])
+def test_another_order_of_tokens_changes_nothing_else(order: Any, keep: tuple[float, ...]) -> None:
+    arch = replace(SMALL, keep=keep, eliminate=(1, 2)[: len(keep)])
+    direct, other = look(arch), look(replace(arch, order=order))
+    assert not torch.equal(other.tokens, direct.tokens)
+    close(other.features, direct.features)
+    close(other.box, direct.box)
+    for ours, theirs in zip(other.removed, direct.removed, strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_an_odd_template_in_halves_goes_through_elimination_and_comes_back() -> None:
+    arch = replace(SMALL, template_grid=7, order="partition")
+    seen = look(arch)
+    assert seen.tokens.shape[1] == 56 + 36  # a row of zeros takes part
+    assert (seen.tokens[:, :7] == 0).all()
+    assert seen.features.shape == (2, 49 + 36, 32)
+    everything = torch.cat([seen.stages[-1].places, *seen.removed], dim=1)
+    assert torch.equal(everything.sort(dim=1).values, torch.arange(36).expand(2, -1))
+
+
+# target
+
+
+TARGET = replace(SMALL, template_grid=8, queries="target")
+
+
+def boxes(*rows: tuple[float, float, float, float]) -> Any:
+    return torch.tensor(rows)
+
+
+def pictures(arch: Arch, batch: int) -> tuple[Any, Any]:
+    generator = torch.Generator().manual_seed(batch)
+    sides = (16 * arch.template_grid, 16 * arch.search_grid)
+    return tuple(torch.randint(0, 256, (batch, side, side, 3), generator=generator, dtype=torch.uint8) for side in sides)
+
+
+def test_targets_of_different_shape_in_one_batch_equal_each_alone() -> None:
+    network, (template, search) = made(TARGET), pictures(TARGET, 2)
+    target = boxes((0.5, 0.5, 0.7, 0.2), (0.5, 0.5, 0.3, 0.6))
+    with torch.inference_mode():
+        together = network.step(template, search, target)
+        for i in (0, 1):
+            alone = network.step(template[i : i + 1], search[i : i + 1], target[i : i + 1])
+            close(together["box"][i : i + 1], alone["box"])
+
+
+def test_the_target_decides_which_tokens_leave() -> None:
+    network, (template, search) = made(TARGET), pictures(TARGET, 1)
+    removed = []
+    for target in (boxes((0.2, 0.2, 0.2, 0.2)), boxes((0.8, 0.8, 0.2, 0.2))):
+        seen: list[Look] = []
+        watched = network.look
+        network.look = lambda *given, watched=watched, seen=seen: seen.append(watched(*given)) or seen[0]  # type: ignore[method-assign]
+        with torch.inference_mode():
+            network.step(template, search, target)
+        network.look = watched  # type: ignore[method-assign]
+        removed.append(seen[0].removed[0].sort(dim=1).values)
+    assert not torch.equal(*removed)
+
+
+# heads
+
+
+@pytest.mark.parametrize("head", ["corner", "perceptron"])
+def test_heads_without_a_score_say_a_box_only(head: Any) -> None:
+    arch = replace(SMALL, head=head)
+    with torch.inference_mode():
+        said = made(arch).step(*pictures(arch, 3))
+    assert said.keys() == {"box"}
+    assert said["box"].shape == (3, 4)
+    assert torch.isfinite(said["box"]).all()
+    assert (said["box"].amax(dim=0) - said["box"].amin(dim=0)).max() > 1e-6
+
+
+def test_segment_vectors_tell_template_and_search_apart() -> None:
+    arch = replace(SMALL, segments=True)
+    without, network = made(SMALL), build(arch)
+    network.load_state_dict({**made(arch).state_dict(), **without.state_dict()})
+    with torch.inference_mode():
+        for ours, plain, segment in zip(
+            network.embed(*crops(arch)), without.embed(*crops(arch)), (network.template_segment, network.search_segment), strict=True
+        ):
+            close(ours - plain, segment.expand_as(ours))
+    assert not torch.equal(network.template_segment, network.search_segment)
+
+
+# names, data, export
+
+
+def test_the_authors_names_and_shapes_are_ours_and_the_declared_rest(shared: Path) -> None:
+    for fixture, name in (("vitb_256_mae_ce_32x4", "ostrack-b256-ce"), ("vitb_384_mae_ce_32x4", "ostrack-b384-ce")):
+        theirs = json.loads((shared / "golden" / "ostrack" / fixture / "meta.json").read_text())["keys"]
+        with torch.device("meta"):
+            ours = state_for_authors(models.build(zoo.SPECS[name]), zoo.SPECS[name])
+        shapes = {key: list(value.shape) for key, value in ours.items() if not key.endswith("num_batches_tracked")}
+        assert shapes == {key: shape for key, shape in theirs.items() if key not in UNUSED}
+        assert set(UNUSED) <= set(theirs)
+
+
+@pytest.mark.parametrize("head", ["center", "corner", "perceptron"])
+def test_every_head_and_segment_keeps_its_names(head: Any) -> None:
+    arch = replace(SMALL, head=head, segments=True)
+    spec = replace(zoo.SPECS["ostrack-b256"], arch=arch)
+    theirs = state_for_authors(made(arch), spec)
+    assert all(key.startswith(("backbone.", "box_head.")) for key in theirs)
+    assert {rename(key, KEYS) for key in theirs} == set(made(arch).state_dict())
+    again = build(arch)
+    fill(again, {**theirs, **{key: torch.zeros(1) for key in UNUSED}}, spec)
+    assert all(torch.equal(value, made(arch).state_dict()[key]) for key, value in again.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "changes,says",
+    [
+        pytest.param({"keep": (0.7,)}, "expected one share", id="a share is missing"),
+        pytest.param({"keep": (0.7, 0.0)}, "above 0 and at most 1", id="nothing stays"),
+        pytest.param({"keep": (0.7, 1.1)}, "above 0 and at most 1", id="more than all"),
+        pytest.param({"eliminate": (1, 4)}, "blocks 0 to 3", id="no such block"),
+        pytest.param({"eliminate": (1, 1)}, "twice", id="a block twice"),
+    ],
+)
+def test_an_elimination_that_cannot_be_is_refused(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadSpec, match=says):
+        build(replace(SMALL, **changes))
+
+
+def spec_of(arch: Arch) -> Spec:
+    sizes = {
+        "template": Crop(factor=2.0, size=16 * arch.template_grid),
+        "search": Crop(factor=4.0, size=16 * arch.search_grid),
+    }
+    feed = ("target",) if arch.queries == "target" else ()
+    return replace(zoo.SPECS["ostrack-b256"], arch=arch, feed=feed, **sizes)  # type: ignore[arg-type]  # mypy joins the kinds of a dict
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"queries": "target"}, id="target"),
+        pytest.param({"order": "template-central", "head": "corner"}, id="central, corners"),
+        pytest.param({"order": "partition", "template_grid": 5, "head": "perceptron", "segments": True}, id="odd halves, perceptron"),
+    ],
+)
+def test_every_form_of_the_network_exports_for_any_batch(changes: dict[str, Any]) -> None:
+    arch = replace(SMALL, depth=2, eliminate=(0, 1), **changes)
+    spec = spec_of(arch)
+    graph = graphs(made(arch), spec)["step"]
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    names = [entry.name for entry in session.get_outputs()]
+    for batch in (1, 3):
+        torch.manual_seed(batch)
+        given = example(spec, batch)
+        if "target" in given:
+            given["target"] = torch.rand(batch, 4) * 0.5 + 0.25
+        with torch.inference_mode():
+            expected = made(arch).step(*given.values())
+        said = dict(zip(names, session.run(names, {name: value.numpy() for name, value in given.items()}), strict=True))
+        assert said.keys() == expected.keys()
+        for name, value in said.items():
+            np.testing.assert_allclose(value, expected[name].numpy(), atol=1e-4, err_msg=f"{name}, batch of {batch}")
