@@ -117,7 +117,7 @@ def _decode(data: bytes, flags: int) -> cv2.typing.MatLike | None:
 def quiet_opencv() -> Iterator[None]:
     """Keep OpenCV from printing what it cannot read: that is said by an error."""
     with _LEVEL:
-        set_level = cv2.utils.logging.setLogLevel  # type: ignore[attr-defined]  # OpenCV's stub of this module is empty
+        set_level = getattr(cv2.utils, "logging", cv2).setLogLevel  # `cv2.setLogLevel` up to OpenCV 4.12
         before = set_level(0)  # silent
         try:
             yield
