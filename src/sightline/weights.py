@@ -18,6 +18,8 @@ __all__ = ["BUILTIN", "SPEC_KEY", "Kind", "builtin_names", "find", "init_path", 
 SPEC_KEY = "sightline.spec"
 BUILTIN = Path(__file__).parent / "builtin"
 
+ONNX_FIELDS = b"\x12\x1a\x22\x28\x32\x3a\x42"  # tags that may follow: producer, its version, domain, model version, doc, graph, opset
+
 Kind: TypeAlias = Literal["onnx", "safetensors", "torch", "torchscript"]
 
 
@@ -71,7 +73,8 @@ def kind_of(path: Path) -> Kind:
         return "safetensors"
     if head[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04"):
         return "torch"
-    if head[:1] == b"\x08" and size > 64 and b"\x12" in head[:4]:
+    # a message whose first field is a small version number, and whose second is one that a model has
+    if len(head) > 2 and head[0] == 0x08 and head[1] < 0x80 and head[2] in ONNX_FIELDS:
         return "onnx"
     raise WeightsMissing(
         f"{path} is not a weights file: it {_looks_like(head, size)}; expected ONNX, safetensors or a PyTorch checkpoint. Download it again."

@@ -150,3 +150,10 @@ def test_a_known_tracker_without_weights_says_how_to_convert_them() -> None:
         find("vittrack-nano")
     with pytest.raises(WeightsMissing, match="no weights file at"):
         find("nowhere/w.onnx")
+
+
+def test_a_graph_that_names_no_producer_is_still_known_as_onnx(files: Files, tmp_path: Path) -> None:
+    model = onnx.load(files.onnx)
+    model.producer_name = model.producer_version = ""
+    onnx.save(model, tmp_path / "plain.onnx")
+    assert kind_of(tmp_path / "plain.onnx") == "onnx"
