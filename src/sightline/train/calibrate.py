@@ -1,6 +1,6 @@
 """Where to draw the two lines of a status: below which scores a target is lost, from which on it is surely tracked.
 
-    python -m sightline.train.calibrate W.safetensors --data DATA
+    python -m sightline.train.calibrate --weights W.safetensors --data DATA
 
 prints how often each threshold would be right, on pairs of the validation split (a quarter without the target) and on
 rendered clips followed from the first frame (the camera loses the target for a third of the time), and the two thresholds
@@ -96,7 +96,7 @@ def table(weights: Path, *, data: Path, scenes: int = 40) -> str:
         scenes: how many clips to render.
     """
     network, spec = load(weights)
-    on_pairs = answers(network, held_out_pairs(RECIPES[spec.name](), spec, data))
+    on_pairs = answers(network, held_out_pairs(RECIPES[spec.name](), spec, [data]))
     looks: tuple[Look, ...] = ("visible", "visible", "visible", "thermal")
     clips = [Scene(seed=1000 + i, num_frames=90, occlusion=1.0, absent=1 / 3, look=looks[i % 4]) for i in range(scenes)]
     lines = []

@@ -1,8 +1,8 @@
 """Tracks out of unlabelled clips: what moves by itself is followed by two trackers, there and back, and kept where all agree.
 
-    python -m sightline.train.clips CLIPS --fear DIR --vittrack FILE --output OUT
+    python -m sightline.train.clips --clips CLIPS --fear DIR --vittrack FILE --output OUT
 
-`CLIPS` holds video files and `index.jsonl` (`file`, `licence`, `modality`, perhaps `footage`); `OUT` becomes a data folder as
+CLIPS holds video files and `index.jsonl` (`file`, `licence`, `modality`, perhaps `footage`); OUT becomes a data folder as
 `sightline.train.pairs` reads it. Only clips under an open licence are used. Every tenth clip goes to the split "val".
 """
 

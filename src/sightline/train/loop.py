@@ -2,13 +2,14 @@
 
     fit(recipe, data, out)
 
-writes into `out`: `<name>.safetensors` (the running mean of the weights, with the spec inside), `log.jsonl` (losses and
+writes into `out`: `<name>.safetensors` (with the spec inside), `log.jsonl` (losses and
 validations), `run.json` (recipe, versions, commit) and `state.pt`, from which an interrupted run goes on as if it had not
 been. Batch norms keep the statistics they start with.
 """
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import math
@@ -16,7 +17,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -46,12 +47,12 @@ Report: TypeAlias = Callable[[Mapping[str, float]], None]
 LOG_EVERY = 50
 
 
-def fit(recipe: Recipe, data: Path, out: Path, *, report: Report | None = None) -> Path:
+def fit(recipe: Recipe, data: Path | Sequence[Path], out: Path, *, report: Report | None = None) -> Path:
     """Train a network, or go on with a run that was interrupted.
 
     Args:
         recipe: what to do.
-        data: folder with `index.jsonl` and its tar files (`sightline.train.pairs`).
+        data: folder with `index.jsonl` and its tar files (`sightline.train.pairs`), or several.
         out: folder of the run; made if need be.
         report: called with every line of the log as it is written.
 
@@ -64,21 +65,22 @@ def fit(recipe: Recipe, data: Path, out: Path, *, report: Report | None = None) 
     """
     torch.set_num_threads(recipe.threads)
     spec = zoo.find(recipe.name)
-    pairs, held_out = training_pairs(recipe, spec, data), held_out_pairs(recipe, spec, data)
+    folders = [data] if isinstance(data, Path) else list(data)
+    pairs, held_out = training_pairs(recipe, spec, folders), held_out_pairs(recipe, spec, folders)
     run = _Run(recipe, spec, out)
     run.describe()
-    network, mean = run.network, run.mean
     teacher = None if recipe.distil is None else _teacher(recipe.distil)
     began = time.perf_counter()
     for batch in _batches(pairs, recipe, run.step):
-        losses = _losses(network, teacher, batch, recipe)
+        losses = _losses(run.network, teacher, batch, recipe)
         run.learn(losses["total"])
         if run.step % LOG_EVERY == 0 or run.step == recipe.steps:
             pace = {"seconds": time.perf_counter() - began, "rate": _rate(recipe.optim, run.step, recipe.steps)}
             run.log({"step": run.step, **{name: value.item() for name, value in losses.items()}, **pace}, report)
         if run.step % recipe.save_every == 0 or run.step == recipe.steps:
-            run.log({"step": run.step, **answers(mean, held_out).figures()}, report)
-            run.save()
+            kept = run.kept()
+            run.log({"step": run.step, **answers(kept, held_out).figures()}, report)
+            run.save(kept)
     return run.weights
 
 
@@ -93,8 +95,8 @@ class _Run:
         self.network = _trainable(spec)
         if recipe.start is not None:
             take_over_(self.network, recipe.start)
-        self.mean = _trainable(spec)
-        self.mean.load_state_dict(self.network.state_dict())
+        self.mean = copy.deepcopy(self.network)
+        self.origin = copy.deepcopy(self.network)
         self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=recipe.optim.rate, weight_decay=recipe.optim.decay)
         if (out / "state.pt").is_file():
             self._resume()
@@ -113,6 +115,18 @@ class _Run:
         with torch.no_grad():
             for average, value in zip(self.mean.parameters(), self.network.parameters(), strict=True):
                 average.lerp_(value, 1 - keep)
+
+    def kept(self) -> Kestrel:
+        """What is saved: the running mean of the weights, drawn towards those that the run started from.
+
+        A mean of a pre-trained and a fine-tuned network is often better than both, away from the data of the fine-tuning.
+        Wortsman et al., CVPR 2022, arXiv:2109.01903.
+        """
+        kept = copy.deepcopy(self.mean)
+        with torch.no_grad():
+            for value, first in zip(kept.parameters(), self.origin.parameters(), strict=True):
+                value.lerp_(first, self.recipe.start_share)
+        return kept
 
     def describe(self) -> None:
         """Write run.json, after making sure that no other run lives in the folder."""
@@ -134,9 +148,9 @@ class _Run:
         if report is not None:
             report(line)
 
-    def save(self) -> None:
+    def save(self, kept: Kestrel) -> None:
         """Write the weights and the state to go on from."""
-        save_weights(self.mean, self.spec, self.weights)
+        save_weights(kept, self.spec, self.weights)
         state = {
             "step": self.step,
             "network": self.network.state_dict(),
@@ -155,19 +169,20 @@ class _Run:
         self.optimiser.load_state_dict(state["optimiser"])
 
 
-def training_pairs(recipe: Recipe, spec: Spec, data: Path) -> Pairs:
+def training_pairs(recipe: Recipe, spec: Spec, folders: Sequence[Path]) -> Pairs:
     """The pairs to learn from."""
     count = recipe.steps * recipe.batch
-    return _pairs(data, "train", recipe.data, recipe.augment, spec, seed=recipe.seed, count=count)
+    return _pairs(folders, "train", recipe.data, recipe.augment, spec, seed=recipe.seed, count=count)
 
 
-def held_out_pairs(recipe: Recipe, spec: Spec, data: Path) -> Pairs:
+def held_out_pairs(recipe: Recipe, spec: Spec, folders: Sequence[Path]) -> Pairs:
     """The pairs to watch: fixed, of the validation split, mildly disturbed."""
-    return _pairs(data, "val", recipe.validation, Augment(occluder=0.05), spec, seed=1, count=recipe.validation_pairs)
+    return _pairs(folders, "val", recipe.validation, Augment(occluder=0.05), spec, seed=1, count=recipe.validation_pairs)
 
 
-def _pairs(folder: Path, split: str, data: Data, chances: Augment, spec: Spec, *, seed: int, count: int) -> Pairs:
-    return Pairs(read_tracks(folder, split), data, chances, template=spec.template, search=spec.search, seed=seed, count=count)
+def _pairs(folders: Sequence[Path], split: str, data: Data, chances: Augment, spec: Spec, *, seed: int, count: int) -> Pairs:
+    tracks = [track for folder in folders for track in read_tracks(folder, split)]
+    return Pairs(tracks, data, chances, template=spec.template, search=spec.search, seed=seed, count=count)
 
 
 def _batches(pairs: Pairs, recipe: Recipe, step: int) -> Iterator[dict[str, Tensor]]:

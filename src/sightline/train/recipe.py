@@ -84,6 +84,7 @@ class Recipe:
     optim: Optim
     steps: int
     start: Path | None = None  # weights of any network: tensors of the same name and shape are taken over
+    start_share: float = 0.0  # of these weights in those that are saved, 0..1; the rest is the running mean of the run
     augment: Augment = Augment()
     loss: Loss = Loss()
     distil: Distil | None = None

@@ -40,19 +40,20 @@ def kestrel_nano() -> Recipe:
     return Recipe(
         name="kestrel-nano",
         start=VITTRACK,
-        distil=Distil(teacher=VITTRACK, features=1.0, score=0.1, size=1.0),
+        distil=Distil(teacher=VITTRACK, features=10.0, score=1.0, size=5.0),
         data=Data(
             shares=(
-                Share(weight=0.25, sources=("drones",)),
-                Share(weight=0.45, sources=("coco",)),
-                Share(weight=0.30, sources=OPEN_STILLS),
+                Share(weight=0.38, sources=("clips",)),
+                Share(weight=0.12, sources=("drones",)),
+                Share(weight=0.25, sources=("coco",)),
+                Share(weight=0.25, sources=OPEN_STILLS),
             ),
             center_jitter=2.5,
             stretch=0.15,
             absent=0.12,
         ),
-        augment=Augment(),
+        augment=Augment(light=0.5, blur=0.1, coarse=0.1, noise=0.05, jpeg=0.15, occluder=0.05, stranger=0.1),
         validation=VALIDATION,
-        optim=Optim(rate=4e-4),
-        steps=8000,
+        optim=Optim(rate=2e-4),
+        steps=5000,
     )

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sightline import zoo
+from sightline.models import build
+from sightline.models.session import TorchSession
+from sightline.scene import Scene
+from sightline.train.calibrate import choose, on_scenes, rows
+from sightline.train.validate import Answers
+
+
+def made(found: list[float], wrong: list[float], absent: list[float]) -> Answers:
+    overlap = [0.8] * len(found) + [0.2] * len(wrong) + [0.0] * len(absent)
+    present = [True] * (len(found) + len(wrong)) + [False] * len(absent)
+    return Answers(np.array(overlap), np.array(found + wrong + absent), np.array(present))
+
+
+def test_shares_are_of_the_frames_that_the_column_names() -> None:
+    table = {row.threshold: row for row in rows(made([0.9, 0.3], [0.4], [0.2, 0.6]))}
+    assert table[0.5].absent_below == 0.5
+    assert table[0.5].found_below == 0.5
+    assert table[0.5].right_above == 0.5  # one right box, one absent frame
+
+
+def test_thresholds_part_what_is_clearly_apart() -> None:
+    lost, sure = choose(rows(made([0.9] * 50, [0.5] * 5, [0.1] * 20)))
+    assert 0.1 < lost <= 0.5
+    assert 0.5 < sure <= 0.9
+
+
+def test_right_boxes_are_not_given_up_to_catch_absent_frames() -> None:
+    lost, _ = choose(rows(made([0.5] * 50, [], [0.6] * 20)))
+    assert lost <= 0.5
+
+
+def test_thresholds_are_in_order() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        lost, sure = choose(rows(made(list(rng.random(30)), list(rng.random(5)), list(rng.random(20)))))
+        assert lost <= sure
+
+
+def test_scenes_are_followed_from_their_second_frame_on() -> None:
+    spec = zoo.find("kestrel-nano")
+    given = on_scenes(TorchSession(spec, build(spec)), [Scene(seed=1, num_frames=4, size=(160, 120))])
+    assert given.score.shape == given.overlap.shape == given.present.shape == (3,)
+    assert given.score == pytest.approx(given.score.clip(0, 1))
