@@ -5,6 +5,7 @@
 PYTHON ?= python3
 SHARED ?= $(or $(SIGHTLINE_SHARED),../shared)
 VITTRACK ?= $(SHARED)/weights/vittrack/object_tracking_vittrack_2023sep.onnx
+FAMILIES := ostrack vittrack vittrack_dist efficienttrack
 INSTALL := -m pip --disable-pip-version-check --quiet install -c constraints.txt
 
 export OMP_NUM_THREADS := 1
@@ -29,7 +30,7 @@ lint: .venv/dev
 
 test-golden: .venv/dev
 	.venv/bin/pytest -m golden
-	.venv/bin/python tests/golden/check.py "$(SHARED)/golden"
+	.venv/bin/python tests/golden/check.py $(FAMILIES:%="$(SHARED)/golden/%")
 
 # The published VitTrack by way of our own network, and OpenCV's trackers from a wheel that cannot stand beside the core's.
 table: .venv/dev .venv-bench/made
