@@ -49,11 +49,12 @@ def kestrel_nano() -> Recipe:
                 Share(weight=0.25, sources=OPEN_STILLS),
             ),
             center_jitter=2.5,
+            template_jitter=0.1,
             stretch=0.15,
             absent=0.12,
         ),
         augment=Augment(light=0.5, blur=0.1, coarse=0.1, noise=0.05, jpeg=0.15, occluder=0.05, stranger=0.1),
         validation=VALIDATION,
         optim=Optim(rate=2e-4),
-        steps=5000,
+        steps=3500,
     )
