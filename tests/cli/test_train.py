@@ -1,19 +1,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
 from sightline.cli import main
 from sightline.train import RECIPES, Recipe
 
+Asked: TypeAlias = tuple[Recipe, tuple[Path, ...], Path]
+
 
 @pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Recipe, Path, Path]]:
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
     """What `fit` was asked for, instead of the training itself."""
-    asked: list[tuple[Recipe, Path, Path]] = []
+    asked: list[Asked] = []
 
-    def fit(recipe: Recipe, data: Path, out: Path, *, report: object) -> Path:
+    def fit(recipe: Recipe, data: tuple[Path, ...], out: Path, *, report: object) -> Path:
         assert callable(report)
         asked.append((recipe, data, out))
         report({"step": 50, "total": 1.25})
@@ -23,17 +26,27 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Recipe, Path, Path]]:
     return asked
 
 
-def test_a_recipe_is_trained(runs: list[tuple[Recipe, Path, Path]], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_recipe_is_trained(runs: list[Asked], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "kestrel-nano", "--data", str(tmp_path), "--output", str(tmp_path / "run")]) == 0
-    assert runs == [(RECIPES["kestrel-nano"](), tmp_path, tmp_path / "run")]
+    assert runs == [(RECIPES["kestrel-nano"](), (tmp_path,), tmp_path / "run")]
     printed = capsys.readouterr().out
     assert "step 50  total 1.25" in printed
     assert "kestrel-nano.safetensors" in printed
 
 
-def test_a_trial_has_fewer_steps(runs: list[tuple[Recipe, Path, Path]], tmp_path: Path) -> None:
+def test_a_trial_has_fewer_steps(runs: list[Asked], tmp_path: Path) -> None:
     assert main(["train", "kestrel-nano", "--data", str(tmp_path), "--output", str(tmp_path), "--steps", "7"]) == 0
     assert runs[0][0].steps == 7
+
+
+def test_folders_of_data_start_and_teacher_are_handed_on(runs: list[Asked], tmp_path: Path) -> None:
+    words = ["--data", "a", "b", "--start", "s.onnx", "--teacher", "t.onnx"]
+    assert main(["train", "kestrel-nano", *words, "--output", str(tmp_path)]) == 0
+    recipe, data, _ = runs[0]
+    assert data == (Path("a"), Path("b"))
+    assert recipe.start == Path("s.onnx")
+    assert recipe.distil is not None
+    assert recipe.distil.teacher == Path("t.onnx")
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,10 @@ def train(
     recipe: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")],
     /,
     *,
-    data: Annotated[Path, tyro.conf.arg(metavar="DIR")],
+    data: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="DIR [DIR ...]")],
     output: Annotated[Path, tyro.conf.arg(metavar="DIR", aliases=["-o"])],
+    start: Annotated[Path | None, optional("FILE")] = None,
+    teacher: Annotated[Path | None, optional("FILE")] = None,
     steps: Annotated[int | None, optional("N")] = None,
 ) -> None:
     """Train a tracker by one of the recipes; a run that was interrupted goes on where it was saved.
@@ -32,8 +34,10 @@ def train(
 
     Args:
         recipe: name of a recipe, which says everything that changes the result.
-        data: folder with index.jsonl and its tar files.
+        data: folders, each with index.jsonl and its tar files.
         output: folder of the run: weights, log and what is needed to go on.
+        start: weights to start from; the file that the recipe names, in this folder, where not given.
+        teacher: weights of the network to learn from, for recipes that have one; likewise.
         steps: end after so many steps, for a trial; the recipe's own number where not given.
     """
     with needing("train", "training"):
@@ -45,6 +49,12 @@ def train(
     chosen = RECIPES[recipe]()
     if steps is not None:
         chosen = replace(chosen, steps=steps)
+    if start is not None:
+        chosen = replace(chosen, start=start)
+    if teacher is not None:
+        if chosen.distil is None:
+            raise SightlineError(f"the recipe {recipe} learns from no other network; leave --teacher out.")
+        chosen = replace(chosen, distil=replace(chosen.distil, teacher=teacher))
     weights = fit(chosen, data, output, report=_print_line)
     print(f"{weights}: `sightline export {weights} --output W.onnx` makes the file to track with.")
 

@@ -35,7 +35,7 @@ VITTRACK = Path("object_tracking_vittrack_2023sep.onnx")
 def kestrel_nano() -> Recipe:
     """The built-in tracker: the published VitTrack-nano taught to do without a look at the search region in its template.
 
-    Command   sightline train kestrel-nano --data DATA --output runs/kestrel-nano
+    Command   recipes/README.md (labelling of the clips, training, export)
     """
     return Recipe(
         name="kestrel-nano",
