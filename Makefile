@@ -59,8 +59,8 @@ clean:
 	@touch $@
 
 .venv/dev: .venv/core
-	@echo "Installing what tests need into .venv (torch, onnx, openvino, ...): minutes the first time ..."
-	.venv/bin/python $(INSTALL) -e '.[train,openvino,plots,dev]'
+	@echo "Installing what tests need into .venv (torch, onnx, ...): minutes the first time ..."
+	.venv/bin/python $(INSTALL) -e '.[train,dev]'
 	@touch $@
 
 .venv-bench/made: pyproject.toml constraints.txt
