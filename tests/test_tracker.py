@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sightline.frame import Frame
 
 from sightline.box import Box
 from sightline.engines import Array
 from sightline.errors import BadBox, BadImage, NotStarted
+from sightline.frame import Frame
 from sightline.loop import follow
 from sightline.methods.network import NetworkMethod, Target
 from sightline.tracker import Channels, MultiTracker, Tracker

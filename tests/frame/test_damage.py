@@ -3,9 +3,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from tests.frame.videos import picture
 
 from sightline.frame.damage import damage
+from tests.frame.videos import picture
 
 
 def encoded(suffix: str, *flags: int) -> bytes:

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import PIL.Image
 import pytest
-from tests.frame.videos import number_in, picture
 
 from sightline import VideoError, read
 from sightline.frame import Image
 from sightline.frame.images import natural_order
+from tests.frame.videos import number_in, picture
 
 
 def write(path: Path, image: Image) -> Path:

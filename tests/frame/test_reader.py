@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.frame.test_images import write
-from tests.frame.videos import make_video, number_in, picture
 
 from sightline import Frame, VideoError, read
 from sightline.frame import FrameReader, Image
 from sightline.frame.reader import AHEAD
 from sightline.frame.source import Shot, Source
+from tests.frame.test_images import write
+from tests.frame.videos import make_video, number_in, picture
 
 
 class FakeSource:

@@ -13,10 +13,10 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from tests.frame.videos import FPS, make_video, number_in, picture, until_it_breaks
 
 from sightline import Frame, VideoError, read
 from sightline.frame import Image, video
+from tests.frame.videos import FPS, make_video, number_in, picture, until_it_breaks
 
 CASES = {  # file name: encoder, how pixels are stored
     "h264.mp4": ("libx264", "yuv420p"),

@@ -8,15 +8,15 @@ from typing import Any, cast
 
 import torch
 from numpy.typing import NDArray
-from tests.golden.follow import follow
-from tests.golden.layouts import Shapes, count, one_thread, stem_of
-from tests.golden.vittrack_dist import stages
 
 from sightline import models, zoo
 from sightline.models.checkpoint import fill
 from sightline.models.layers.onestream import OneStream
 from sightline.spec import Spec
 from sightline.zoo import efficienttrack, efficienttrack_ln
+from tests.golden.follow import follow
+from tests.golden.layouts import Shapes, count, one_thread, stem_of
+from tests.golden.vittrack_dist import stages
 
 Array = NDArray[Any]
 

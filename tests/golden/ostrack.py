@@ -14,8 +14,6 @@ from typing import Any, Literal
 
 import torch
 from numpy.typing import NDArray
-from tests.golden.follow import follow
-from tests.golden.layouts import Shapes, count, maps_of
 from torch import Tensor, nn
 
 from sightline import models, zoo
@@ -27,6 +25,8 @@ from sightline.models.layers.orders import Order, join, partition, split
 from sightline.models.ostrack import KEYS, OSTrack, Stage
 from sightline.spec import Crop, Spec
 from sightline.zoo.ostrack import Arch
+from tests.golden.follow import follow
+from tests.golden.layouts import Shapes, count, maps_of
 
 Array = NDArray[Any]
 Queries = Literal["all", "centre-point", "centre-box", "target"]

@@ -11,12 +11,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tests.conftest import need_shared  # noqa: E402
-from tests.golden import efficienttrack, vittrack, vittrack_dist  # noqa: E402
-
 from sightline import models  # noqa: E402  # after the check for torch
 from sightline.models.checkpoint import state_for_authors  # noqa: E402
 from sightline.spec import Spec  # noqa: E402
+from tests.conftest import need_shared  # noqa: E402
+from tests.golden import efficienttrack, vittrack, vittrack_dist  # noqa: E402
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,6 @@ from typing import Any, Literal
 
 import torch
 from numpy.typing import NDArray
-from tests.golden.follow import follow
-from tests.golden.layouts import Shapes, count, maps_of, stem_of
 from torch import Tensor
 
 from sightline import models, zoo
@@ -17,6 +15,8 @@ from sightline.models.checkpoint import fill
 from sightline.models.vittrack import VitTrack
 from sightline.spec import Spec
 from sightline.zoo.vittrack import Arch
+from tests.golden.follow import follow
+from tests.golden.layouts import Shapes, count, maps_of, stem_of
 
 Array = NDArray[Any]
 Head = Literal["center", "corner", "corner_v2", "corner_v3", "corner_lite"]

@@ -10,15 +10,15 @@ from typing import Any
 
 import torch
 from numpy.typing import NDArray
-from tests.conftest import shared_dir
-from tests.golden.follow import follow
-from tests.golden.layouts import count, maps_of
 
 from sightline import models, zoo
 from sightline.models.checkpoint import fill, read_tensors
 from sightline.models.layers.onestream import OneStream
 from sightline.spec import Spec
 from sightline.zoo.vittrack_dist import Arch
+from tests.conftest import shared_dir
+from tests.golden.follow import follow
+from tests.golden.layouts import count, maps_of
 
 Array = NDArray[Any]
 

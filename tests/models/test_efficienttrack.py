@@ -6,7 +6,6 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tests.models.stir import stirred  # noqa: E402
 from torch import Tensor, nn  # noqa: E402  # after the check for torch
 
 from sightline import models, zoo  # noqa: E402
@@ -15,6 +14,7 @@ from sightline.models.layers.conv import ConvNorm, PointNorm  # noqa: E402
 from sightline.models.layers.vit import Block as PreNormBlock  # noqa: E402
 from sightline.models.layers.vit import PlainBlock  # noqa: E402
 from sightline.zoo.efficienttrack import Order  # noqa: E402
+from tests.models.stir import stirred  # noqa: E402
 
 
 def tokens(num: int = 10, width: int = 64) -> Tensor:

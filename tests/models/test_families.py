@@ -11,14 +11,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tests.models.stir import stirred  # noqa: E402
-
 from sightline import models, zoo  # noqa: E402  # after the check for torch
 from sightline.engines import Array  # noqa: E402
 from sightline.models.checkpoint import fill, state_for_authors  # noqa: E402
 from sightline.models.export import example, graphs  # noqa: E402
 from sightline.models.session import TorchSession  # noqa: E402
 from sightline.spec import Spec  # noqa: E402
+from tests.models.stir import stirred  # noqa: E402
 
 SMALL: dict[str, dict[str, object]] = {
     "efficienttrack": {"depth": 1, "order": "FGAF"},

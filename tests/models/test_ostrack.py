@@ -13,8 +13,6 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tests.models.stir import stirred  # noqa: E402
-
 from sightline import models, zoo  # noqa: E402  # after the check for torch
 from sightline.errors import BadSpec  # noqa: E402
 from sightline.models.checkpoint import fill, rename, state_for_authors  # noqa: E402
@@ -22,6 +20,7 @@ from sightline.models.export import example, graphs  # noqa: E402
 from sightline.models.ostrack import KEYS, UNUSED, Look, OSTrack, build  # noqa: E402
 from sightline.spec import Crop, Spec  # noqa: E402
 from sightline.zoo.ostrack import Arch  # noqa: E402
+from tests.models.stir import stirred  # noqa: E402
 
 SMALL = Arch(template_grid=4, search_grid=6, depth=4, width=32, heads=2, head_width=16, eliminate=(1, 2), keep=(0.7, 0.5))
 

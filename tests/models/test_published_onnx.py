@@ -12,8 +12,6 @@ torch = pytest.importorskip("torch")
 import onnx  # noqa: E402  # after the check for torch, with which it is installed
 import onnxruntime  # noqa: E402
 from onnx import helper, numpy_helper  # noqa: E402
-from tests.conftest import need_shared  # noqa: E402
-from tests.models.stir import stirred  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
 from sightline import models, zoo  # noqa: E402
@@ -22,6 +20,8 @@ from sightline.models.checkpoint import convert, fill, load, state_for_authors  
 from sightline.models.layers.onestream import OneStream  # noqa: E402
 from sightline.models.published_onnx import read_vittrack_onnx  # noqa: E402
 from sightline.weights import SPEC_KEY  # noqa: E402
+from tests.conftest import need_shared  # noqa: E402
+from tests.models.stir import stirred  # noqa: E402
 
 NANO = zoo.find("vittrack-nano")
 STEM = [f"patch_embed.net.{i}" for i in (0, 2, 4, 6)]

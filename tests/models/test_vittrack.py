@@ -10,7 +10,6 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tests.models.stir import stirred  # noqa: E402
 from torch import Tensor  # noqa: E402  # after the check for torch
 
 from sightline import models, zoo  # noqa: E402
@@ -21,6 +20,7 @@ from sightline.models.layers.positions import sinusoid_table  # noqa: E402
 from sightline.models.vittrack import Rectangle, VitTrack, build  # noqa: E402
 from sightline.spec import Spec  # noqa: E402
 from sightline.zoo.vittrack import Arch  # noqa: E402
+from tests.models.stir import stirred  # noqa: E402
 
 TINY = Arch(depth=1, width=64, heads=1, head_width=32)
 

@@ -6,13 +6,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tests.models.stir import stirred  # noqa: E402
-
 from sightline import models, zoo  # noqa: E402  # after the check for torch
 from sightline.errors import WeightsMismatch  # noqa: E402
 from sightline.models.checkpoint import fill, state_for_authors  # noqa: E402
 from sightline.models.layers.decode import decode_center, normalize  # noqa: E402
 from sightline.models.layers.onestream import OneStream  # noqa: E402
+from tests.models.stir import stirred  # noqa: E402
 
 NANO = zoo.find("vittrack-nano")
 
