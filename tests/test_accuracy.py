@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from sightline.evaluate.metrics import success_auc
 from sightline.weights import builtin_names
 
 
-def mean_auc(tracker: sightline.Tracker[object], root: Path) -> float:
+def mean_auc(tracker: sightline.Tracker[Any], root: Path) -> float:
     """Mean success AUC of one pass over every sequence below a folder."""
     figures = []
     for truth_file in sorted(root.glob("*/groundtruth.txt")):

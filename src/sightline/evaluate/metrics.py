@@ -30,7 +30,8 @@ def overlaps(boxes: Floats, truth: Floats) -> Floats:
         (N,) in 0..1, N <= T. A prediction that is not finite counts as 0.
     """
     counted = np.isfinite(truth).all(axis=1)
-    return np.nan_to_num(iou(boxes[counted], truth[counted]), nan=0.0)
+    overlap: Floats = np.nan_to_num(iou(boxes[counted], truth[counted]), nan=0.0)
+    return overlap
 
 
 def success_auc(boxes: Floats, truth: Floats) -> float:
