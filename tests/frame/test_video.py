@@ -119,7 +119,7 @@ def test_a_variable_frame_rate_keeps_its_times(tmp_path: Path, suffix: str) -> N
         ({"degrees": 0, "vflip": True}, lambda a: a[::-1]),
         ({"degrees": 90, "hflip": True}, lambda a: np.rot90(a, 1)[:, ::-1]),
     ],
-    ids=str,
+    ids=["left", "about", "right", "mirrored", "flipped", "left and mirrored"],
 )
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 def test_a_turned_video_stands_upright(tmp_path: Path, suffix: str, turned: dict[str, Any], upright: Callable[[Image], Image]) -> None:
