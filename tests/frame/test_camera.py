@@ -5,10 +5,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from tests.frame.videos import picture
 
 from sightline import VideoError, read
 from sightline.frame import Image
+from tests.frame.videos import picture, until_it_breaks
 
 
 class FakeCapture:
