@@ -49,3 +49,10 @@ def test_a_spec_that_is_no_json_object_is_refused(text: str) -> None:
 def test_an_unknown_name_is_answered_with_close_ones() -> None:
     with pytest.raises(UnknownTracker, match="perhaps you meant kestrel-nano"):
         find("kestrel-nan0")
+
+
+def test_a_file_from_before_a_field_was_added_is_read_with_its_default() -> None:
+    data = json.loads(spec_to_json(EXAMPLE))
+    del data["max_batch"], data["search"]["border"]
+    read = read_spec(json.dumps(data))
+    assert (read.max_batch, read.search.border) == (32, "zero")

@@ -1,7 +1,8 @@
 """What a tracker is, as data: crops, named rules, thresholds, origin. It travels inside the weights as JSON.
 
-Every number which changes a box stands here and nowhere else. Reading is strict: an unknown, missing or wrongly
-typed key raises `BadSpec` with its name, so a file written by a newer version is refused instead of half understood.
+Every number which changes a box stands here and nowhere else. Reading is strict: an unknown or wrongly typed key raises
+`BadSpec` with its name, so a file written by a newer version is refused instead of half understood. A key that has a
+default may be missing: a field is only ever added with a default that changes no tracker, so older files stay readable.
 """
 
 from __future__ import annotations
@@ -113,13 +114,15 @@ def _read(kind: type, data: object, where: str, **given: object) -> Any:
     if not isinstance(data, dict):
         raise BadSpec(f"{where} is {data!r}; expected an object with the keys of {kind.__name__}.")
     hints = typing.get_type_hints(kind)
-    names = [field.name for field in dataclasses.fields(kind) if field.name not in given]
-    unknown, missing = sorted(set(data) - set(names)), sorted(set(names) - set(data))
+    fields = [field for field in dataclasses.fields(kind) if field.name not in given]
+    names = [field.name for field in fields]
+    required = [field.name for field in fields if field.default is dataclasses.MISSING]
+    unknown, missing = sorted(set(data) - set(names)), sorted(set(required) - set(data))
     if unknown or missing:
         raise BadSpec(
             f"{where}: unknown keys {unknown}, missing keys {missing}; the file was written by another version of Sightline (spec version {VERSION} is read here)."
         )
-    values = {name: _convert(hints[name], data[name], f"{where}.{name}") for name in names}
+    values = {name: _convert(hints[name], data[name], f"{where}.{name}") for name in names if name in data}
     return kind(**values, **given)
 
 
