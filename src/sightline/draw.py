@@ -17,7 +17,6 @@ import av.error
 import av.video
 import cv2
 import numpy as np
-from av.video.reformatter import Colorspace
 
 from sightline.box import BoxLike
 from sightline.errors import BadImage, VideoError
@@ -40,7 +39,7 @@ ENCODERS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "vp9": ("libvpx-vp9", {"deadline": "realtime", "cpu-used": "7", "row-mt": "1", "crf": "30", "b": "0"}),
 }
 TICK = Fraction(1, 90_000)  # seconds: how finely times are written, as is usual in video
-BT709 = 1  # in the tables of ITU-T H.273: how colours become Y'CbCr
+BT601, BT709 = 6, 1  # in the tables of ITU-T H.273: the matrix that PyAV converts with, and the colours of screens
 
 
 def draw(image: Image, box: BoxLike | None, *, label: str | None = None, status: Status = "tracked", truth: BoxLike | None = None) -> Image:
@@ -158,8 +157,7 @@ class VideoWriter:
         with self._given_up_on_failure():
             if self._stream is None or self._container is None:
                 self._container, self._stream = self._open((image.shape[1], image.shape[0]))
-            frame = av.VideoFrame.from_ndarray(self._fitted(image), format="rgb24")
-            frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
+            frame = av.VideoFrame.from_ndarray(self._fitted(image), format="rgb24").reformat(format="yuv420p")
             frame.time_base, frame.pts = self._tick, self._advance(time)
             self._container.mux(self._stream.encode(frame))
 
@@ -219,7 +217,7 @@ class VideoWriter:
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
         context.time_base = self._tick
-        context.colorspace = context.color_primaries = context.color_trc = BT709
+        context.colorspace, context.color_primaries, context.color_trc = BT601, BT709, BT709
         return container, stream
 
     def _fitted(self, image: Image) -> Image:
