@@ -111,3 +111,13 @@ def test_a_page_that_everybody_reads_stays_short(page: str, limit: int) -> None:
 def test_the_reference_names_every_command() -> None:
     page = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
     assert sorted(re.findall(r"^\| `(\w+)", page, re.MULTILINE)) == sorted(COMMANDS)
+
+
+def test_the_tree_shows_what_is_there() -> None:
+    [tree] = [block.text for block in blocks(ROOT / "README.md") if "src/sightline/" in block.text and block.language == "text"]
+    package = ROOT / "src" / "sightline"
+    rooms = {name for name in re.findall(r"[\w]+(?:/|\.py)", tree) if name not in ("src/", "sightline/")}
+    folders = {"tests/", "benchmarks/", "docs/", "recipes/"}
+    there = {f"{path.name}/" if path.is_dir() else path.name for path in package.iterdir() if not path.name.startswith("_")}
+    assert rooms - folders == there - {"py.typed"}
+    assert all((ROOT / folder).is_dir() for folder in folders & rooms)
