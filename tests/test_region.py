@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline.box import Box
-from sightline.region import CROP_RULES, clip, region_around
+from sightline.region import CLIP_RULES, CROP_RULES, REPORT_RULES, START_RULES, clip, crop_for, region_around
 from sightline.spec import Crop, CropRule
 
 FRAME = (320, 240)
@@ -28,9 +28,84 @@ def test_a_crop_has_its_size_wherever_it_lies(box: Box, crop: Crop) -> None:
     assert region.padding().shape == (crop.size, crop.size)
 
 
-@given(boxes, crops)
+@given(boxes, crops.filter(lambda crop: crop.rule != "sides"))
 def test_the_box_lies_in_the_middle_of_its_own_crop(box: Box, crop: Crop) -> None:
     assert region_around(box, crop, FRAME).to_crop(box)[:2] == pytest.approx([0.5, 0.5], abs=1e-6)
+
+
+@given(boxes, crops)
+def test_what_is_cut_lies_where_boxes_are_mapped_to_within_the_rounding(box: Box, crop: Crop) -> None:
+    region = region_around(box, crop, FRAME)
+    cut = (region.x, region.y, region.x + region.width, region.y + region.height)
+    exact = (region.frame.x, region.frame.y, region.frame.x + region.frame.w, region.frame.y + region.frame.h)
+    assert cut == pytest.approx(exact, abs=1.6)
+
+
+def test_sides_keep_no_aspect_and_are_cut_toward_zero() -> None:
+    region = region_around(Box(3, 40, 21, 10), Crop(rule="sides", factor=0.2, size=128), FRAME)
+    assert (region.x, region.y, region.width, region.height) == (-1, 38, 29, 14)
+    assert region.frame == Box(-1, 38, 29, 14)
+    assert region.to_frame(np.array([0.5, 0.5, 1.0, 1.0])) == pytest.approx((-1, 38, 29, 14))
+    assert region.take(np.zeros((240, 320, 3), np.uint8)).shape == (128, 128, 3)
+
+
+def test_inclusive_squares_differ_in_how_a_half_is_rounded() -> None:
+    box = Box(92, 92, 16, 16)  # its square is 32 pixels wide, from 83.5
+    floor, even = (region_around(box, Crop(rule=rule, factor=1.0, size=16), FRAME) for rule in ("context-floor", "context-round"))
+    assert (floor.x, floor.width) == (84, 32)
+    assert (even.x, even.width) == (84, 32)
+    moved = box._replace(x=93)
+    floor, even = (region_around(moved, Crop(rule=rule, factor=1.0, size=16), FRAME) for rule in ("context-floor", "context-round"))
+    assert (floor.x, even.x) == (85, 84)
+
+
+def test_a_small_target_is_searched_larger_at_the_same_scale() -> None:
+    crop = Crop(rule="context-round", factor=256 / 127, size=256, small=(0.004, 288))
+    assert crop_for(Box(10, 10, 40, 40), crop, FRAME) == crop
+    larger = crop_for(Box(10, 10, 17, 18), crop, FRAME)
+    assert larger.size == 288
+    assert larger.factor / larger.size == pytest.approx(crop.factor / crop.size)
+
+
+@given(boxes)
+def test_whole_boxes_lie_in_the_frame(box: Box) -> None:
+    x, y, w, h = START_RULES["whole"](box, FRAME)
+    assert all(value == round(value) for value in (x, y, w, h))
+    assert w >= 3
+    assert h >= 3
+    assert x >= 0
+    assert y >= 0
+    assert x + w <= FRAME[0]
+    assert y + h <= FRAME[1]
+
+
+@pytest.mark.parametrize(
+    "box,expected",
+    [
+        ((10.5, 11.5, 20.5, 21.5), (10, 12, 20, 22)),  # half to even
+        ((-5, 10, 20, 20), (0, 10, 15, 20)),
+        ((318, 10, 20, 1), (317, 10, 3, 3)),
+        ((400, -50, 20, 20), (317, 0, 3, 3)),
+    ],
+    ids=["inside", "over the left edge", "at the right edge", "outside"],
+)
+def test_a_whole_box_is_rounded_and_pushed_inside(box: tuple[float, ...], expected: tuple[float, ...]) -> None:
+    assert clip(Box(*box), "whole", FRAME) == expected
+
+
+@given(boxes)
+def test_a_box_clipped_by_its_centre_may_reach_over_the_edge_but_not_leave(box: Box) -> None:
+    clipped = CLIP_RULES["centre"](box, FRAME)
+    cx, cy = clipped.centre
+    assert -1e-9 <= cx <= FRAME[0] + 1e-9
+    assert -1e-9 <= cy <= FRAME[1] + 1e-9
+    assert 10 <= clipped.w <= FRAME[0]
+    assert 10 <= clipped.h <= FRAME[1]
+
+
+def test_a_start_half_a_pixel_early_and_a_report_with_its_corner_inside() -> None:
+    assert START_RULES["half-pixel"](Box(10, 20, 30, 40), FRAME) == (9.5, 19.5, 30, 40)
+    assert REPORT_RULES["corner"](Box(-4, 20, 30, 40), FRAME) == (0, 20, 30, 40)
 
 
 @given(boxes)
@@ -56,7 +131,7 @@ def test_the_last_column_of_a_frame_is_never_read_by_the_published_rule() -> Non
     image = np.zeros((240, 320, 3), np.uint8)
     image[:, -1] = 255
     region = region_around(Box(272, 88, 32, 32), Crop(factor=2.0, size=64), FRAME)
-    assert region.x + region.side > 319
+    assert region.x + region.width > 319
     assert region.take(image).max() == 0
 
 

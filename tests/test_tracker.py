@@ -13,6 +13,7 @@ from sightline.errors import BadBox, BadImage, NotStarted
 from sightline.frame import Frame
 from sightline.loop import follow
 from sightline.methods.network import NetworkMethod, Target
+from sightline.spec import Border
 from sightline.tracker import Channels, MultiTracker, Tracker
 from tests.fakes import SPEC, FakeSession, brightest, stay
 
@@ -168,6 +169,58 @@ def test_a_network_can_ask_for_the_target_in_the_template() -> None:
 
     tracker(FakeSession(spec=replace(SPEC, feed=("target",)), init=init)).init(picture(50), (50, 60, 20, 20))
     assert given[0] == pytest.approx(np.array([[0.5, 0.5, 0.5, 0.5]]))
+
+
+def test_a_network_can_ask_for_the_last_box_in_the_search_crop() -> None:
+    given: list[np.ndarray] = []
+
+    def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        given.append(arrays["prior"][0])
+        return stay(arrays) | {"box": np.array([[0.5, 0.5, 0.5, 0.125]], np.float32)}
+
+    following = tracker(FakeSession(spec=replace(SPEC, feed=("prior",)), step=step))
+    following.init(picture(50), (50, 60, 20, 20))
+    following.update(picture(50))
+    following.update(picture(50))
+    assert given[0] == pytest.approx(np.array([0.5, 0.5, 0.25, 0.25]))
+    assert given[1] == pytest.approx(np.array([0.5, 0.5, 0.5, 0.125]))  # an area as before, so a crop as before
+
+
+def test_small_targets_get_crops_of_their_own_size_and_stay_apart_from_the_others() -> None:
+    shapes: list[tuple[int, ...]] = []
+
+    def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        shapes.append(arrays["search"].shape)
+        return brightest(arrays)
+
+    spec = replace(SPEC, search=replace(SPEC.search, small=(0.02, 288)))
+    many: MultiTracker[str, Target] = MultiTracker(NetworkMethod(FakeSession(spec=spec, step=step)))
+    many.add("large", picture(50), (45, 55, 30, 30))
+    many.add("small", picture(50), (50, 60, 20, 20))
+    many.add("large too", picture(50), (45, 55, 30, 30))
+    estimates = many.update(picture(54))
+    assert shapes == [(2, 256, 256, 3), (1, 288, 288, 3)]
+    assert list(estimates) == ["large", "small", "large too"]
+    for estimate in estimates.values():
+        assert estimate.box == pytest.approx((54, 60, 20, 20), abs=1.0)
+
+
+@pytest.mark.parametrize("border,fill", [("first-mean", 41.6), ("first-mean-floor", 41.0)])
+def test_the_border_is_the_mean_of_the_first_frame(border: Border, fill: float) -> None:
+    spec = replace(SPEC, search=replace(SPEC.search, border=border))
+    first = np.full((120, 200, 3), 41, np.uint8)
+    first[:72] = 42
+    assert NetworkMethod(FakeSession(spec=spec)).begin(Frame(first), Box(50, 60, 20, 20)).fill == pytest.approx((fill,) * 3)
+
+
+def test_rules_of_start_and_report_touch_the_given_and_the_reported_box_only() -> None:
+    spec = replace(SPEC, start="half-pixel", report="corner", clip="none")
+    method = NetworkMethod(FakeSession(spec=spec))
+    state = method.begin(Frame(picture(50)), Box(0.2, 60, 20, 20))
+    assert state.box == pytest.approx((-0.3, 59.5, 20, 20))
+    [(state, estimate)] = method.advance([Frame(picture(50))], [state])
+    assert state.box == pytest.approx((-0.3, 59.5, 20, 20))
+    assert estimate.box == pytest.approx((0, 59.5, 20, 20))
 
 
 def test_follow_gives_every_frame_and_begins_with_the_given_box() -> None:

@@ -1,24 +1,37 @@
 """Which part of a frame a network looks at: pixels out, boxes back.
 
-A region holds two rectangles. `x, y, side` is what is cut, in whole pixels. `frame` is the square, in exact floats, between
-which and the crop boxes are mapped. Authors round the first and not the second; one rectangle for both would cost up to
-half a pixel (Ye et al., ECCV 2022, released code; golden/components/map_back_and_clip).
+A region holds two rectangles. `x, y, width, height` is what is cut, in whole pixels. `frame` is the rectangle, in exact
+floats, between which and the crop boxes are mapped. Authors round the first and not the second; one rectangle for both
+would cost up to half a pixel (Ye et al., ECCV 2022, released code; golden/components/map_back_and_clip).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.box import Box
-from sightline.spec import ClipRule, Crop, CropRule
+from sightline.spec import ClipRule, Crop, CropRule, ReportRule, StartRule
 
-__all__ = ["CLIP_RULES", "CROP_RULES", "Fill", "Region", "Size", "clip", "clip_to_margin", "context_square", "region_around"]
+__all__ = [
+    "CLIP_RULES",
+    "CROP_RULES",
+    "REPORT_RULES",
+    "START_RULES",
+    "Fill",
+    "Region",
+    "Size",
+    "clip",
+    "clip_to_margin",
+    "context_square",
+    "crop_for",
+    "region_around",
+]
 
 Fill = tuple[float, float, float]  # RGB 0..255
 Size = tuple[int, int]  # width, height of a frame in pixels
@@ -26,20 +39,21 @@ Size = tuple[int, int]  # width, height of a frame in pixels
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A square of a frame, and the crop that is made of it.
+    """A rectangle of a frame, and the square crop that is made of it.
 
     Attributes:
         x, y: left and top pixel that is cut; may lie outside the frame.
-        side: pixels along each side of the cut.
+        width, height: of the cut in pixels.
         size: pixels along each side of the crop.
-        frame: the square that boxes are mapped by, in frame pixels.
+        frame: the rectangle that boxes are mapped by, in frame pixels.
         limit: width and height of the part of the frame that is read; what lies beyond is filled.
         fill: colour of what lies outside.
     """
 
     x: int
     y: int
-    side: int
+    width: int
+    height: int
     size: int
     frame: Box
     limit: Size
@@ -52,7 +66,7 @@ class Region:
             image: (H, W, C) uint8, of which only the needed part is touched.
         """
         left, top, right, bottom = self._overhang()
-        inside = image[self.y + top : self.y + self.side - bottom, self.x + left : self.x + self.side - right]
+        inside = image[self.y + top : self.y + self.height - bottom, self.x + left : self.x + self.width - right]
         if left or top or right or bottom:
             inside = cv2.copyMakeBorder(inside, top, bottom, left, right, cv2.BORDER_CONSTANT, value=self.fill)  # type: ignore[assignment]  # cv2 returns Any kinds
         return cv2.resize(inside, (self.size, self.size), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]  # uint8 in, uint8 out
@@ -60,8 +74,8 @@ class Region:
     def padding(self) -> NDArray[np.bool_]:
         """(size, size), true where the crop shows anything from outside the frame."""
         left, top, right, bottom = self._overhang()
-        mask = np.ones((self.side, self.side))
-        mask[top : self.side - bottom, left : self.side - right] = 0.0
+        mask = np.ones((self.height, self.width))
+        mask[top : self.height - bottom, left : self.width - right] = 0.0
         resized: NDArray[np.float64] = cv2.resize(mask, (self.size, self.size), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]  # float64 in, float64 out
         padded: NDArray[np.bool_] = resized != 0
         return padded
@@ -80,12 +94,20 @@ class Region:
         return Box(self.frame.x + cx * self.frame.w - 0.5 * w, self.frame.y + cy * self.frame.h - 0.5 * h, w, h)
 
     def _overhang(self) -> tuple[int, int, int, int]:
-        """Pixels of the cut that lie outside the readable part: left, top, right, bottom; together never more than the side."""
+        """Pixels of the cut that lie outside the readable part: left, top, right, bottom; together never more than the cut."""
         width, height = self.limit
-        left, top = min(max(0, -self.x), self.side), min(max(0, -self.y), self.side)
-        right = min(max(0, self.x + self.side - width), self.side - left)
-        bottom = min(max(0, self.y + self.side - height), self.side - top)
+        left, top = min(max(0, -self.x), self.width), min(max(0, -self.y), self.height)
+        right = min(max(0, self.x + self.width - width), self.width - left)
+        bottom = min(max(0, self.y + self.height - height), self.height - top)
         return left, top, right, bottom
+
+
+def crop_for(box: Box, crop: Crop, size: Size) -> Crop:
+    """The crop by which a target of `box` in its first frame, of `size`, is looked at; as it is for all but small targets."""
+    if crop.small is None or box.w * box.h / (size[0] * size[1]) >= crop.small[0]:
+        return crop
+    larger = crop.small[1]
+    return replace(crop, size=larger, factor=crop.factor * larger / crop.size)
 
 
 def region_around(box: Box, crop: Crop, size: Size, fill: Fill = (0.0, 0.0, 0.0)) -> Region:
@@ -107,15 +129,19 @@ def _ceil_area(box: Box, crop: Crop, size: Size, fill: Fill) -> Region:
     x, y = round(cx - 0.5 * side), round(cy - 0.5 * side)  # as published: half to even
     square = Box(cx - 0.5 * side, cy - 0.5 * side, side, side)
     # as published: the padding is one larger than needed, so the last column and row of a frame are never read
-    return Region(x, y, side, crop.size, square, (size[0] - 1, size[1] - 1), fill)
+    return Region(x, y, side, side, crop.size, square, (size[0] - 1, size[1] - 1), fill)
 
 
 def _context(box: Box, crop: Crop, size: Size, fill: Fill) -> Region:
     """Square with half of w + h as context on each axis: SiamFC and its successors. `factor` is over that square."""
-    context = 0.5 * (box.w + box.h)
-    side = math.sqrt((box.w + context) * (box.h + context)) * crop.factor
     cx, cy = box.centre
-    return context_square(cx - 0.5, cy - 0.5, side, crop.size, size, fill)
+    return context_square(cx - 0.5, cy - 0.5, _context_side(box) * crop.factor, crop.size, size, fill)
+
+
+def _context_side(box: Box) -> float:
+    """Side of the square of as many pixels as the box with half of w + h added to both of its sides."""
+    context = 0.5 * (box.w + box.h)
+    return math.sqrt((box.w + context) * (box.h + context))
 
 
 def context_square(column: float, row: float, side: float, crop_size: int, size: Size, fill: Fill) -> Region:
@@ -134,10 +160,43 @@ def context_square(column: float, row: float, side: float, crop_size: int, size:
     whole = max(1, int(np.round(side)))
     x, y = int(np.round(column - (whole - 1) / 2)), int(np.round(row - (whole - 1) / 2))
     square = Box(float(column) + 0.5 - 0.5 * side, float(row) + 0.5 - 0.5 * side, side, side)
-    return Region(x, y, whole, crop_size, square, size, fill)
+    return Region(x, y, whole, whole, crop_size, square, size, fill)
 
 
-CROP_RULES: dict[CropRule, Callable[[Box, Crop, Size, Fill], Region]] = {"ceil-area": _ceil_area, "context": _context}
+def _context_floor(box: Box, crop: Crop, size: Size, fill: Fill) -> Region:
+    """The square of `_context` half a pixel further left and up, its corner rounded half up: SiamRPN, NanoTrack, ..."""
+    return _inclusive_square(box, crop, size, fill, lambda corner: math.floor(corner + 0.5))
+
+
+def _context_round(box: Box, crop: Crop, size: Size, fill: Fill) -> Region:
+    """As `_context_floor`, but rounded half to even: LightTrack and Ocean under Python 3."""
+    return _inclusive_square(box, crop, size, fill, round)
+
+
+def _inclusive_square(box: Box, crop: Crop, size: Size, fill: Fill, whole: Callable[[float], int]) -> Region:
+    """The square of `_context` about a centre that is read as the middle of a span of whole, inclusive pixels."""
+    exact = _context_side(box) * crop.factor
+    side = max(1, round(exact))
+    cx, cy = box.centre
+    square = Box(cx - 0.5 * exact, cy - 0.5 * exact, exact, exact)
+    return Region(whole(cx - (side + 1) / 2), whole(cy - (side + 1) / 2), side, side, crop.size, square, size, fill)
+
+
+def _sides(box: Box, crop: Crop, size: Size, fill: Fill) -> Region:
+    """The box with `factor` of its width and of its height on either side, stretched to a square: FEAR."""
+    share = crop.factor
+    x, y = math.trunc(box.x - box.w * share), math.trunc(box.y - box.h * share)  # as published: toward zero
+    width, height = max(1, math.trunc(box.w * (1 + 2 * share))), max(1, math.trunc(box.h * (1 + 2 * share)))
+    return Region(x, y, width, height, crop.size, Box(x, y, width, height), size, fill)
+
+
+CROP_RULES: dict[CropRule, Callable[[Box, Crop, Size, Fill], Region]] = {
+    "ceil-area": _ceil_area,
+    "context": _context,
+    "context-floor": _context_floor,
+    "context-round": _context_round,
+    "sides": _sides,
+}
 
 
 def clip(box: Box, rule: ClipRule, size: Size) -> Box:
@@ -153,8 +212,48 @@ def clip_to_margin(box: Box, size: Size, margin: float = 10.0) -> Box:
     return Box(x1, y1, max(margin, x2 - x1), max(margin, y2 - y1))
 
 
+def _clip_centre(box: Box, size: Size) -> Box:
+    """The centre in the frame, each side at least 10 pixels and at most the frame's: the SiamRPN family."""
+    (cx, cy), (width, height) = box.centre, size
+    cx, cy = min(max(0.0, cx), width), min(max(0.0, cy), height)
+    w, h = max(10.0, min(box.w, width)), max(10.0, min(box.h, height))
+    return Box(cx - 0.5 * w, cy - 0.5 * h, w, h)
+
+
+def _clip_whole(box: Box, size: Size) -> Box:
+    """Whole pixels inside the frame, at least 3 by 3: FEAR."""
+    x, w = _whole_span(box.x, box.w, size[0])
+    y, h = _whole_span(box.y, box.h, size[1])
+    return Box(x, y, w, h)
+
+
+def _whole_span(start: float, length: float, limit: int) -> tuple[int, int]:
+    """One axis of `_clip_whole`: first pixel and number of pixels."""
+    first, last = round(start), round(start) + max(3, round(length))
+    first, last = min(max(0, first), limit), min(max(0, last), limit)
+    length = max(3, last - first)
+    return max(0, min(first, limit - length)), length
+
+
 def _as_is(box: Box, size: Size) -> Box:  # noqa: ARG001  # the signature of a rule
     return box
 
 
-CLIP_RULES: dict[ClipRule, Callable[[Box, Size], Box]] = {"margin": clip_to_margin, "none": _as_is}
+def _half_pixel(box: Box, size: Size) -> Box:  # noqa: ARG001  # the signature of a rule
+    """As published: the first centre is that of whole, inclusive pixels, the later ones are not (NanoTrack)."""
+    return box._replace(x=box.x - 0.5, y=box.y - 0.5)
+
+
+def _corner(box: Box, size: Size) -> Box:  # noqa: ARG001  # the signature of a rule
+    """The corner is pushed into the frame and the size stays (LightTrack)."""
+    return box._replace(x=max(0.0, box.x), y=max(0.0, box.y))
+
+
+CLIP_RULES: dict[ClipRule, Callable[[Box, Size], Box]] = {
+    "margin": clip_to_margin,
+    "none": _as_is,
+    "centre": _clip_centre,
+    "whole": _clip_whole,
+}
+START_RULES: dict[StartRule, Callable[[Box, Size], Box]] = {"none": _as_is, "half-pixel": _half_pixel, "whole": _clip_whole}
+REPORT_RULES: dict[ReportRule, Callable[[Box, Size], Box]] = {"none": _as_is, "corner": _corner}

@@ -20,10 +20,12 @@ __all__ = ["VERSION", "Border", "Crop", "Feed", "Origin", "Reported", "Spec", "s
 
 VERSION = 1
 
-Border: TypeAlias = Literal["zero", "first-mean"]
-CropRule: TypeAlias = Literal["ceil-area", "context"]
-ClipRule: TypeAlias = Literal["margin", "none"]
-Feed: TypeAlias = Literal["target", "extra"]
+Border: TypeAlias = Literal["zero", "first-mean", "first-mean-floor"]
+CropRule: TypeAlias = Literal["ceil-area", "context", "context-floor", "context-round", "sides"]
+StartRule: TypeAlias = Literal["none", "half-pixel", "whole"]
+ClipRule: TypeAlias = Literal["margin", "none", "centre", "whole"]
+ReportRule: TypeAlias = Literal["none", "corner"]
+Feed: TypeAlias = Literal["target", "extra", "prior"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,7 @@ class Crop:
     factor: float  # side of the square over sqrt(w * h), or as the rule defines it
     size: int  # pixels, after resizing
     border: Border = "zero"  # what stands outside the frame
+    small: tuple[float, int] | None = None  # a target under this share of its first frame is searched in this size, at the same scale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +71,9 @@ class Spec:
     search: Crop
     feed: tuple[Feed, ...] = ()  # further inputs that the network asks for
     max_batch: int = 32
+    start: StartRule = "none"  # what becomes of the given box, of every predicted box, and of what is reported
     clip: ClipRule = "margin"
+    report: ReportRule = "none"
     score: Literal["probability", "response", "none"] = "probability"
     lost_below: float | None = None  # scores under this: the status is "lost"
     sure_above: float | None = None  # scores from this on: "tracked"; between: "uncertain"

@@ -117,8 +117,8 @@ def crop_sample_target(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
         outputs |= {f"crop_{i:02}": pixels, f"rowsum_{i:02}": pixels.sum(axis=1), f"colsum_{i:02}": pixels.sum(axis=0)}
         outputs[f"mask_{i:02}"] = region.padding()
         regions.append(region)
-    outputs["resize_factor"] = np.array([region.size / region.side for region in regions])
-    outputs["crop_x1_y1_side"] = np.array([(region.x, region.y, region.side) for region in regions])
+    outputs["resize_factor"] = np.array([region.size / region.width for region in regions])
+    outputs["crop_x1_y1_side"] = np.array([(region.x, region.y, region.width) for region in regions])
     return outputs
 
 
@@ -141,7 +141,9 @@ def map_back_and_clip(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
     for predicted, state, factor in zip(inputs["pred_cxcywh"], inputs["state_xywh"], inputs["resize_factor"], strict=True):
         side = arguments["search_size"] / factor
         cx, cy = Box(*state).centre
-        region = Region(0, 0, 1, arguments["search_size"], Box(cx - side / 2, cy - side / 2, side, side), size)  # only `frame` maps boxes
+        region = Region(
+            0, 0, 1, 1, arguments["search_size"], Box(cx - side / 2, cy - side / 2, side, side), size
+        )  # only `frame` maps boxes
         mapped.append(region.to_frame(predicted / side))
     clipped = {
         name: np.array([clip_to_margin(Box(*box), size, margin) for box in inputs["clip_xywh"]])
@@ -209,7 +211,7 @@ def training_crop(case: Mapping[str, Any], frame: Array) -> Outputs:
     crop = Crop(factor=case["role_factor"], size=case["role_size"])
     region = region_around(around, crop, (frame.shape[1], frame.shape[0]))
     pixels, mask = region.take(np.ascontiguousarray(frame)), region.padding()
-    unit = pairs.published_box(box, around, size=region.size, scale=region.size / region.side)
+    unit = pairs.published_box(box, around, size=region.size, scale=region.size / region.width)
     pixels = np.clip(pixels * np.float32(case["role_brightness"]), 0, 255)
     if case["role_flip"]:
         pixels, mask = pixels[:, ::-1], mask[:, ::-1]
@@ -233,7 +235,7 @@ def siamfc_crop(_meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
     for row, column, side, size in crops:
         region = context_square(column, row, side, int(size), (frame.shape[1], frame.shape[0]), tuple(border))
         patches.append(region.take(frame))
-        corners.append((region.y, region.x, region.y + region.side, region.x + region.side))
+        corners.append((region.y, region.x, region.y + region.width, region.x + region.width))
     means = np.array([patch.mean(axis=(0, 1)) for patch in patches])
     return {"patches": patches, "mean": means, "corners": np.array(corners), "border_value": border}
 

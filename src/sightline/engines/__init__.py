@@ -5,9 +5,10 @@ Roles of a network
     step   a search crop and the state to `box` (B, 4) as cx, cy, w, h in 0..1 of the crop, float32, and `score` (B,) float32
 
 Names of arrays, axis 0 being the batch: `template` (B, Ht, Wt, 3) uint8 RGB, `search` (B, Hs, Ws, 3) uint8 RGB; where `Spec.feed`
-asks for them, `target` (B, 4) float32, the box in the template crop as cx, cy, w, h in 0..1, and `template_extra`, `search_extra`,
-the same crops of a second picture. Every other output of `init` is state, given to `step` under its name. An output `next.x` of
-`step` replaces the state `x`. Where there is no `init`, the state is the template itself.
+asks for them, `target` (B, 4) float32, the box in the template crop as cx, cy, w, h in 0..1, `prior` (B, 4) float32, the last box
+in the search crop likewise (for `step`), and `template_extra`, `search_extra`, the same crops of a second picture. Every other output
+of `init` is state, given to `step` under its name. An output `next.x` of `step` replaces the state `x`. Where there is no `init`, the
+state is the template itself.
 """
 
 from __future__ import annotations

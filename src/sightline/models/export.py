@@ -55,7 +55,7 @@ def graphs(network: nn.Module, spec: Spec) -> dict[Role, onnx.ModelProto]:
     """The graphs of a network, by role."""
     network.eval()
     arrays = example(spec, 2)
-    searches = {name: arrays.pop(name) for name in list(arrays) if name.startswith("search")}
+    searches = {name: arrays.pop(name) for name in list(arrays) if name.startswith(("search", "prior"))}
     made: dict[Role, onnx.ModelProto] = {}
     if hasattr(network, "init"):
         made["init"] = _graph(network, "init", arrays, spec)
@@ -73,6 +73,8 @@ def example(spec: Spec, batch: int) -> dict[str, Tensor]:
     arrays = {name: torch.randint(0, 256, (batch, size, size, 3), dtype=torch.uint8) for name, size in sizes.items()}
     if "target" in spec.feed:
         arrays["target"] = torch.tensor([[0.5, 0.5, 0.5, 0.5]]).repeat(batch, 1)
+    if "prior" in spec.feed:
+        arrays["prior"] = torch.tensor([[0.5, 0.5, 0.25, 0.2]]).repeat(batch, 1)
     return arrays
 
 
