@@ -17,7 +17,7 @@ from types import ModuleType
 
 from torch import nn
 
-from sightline.models import efficienttrack, efficienttrack_ln, kestrel, ostrack, vittrack, vittrack_dist
+from sightline.models import efficienttrack, efficienttrack_ln, kestrel, litetrack, ostrack, vittrack, vittrack_dist
 from sightline.spec import Spec
 
 __all__ = ["FAMILIES", "build"]
@@ -26,6 +26,7 @@ FAMILIES: dict[str, ModuleType] = {
     "efficienttrack": efficienttrack,
     "efficienttrack_ln": efficienttrack_ln,
     "kestrel": kestrel,
+    "litetrack": litetrack,
     "ostrack": ostrack,
     "vittrack": vittrack,
     "vittrack_dist": vittrack_dist,

@@ -7,7 +7,7 @@ from types import ModuleType
 
 from sightline.errors import UnknownTracker
 from sightline.spec import Spec, spec_from_json
-from sightline.zoo import efficienttrack, efficienttrack_ln, kestrel, ostrack, vittrack, vittrack_dist
+from sightline.zoo import efficienttrack, efficienttrack_ln, kestrel, litetrack, ostrack, vittrack, vittrack_dist
 
 __all__ = ["ARCHES", "FAMILIES", "SPECS", "find", "read_spec"]
 
@@ -15,6 +15,7 @@ FAMILIES: dict[str, ModuleType] = {
     "efficienttrack": efficienttrack,
     "efficienttrack_ln": efficienttrack_ln,
     "kestrel": kestrel,
+    "litetrack": litetrack,
     "ostrack": ostrack,
     "vittrack": vittrack,
     "vittrack_dist": vittrack_dist,

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sightline.models.layers.heads import CenterMaps, CornerMaps
 
-__all__ = ["decode_center", "decode_corners", "hann2d", "normalize"]
+__all__ = ["decode_center", "decode_corners", "hann2d", "normalize", "target_corners"]
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB, for values in 0..1
 STD = (0.229, 0.224, 0.225)
@@ -21,6 +21,20 @@ def normalize(pixels: Tensor) -> Tensor:
     std = torch.tensor(STD, device=pixels.device).reshape(1, 3, 1, 1)
     planes = pixels.permute(0, 3, 1, 2).contiguous()  # convolutions add up in another order where channels come last in memory
     return (planes.float() / 255.0 - mean) / std
+
+
+def target_corners(target: Tensor, size: int) -> Tensor:
+    """Where the target is in the template crop, for networks of the PyTracking family that are told so.
+
+    Args:
+        target: (B, 4), the box as cx, cy, w, h in 0..1 of the template crop.
+        size: of the template crop in pixels.
+
+    Returns:
+        (B, 4) as x1, y1, x2, y2 in 0..1 of the template crop.
+    """
+    centre = target[:, :2] - 0.5 / size  # as published: the middle of a crop is the pixel (size - 1) / 2
+    return torch.cat([centre - target[:, 2:] / 2, centre + target[:, 2:] / 2], dim=1)
 
 
 def hann2d(side: int, *, centered: bool = True) -> Tensor:
