@@ -156,6 +156,7 @@ def test_only_picks_by_part_or_pattern(shared: Path) -> None:
     assert [path.name for path in check.find(folder, "ostrack/ce_c*")] == ["ce_ctr_rec"]
 
 
+@pytest.mark.usefixtures("shared")
 def test_nothing_to_check_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert check.main([str(tmp_path)]) == 2
     assert check.main([str(tmp_path / "absent")]) == 2
