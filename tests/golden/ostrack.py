@@ -202,10 +202,10 @@ def center_alone(maps: CenterMaps, given: Tensor) -> dict[str, Tensor]:
     }
 
 
-def track(network: OSTrack, spec: Spec, meta: Mapping[str, Any], inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """A whole tracker, and what its head said in every frame."""
+def track(network: nn.Module, spec: Spec, meta: Mapping[str, Any], inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """A whole tracker, and what its centre head said in every frame."""
     seen: list[Tensor] = []
-    network.head.register_forward_hook(lambda _module, _inputs, maps: seen.append(maps.score.flatten(1)))
+    network.get_submodule("head").register_forward_hook(lambda _module, _inputs, maps: seen.append(maps.score.flatten(1)))
     followed = follow(network, spec, meta, inputs)
     score = torch.cat(seen)
     response = score * hann2d(spec.arch.search_grid).flatten()

@@ -2,6 +2,7 @@
 
     "efficienttrack": {"depth": 1, "order": "FGAF"},
     "efficienttrack_ln": {"depth": 1},
+    "grm": {"depth": 2, "width": 64, "heads": 2, "head_width": 32},
     "hit": {"widths": (32, 48, 64), "depths": (1, 1, 1), "heads": (2, 3, 4), "key_width": 8, "head_width": 32},
     "kestrel": {"depth": 1},
     "litetrack": {"depth": 2, "mixing": 1, "width": 64, "heads": 2, "head_width": 32},
