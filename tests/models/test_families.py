@@ -1,5 +1,25 @@
 """What every family of networks keeps to. A new family adds a row to SMALL: changes to its first spec's Arch, for speed."""
 
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import onnxruntime
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from sightline import models, zoo  # noqa: E402  # after the check for torch
+from sightline.engines import Array  # noqa: E402
+from sightline.models.checkpoint import fill, state_for_authors  # noqa: E402
+from sightline.models.export import example, graphs  # noqa: E402
+from sightline.models.session import TorchSession  # noqa: E402
+from sightline.spec import Spec  # noqa: E402
+from tests.models.stir import stirred  # noqa: E402
+
+SMALL: dict[str, dict[str, object]] = {
     "efficienttrack": {"depth": 1, "order": "FGAF"},
     "efficienttrack_ln": {"depth": 1},
     "grm": {"depth": 2, "width": 64, "heads": 2, "head_width": 32},
@@ -9,21 +29,6 @@
     "ostrack": {"depth": 2, "width": 64, "heads": 2, "head_width": 32, "eliminate": (0,), "keep": (0.7,)},
     "vittrack": {"depth": 1, "width": 64, "heads": 1, "head_width": 32},
     "vittrack_dist": {"depth": 1},
-SMALL: dict[str, dict[str, object]] = {
-from __future__ import annotations
-from dataclasses import replace
-from functools import cache
-from sightline import models, zoo  # noqa: E402  # after the check for torch
-from sightline.engines import Array  # noqa: E402
-from sightline.models.checkpoint import fill, state_for_authors  # noqa: E402
-from sightline.models.export import example, graphs  # noqa: E402
-from sightline.models.session import TorchSession  # noqa: E402
-from sightline.spec import Spec  # noqa: E402
-from tests.models.stir import stirred  # noqa: E402
-import numpy as np
-import onnxruntime
-import pytest
-torch = pytest.importorskip("torch")
 }
 FAMILIES = pytest.mark.parametrize("family", sorted(models.FAMILIES))
 
