@@ -31,6 +31,7 @@ __all__ = [
     "context_square",
     "crop_for",
     "region_around",
+    "whole_square",
 ]
 
 Fill = tuple[float, float, float]  # RGB 0..255
@@ -182,6 +183,30 @@ def _inclusive_square(box: Box, crop: Crop, size: Size, fill: Fill, whole: Calla
     return Region(whole(cx - (side + 1) / 2), whole(cy - (side + 1) / 2), side, side, crop.size, square, size, fill)
 
 
+def _context_ceil(box: Box, crop: Crop, size: Size, fill: Fill) -> Region:
+    """The square of as many pixels as the box with `factor` (w + h) added to both of its sides, rounded up: TransT, HCAT."""
+    context = crop.factor * (box.w + box.h)
+    return whole_square(*box.centre, math.ceil(math.sqrt((box.w + context) * (box.h + context))), crop.size, size, fill)
+
+
+def whole_square(cx: float, cy: float, side: int, crop_size: int, size: Size, fill: Fill) -> Region:
+    """A square of whole pixels whose centre is read as the middle of a span of inclusive pixels: half a pixel further left and up.
+
+    Args:
+        cx: centre in frame pixels, which boxes are mapped about.
+        cy: likewise.
+        side: of the square, in pixels.
+        crop_size: pixels along each side of the crop.
+        size: width and height of the frame.
+        fill: colour for what lies outside, RGB.
+
+    Source: Chen et al. 2021; golden/components/transt_crop.
+    """
+    side = max(1, side)
+    x, y = (math.floor(centre - (side + 1) / 2 + 0.5) for centre in (cx, cy))
+    return Region(x, y, side, side, crop_size, Box(cx - 0.5 * side, cy - 0.5 * side, side, side), size, fill)
+
+
 def _sides(box: Box, crop: Crop, size: Size, fill: Fill) -> Region:
     """The box with `factor` of its width and of its height on either side, stretched to a square: FEAR."""
     share = crop.factor
@@ -193,6 +218,7 @@ def _sides(box: Box, crop: Crop, size: Size, fill: Fill) -> Region:
 CROP_RULES: dict[CropRule, Callable[[Box, Crop, Size, Fill], Region]] = {
     "ceil-area": _ceil_area,
     "context": _context,
+    "context-ceil": _context_ceil,
     "context-floor": _context_floor,
     "context-round": _context_round,
     "sides": _sides,

@@ -21,7 +21,7 @@ __all__ = ["VERSION", "Border", "Crop", "Feed", "Origin", "Reported", "Spec", "s
 VERSION = 1
 
 Border: TypeAlias = Literal["zero", "first-mean", "first-mean-floor"]
-CropRule: TypeAlias = Literal["ceil-area", "context", "context-floor", "context-round", "sides"]
+CropRule: TypeAlias = Literal["ceil-area", "context", "context-ceil", "context-floor", "context-round", "sides"]
 StartRule: TypeAlias = Literal["none", "half-pixel", "whole"]
 ClipRule: TypeAlias = Literal["margin", "none", "centre", "whole"]
 ReportRule: TypeAlias = Literal["none", "corner"]

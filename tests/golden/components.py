@@ -15,7 +15,7 @@ from sightline.box import Box, cxcywh_from_xyxy, iou, xywh_from_xyxy, xyxy_from_
 from sightline.models.layers.decode import hann1d, hann2d, normalize
 from sightline.models.layers.eliminate import centre_mask, eliminate, keep_rate, query_weights, relevance, target_mask
 from sightline.models.layers.positions import sinusoid_table
-from sightline.region import Region, clip_to_margin, context_square, region_around
+from sightline.region import Region, clip_to_margin, context_square, region_around, whole_square
 from sightline.spec import Crop
 from sightline.train import augment, losses, pairs
 from sightline.train.targets import heatmap_target
@@ -240,6 +240,17 @@ def siamfc_crop(_meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
     return {"patches": patches, "mean": means, "corners": np.array(corners), "border_value": border}
 
 
+def transt_crop(_meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
+    frame = inputs["frame"]
+    border = frame.mean(axis=(0, 1))
+    fill = tuple(np.trunc(border))
+    patches: Any = [  # of two sizes, cut alike by check.py
+        whole_square(cx, cy, int(side), int(size), (frame.shape[1], frame.shape[0]), fill).take(frame).transpose(2, 0, 1)
+        for cx, cy, side, size in inputs["rows"]
+    ]
+    return {"patches": patches, "border": border}
+
+
 def vittrack_positions(meta: Mapping[str, Any], _inputs: Inputs) -> Outputs:
     return {name: sinusoid_table(num, width).numpy() for name, (num, width) in numbers(meta["outputs"], r"table_(\d+)_(\d+)").items()}
 
@@ -257,5 +268,6 @@ COMPONENTS: dict[str, Callable[[Mapping[str, Any], Inputs], Outputs]] = {
     "map_back_and_clip": map_back_and_clip,
     "siamfc_crop": siamfc_crop,
     "train_pair": train_pair,
+    "transt_crop": transt_crop,
     "vittrack_positions": vittrack_positions,
 }

@@ -15,7 +15,7 @@ from sightline import models  # noqa: E402  # after the check for torch
 from sightline.models.checkpoint import state_for_authors  # noqa: E402
 from sightline.spec import Spec  # noqa: E402
 from tests.conftest import need_shared  # noqa: E402
-from tests.golden import efficienttrack, grm, hit, litetrack, vittrack, vittrack_dist  # noqa: E402
+from tests.golden import efficienttrack, grm, hit, litetrack, transt, vittrack, vittrack_dist  # noqa: E402
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,7 @@ from tests.golden import efficienttrack, grm, hit, litetrack, vittrack, vittrack
         pytest.param("grm", grm.spec_of, id="grm"),
         pytest.param("hit", hit.spec_of, id="hit"),
         pytest.param("litetrack", litetrack.spec_of, id="litetrack"),
+        pytest.param("transt", transt.spec_of, id="transt"),
         pytest.param("vittrack", vittrack.spec_of, id="vittrack"),
         pytest.param("vittrack_dist", vittrack_dist.spec_of, id="vittrack_dist"),
     ],

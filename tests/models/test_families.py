@@ -27,6 +27,7 @@ SMALL: dict[str, dict[str, object]] = {
     "kestrel": {"depth": 1},
     "litetrack": {"depth": 2, "mixing": 1, "width": 64, "heads": 2, "head_width": 32},
     "ostrack": {"depth": 2, "width": 64, "heads": 2, "head_width": 32, "eliminate": (0,), "keep": (0.7,)},
+    "transt": {"layers": 1, "width": 32, "heads": 2, "hidden": 32},
     "vittrack": {"depth": 1, "width": 64, "heads": 1, "head_width": 32},
     "vittrack_dist": {"depth": 1},
 }

@@ -17,7 +17,7 @@ from types import ModuleType
 
 from torch import nn
 
-from sightline.models import efficienttrack, efficienttrack_ln, grm, hit, kestrel, litetrack, ostrack, vittrack, vittrack_dist
+from sightline.models import efficienttrack, efficienttrack_ln, grm, hit, kestrel, litetrack, ostrack, transt, vittrack, vittrack_dist
 from sightline.spec import Spec
 
 __all__ = ["FAMILIES", "build"]
@@ -30,6 +30,7 @@ FAMILIES: dict[str, ModuleType] = {
     "kestrel": kestrel,
     "litetrack": litetrack,
     "ostrack": ostrack,
+    "transt": transt,
     "vittrack": vittrack,
     "vittrack_dist": vittrack_dist,
 }

@@ -7,7 +7,7 @@ from types import ModuleType
 
 from sightline.errors import UnknownTracker
 from sightline.spec import Spec, spec_from_json
-from sightline.zoo import efficienttrack, efficienttrack_ln, grm, hit, kestrel, litetrack, ostrack, vittrack, vittrack_dist
+from sightline.zoo import efficienttrack, efficienttrack_ln, grm, hit, kestrel, litetrack, ostrack, transt, vittrack, vittrack_dist
 
 __all__ = ["ARCHES", "FAMILIES", "SPECS", "find", "read_spec"]
 
@@ -19,6 +19,7 @@ FAMILIES: dict[str, ModuleType] = {
     "kestrel": kestrel,
     "litetrack": litetrack,
     "ostrack": ostrack,
+    "transt": transt,
     "vittrack": vittrack,
     "vittrack_dist": vittrack_dist,
 }

@@ -118,15 +118,15 @@ class CornerLiteHead(nn.Module):
 
 
 class PerceptronHead(nn.Module):
-    """Linear layers with ReLU between them, from a token to four numbers."""
+    """Linear layers with ReLU between them, from a token to four numbers, or another number of them."""
 
-    def __init__(self, channels: int, hidden: int, *, depth: int = 3) -> None:
+    def __init__(self, channels: int, hidden: int, *, depth: int = 3, outputs: int = 4) -> None:
         super().__init__()
-        widths = [channels, *[hidden] * (depth - 1), 4]
+        widths = [channels, *[hidden] * (depth - 1), outputs]
         self.layers = nn.ModuleList(nn.Linear(width_in, width_out) for width_in, width_out in pairwise(widths))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """(..., C) to (..., 4), any real numbers."""
+        """(..., C) to (..., `outputs`), any real numbers."""
         for layer in self.layers[:-1]:
             tokens = torch.relu(layer(tokens))
         return self.layers[-1](tokens)  # type: ignore[no-any-return]  # nn.Module calls are Any

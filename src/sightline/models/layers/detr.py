@@ -1,0 +1,158 @@
+"""Transformers that read one line of tokens with another, after DETR (Carion et al., ECCV 2020, arXiv:2005.12872).
+
+Norm comes after each addition; positions are added to queries and keys, never to values. The end of TransT and HCAT: every
+search token says by itself whether it is on the target, and where the target's box is.
+
+B batch, N or M tokens, C channels, H heads, D = C / H.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sightline.models.layers.heads import PerceptronHead
+
+__all__ = [
+    "PER_TOKEN_KEYS",
+    "PerTokenHead",
+    "ReadAttention",
+    "Reader",
+    "Verdicts",
+    "attention_keys",
+    "choose_token",
+    "sine_positions",
+    "token_window",
+]
+
+# names in the authors' files -> names here
+PER_TOKEN_KEYS = (
+    ("class_embed", "head.kind"),
+    ("bbox_embed", "head.box"),
+)
+
+
+def attention_keys(theirs: str, ours: str) -> tuple[tuple[str, str], ...]:
+    """The names of a torch.nn.MultiheadAttention -> those of a `ReadAttention`."""
+    return (
+        (f"{theirs}.in_proj_weight", f"{ours}.qkv.weight"),
+        (f"{theirs}.in_proj_bias", f"{ours}.qkv.bias"),
+        (f"{theirs}.out_proj", f"{ours}.out"),
+    )
+
+
+def sine_positions(side: int, width: int) -> Tensor:
+    """Positions (1, side * side, width) float32 of a square grid, row by row: half of the channels for the row, half for the column.
+
+    Row r = 1..side of the grid stands at angle 2 pi r / side; channel pairs hold sine and cosine of it over 10000^(4 j / width).
+    """
+    place = torch.arange(1, side + 1).float()
+    angle = place / (place[-1] + 1e-6) * (2 * math.pi)
+    channel = torch.arange(width // 2).float()
+    phases = angle.unsqueeze(1) / 10000 ** (2 * torch.div(channel, 2, rounding_mode="floor") / (width // 2))
+    line = torch.stack([phases[:, 0::2].sin(), phases[:, 1::2].cos()], dim=2).flatten(1)  # (side, width / 2)
+    rows, columns = line.unsqueeze(1).expand(-1, side, -1), line.unsqueeze(0).expand(side, -1, -1)
+    return torch.cat([rows, columns], dim=2).reshape(1, side * side, width)
+
+
+class ReadAttention(nn.Module):
+    """Multi-head attention with queries, keys and values from different places."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """(B, N, C), and (B, M, C) twice, to (B, N, C)."""
+        weights, biases = self.qkv.weight.chunk(3), self.qkv.bias.chunk(3)
+        q, k, v = (
+            functional.linear(x, weight, bias).unflatten(2, (self.heads, -1)).transpose(1, 2)  # type: ignore[no-untyped-call]  # of torch
+            for x, weight, bias in zip((queries, keys, values), weights, biases, strict=True)
+        )
+        return self.out(functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))  # type: ignore[no-any-return]  # nn.Module calls are Any
+
+
+class Feed(nn.Module):
+    """Linear, ReLU, linear."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.up = nn.Linear(width, hidden)
+        self.down = nn.Linear(hidden, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, N, C) to (B, N, C)."""
+        return self.down(torch.relu(self.up(x)))  # type: ignore[no-any-return]  # nn.Module calls are Any
+
+
+class Reader(nn.Module):
+    """Tokens that read one another (`reads_itself`) and then other tokens, each followed by addition and norm; then a perceptron."""
+
+    def __init__(self, width: int, heads: int, hidden: int, *, reads_itself: bool = False) -> None:
+        super().__init__()
+        if reads_itself:
+            self.own = ReadAttention(width, heads)
+            self.norm1 = nn.LayerNorm(width)
+        self.other = ReadAttention(width, heads)
+        self.norm2 = nn.LayerNorm(width)
+        self.feed = Feed(width, hidden)
+        self.norm3 = nn.LayerNorm(width)
+
+    def read_itself(self, x: Tensor, positions: Tensor) -> Tensor:
+        """Tokens (B, N, C) at positions (1, N, C) to tokens."""
+        placed = x + positions
+        return self.norm1(x + self.own(placed, placed, x))  # type: ignore[no-any-return]  # nn.Module calls are Any
+
+    def forward(self, x: Tensor, positions: Tensor, other: Tensor, other_positions: Tensor) -> Tensor:
+        """Tokens (B, N, C) that read others (B, M, C), at positions (1, N, C) and (1, M, C)."""
+        x = self.norm2(x + self.other(x + positions, other + other_positions, other))
+        return self.norm3(x + self.feed(x))  # type: ignore[no-any-return]  # nn.Module calls are Any
+
+
+class Verdicts(NamedTuple):
+    """What every search token says: logits (B, N, 2) of being on the target and not; box (B, N, 4) cx, cy, w, h in 0..1 of the crop."""
+
+    logits: Tensor
+    boxes: Tensor
+
+
+class PerTokenHead(nn.Module):
+    """Two perceptrons of three layers, on every token."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.kind = PerceptronHead(width, width, outputs=2)
+        self.box = PerceptronHead(width, width)
+
+    def forward(self, tokens: Tensor) -> Verdicts:
+        """(B, N, C) to `Verdicts`."""
+        return Verdicts(self.kind(tokens), torch.sigmoid(self.box(tokens)))
+
+
+def token_window(side: int) -> Tensor:
+    """Window (side * side,) float32 of numpy.hanning, row by row: zero at the border of the grid, largest in the middle."""
+    line = torch.hann_window(side, periodic=False)
+    return torch.outer(line, line).flatten()
+
+
+def choose_token(verdicts: Verdicts, window: Tensor, share: float) -> tuple[Tensor, Tensor]:
+    """The box of the token that is most likely on the target, where the window has a share in what is likely.
+
+    Args:
+        verdicts: of N tokens.
+        window: (N,) in 0..1.
+        share: of the window, in 0..1.
+
+    Returns:
+        boxes (B, 4) as cx, cy, w, h in 0..1 of the search crop, and the probabilities (B,) without the window.
+    """
+    probability = verdicts.logits.softmax(dim=2)[..., 0]
+    best = (probability * (1 - share) + window * share).argmax(dim=1, keepdim=True)  # (B, 1)
+    box = verdicts.boxes.gather(1, best.unsqueeze(2).expand(-1, -1, 4)).squeeze(1)
+    return box, probability.gather(1, best).squeeze(1)
