@@ -27,9 +27,10 @@ lint: .venv/dev
 	.venv/bin/codespell
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
 
-# Every fixture that has a runner. `tests/golden/check.py DIR` also lists those that have none, and fails because of them.
+# Every fixture that has a runner, and published weights on real sequences.
+# `tests/golden/check.py DIR` also lists the fixtures that have no runner, and fails because of them.
 test-golden: .venv/dev
-	SIGHTLINE_SHARED="$(abspath $(SHARED))" .venv/bin/pytest tests/test_golden.py -m "golden or not golden"
+	SIGHTLINE_SHARED="$(abspath $(SHARED))" .venv/bin/pytest tests/test_golden.py tests/test_accuracy.py -m "golden or not golden"
 
 # The published VitTrack by way of our own network, and OpenCV's trackers from a wheel that cannot stand beside the core's.
 table: .venv/dev .venv-bench/made

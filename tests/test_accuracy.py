@@ -25,15 +25,30 @@ def mean_auc(tracker: sightline.Tracker[Any], root: Path) -> float:
     return statistics.mean(figures)
 
 
-def test_the_published_vittrack_reaches_its_reference_figure(shared: Path, tmp_path: Path) -> None:
+def case(tracker: str, weights: str, auc: float, *, whole: bool = True) -> Any:
+    """Published weights and the figure of data/eval/README.md; `whole`: only with `make test-golden`."""
+    return pytest.param(tracker, weights, auc, id=f"{tracker} from {weights}", marks=[pytest.mark.golden] if whole else [])
+
+
+@pytest.mark.parametrize(
+    "tracker,weights,auc",
+    [
+        case("vittrack-nano", "vittrack/object_tracking_vittrack_2023sep.onnx", 0.679, whole=False),
+        case("fear-xs", "fear_xs/fear_xs_encoder.onnx", 0.725),
+        case("fear-xs", "fear_xs/fear_xs_demo.pth", 0.712),
+        case("fear-xs-smooth", "fear_xs/fear_xs_encoder.onnx", 0.741),
+        case("fear-xs-smooth", "fear_xs/fear_xs_demo.pth", 0.740),
+    ],
+)
+def test_published_weights_reach_their_reference_figure(tracker: str, weights: str, auc: float, shared: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch")
     from sightline.models.checkpoint import convert
     from sightline.models.export import export
 
-    convert(shared / "weights" / "vittrack" / "object_tracking_vittrack_2023sep.onnx", None, tmp_path / "w.safetensors")
+    convert(shared / "weights" / weights, tracker, tmp_path / "w.safetensors")
     export(tmp_path / "w.safetensors", tmp_path / "w.onnx")
-    # the table in data/eval/README.md; 0.01 is what processing of another kind would cost at once
-    assert mean_auc(sightline.load(tmp_path / "w.onnx", threads=1), shared / "data" / "eval") == pytest.approx(0.679, abs=0.01)
+    # 0.01 is what processing of another kind would cost at once
+    assert mean_auc(sightline.load(tmp_path / "w.onnx", threads=1), shared / "data" / "eval") == pytest.approx(auc, abs=0.01)
 
 
 @pytest.mark.parametrize("name", builtin_names())

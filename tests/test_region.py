@@ -83,11 +83,12 @@ def test_whole_boxes_lie_in_the_frame(box: Box) -> None:
     "box,expected",
     [
         ((10.5, 11.5, 20.5, 21.5), (10, 12, 20, 22)),  # half to even
-        ((-5, 10, 20, 20), (0, 10, 15, 20)),
+        ((-5, 10, 20, 20), (0, 10, 20, 20)),
+        ((310, 10, 20, 20), (310, 10, 10, 20)),
         ((318, 10, 20, 1), (317, 10, 3, 3)),
-        ((400, -50, 20, 20), (317, 0, 3, 3)),
+        ((400, -50, 20, 2), (317, 0, 3, 3)),
     ],
-    ids=["inside", "over the left edge", "at the right edge", "outside"],
+    ids=["inside", "over the left edge", "over the right edge", "at the right edge", "outside"],
 )
 def test_a_whole_box_is_rounded_and_pushed_inside(box: tuple[float, ...], expected: tuple[float, ...]) -> None:
     assert clip(Box(*box), "whole", FRAME) == expected

@@ -255,9 +255,9 @@ def _clip_whole(box: Box, size: Size) -> Box:
 
 def _whole_span(start: float, length: float, limit: int) -> tuple[int, int]:
     """One axis of `_clip_whole`: first pixel and number of pixels."""
-    first, last = round(start), round(start) + max(3, round(length))
-    first, last = min(max(0, first), limit), min(max(0, last), limit)
-    length = max(3, last - first)
+    first = min(max(0, round(start)), limit)
+    # as published: what lies before the frame is moved in, with its whole length; what reaches beyond its end is cut
+    length = max(3, min(max(3, round(length)), limit - first))
     return max(0, min(first, limit - length)), length
 
 

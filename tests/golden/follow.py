@@ -42,15 +42,22 @@ def frames(meta: Mapping[str, Any], inputs: Mapping[str, Array]) -> Iterator[Fra
     arguments = meta["arguments"]
     step = 1 if arguments["channels"] == "rgb" else -1
     for i, image in enumerate(
-        _rolled(arguments["sequence"], inputs) if "sequence" in arguments else map(inputs.__getitem__, arguments["frames"])
+        _made(arguments["sequence"], inputs) if "sequence" in arguments else map(inputs.__getitem__, arguments["frames"])
     ):
         yield Frame(np.ascontiguousarray(image[..., ::step]), i)
 
 
-def _rolled(sequence: Mapping[str, Any], inputs: Mapping[str, Array]) -> Iterator[Array]:
-    """Frame i is the background shifted i times, as the README of the fixtures says under `kind: roll`."""
-    if sequence["kind"] != "roll":
+def _made(sequence: Mapping[str, Any], inputs: Mapping[str, Array]) -> Iterator[Array]:
+    """Frames as the README of the fixtures says: the background shifted i times, or with an object that moves over it."""
+    if sequence["kind"] not in ("roll", "paste"):
         raise ValueError(f"no sequence of kind {sequence['kind']!r} here")
-    down, right = (int(value) for value in inputs[sequence["shift"]])
+    background = inputs[sequence["background"]]
     for i in range(sequence["frames"]):
-        yield np.roll(inputs[sequence["background"]], (i * down, i * right), axis=(0, 1))
+        if sequence["kind"] == "roll":
+            down, right = (int(value) for value in inputs[sequence["shift"]])
+            yield np.roll(background, (i * down, i * right), axis=(0, 1))
+            continue
+        picture, thing, way = background.copy(), inputs[sequence["object"]], inputs[sequence["trajectory"]].item()
+        x, y = way["x0"] + way["dx"] * i, way["y0"] + way["dy"] * i
+        picture[y : y + thing.shape[0], x : x + thing.shape[1]] = thing
+        yield picture

@@ -15,13 +15,14 @@ from sightline import models  # noqa: E402  # after the check for torch
 from sightline.models.checkpoint import state_for_authors  # noqa: E402
 from sightline.spec import Spec  # noqa: E402
 from tests.conftest import need_shared  # noqa: E402
-from tests.golden import efficienttrack, grm, hit, litetrack, transt, vittrack, vittrack_dist  # noqa: E402
+from tests.golden import efficienttrack, fear, grm, hit, litetrack, transt, vittrack, vittrack_dist  # noqa: E402
 
 
 @pytest.mark.parametrize(
     "system,spec_of",
     [
         pytest.param("efficienttrack", efficienttrack.spec_of, id="efficienttrack"),
+        pytest.param("fear", fear.spec_of, id="fear"),
         pytest.param("grm", grm.spec_of, id="grm"),
         pytest.param("hit", hit.spec_of, id="hit"),
         pytest.param("litetrack", litetrack.spec_of, id="litetrack"),

@@ -22,6 +22,7 @@ from tests.models.stir import stirred  # noqa: E402
 SMALL: dict[str, dict[str, object]] = {
     "efficienttrack": {"depth": 1, "order": "FGAF"},
     "efficienttrack_ln": {"depth": 1},
+    "fear": {"width": 32, "tower": 1},
     "grm": {"depth": 2, "width": 64, "heads": 2, "head_width": 32},
     "hit": {"widths": (32, 48, 64), "depths": (1, 1, 1), "heads": (2, 3, 4), "key_width": 8, "head_width": 32},
     "kestrel": {"depth": 1},

@@ -22,8 +22,8 @@ def convert(
 ) -> None:
     """Turn weights as their authors publish them into a file that Sightline tracks with.
 
-    Reads PyTorch checkpoints (nothing inside them is executed), safetensors, and the published ONNX of VitTrack. The new
-    file says by itself which tracker it is; `sightline export` makes the faster ONNX of it. Needs torch:
+    Reads PyTorch checkpoints (nothing inside them is executed), safetensors, and the published ONNX of VitTrack and FEAR-XS
+    (give the encoder; its head lies beside it). The new file says by itself which tracker it is; `sightline export` makes the faster ONNX of it. Needs torch:
     pip install 'sightline[convert]'.
 
     Example: sightline convert object_tracking_vittrack_2023sep.onnx --output vittrack.safetensors

@@ -17,7 +17,7 @@ from types import ModuleType
 
 from torch import nn
 
-from sightline.models import efficienttrack, efficienttrack_ln, grm, hit, kestrel, litetrack, ostrack, transt, vittrack, vittrack_dist
+from sightline.models import efficienttrack, efficienttrack_ln, fear, grm, hit, kestrel, litetrack, ostrack, transt, vittrack, vittrack_dist
 from sightline.spec import Spec
 
 __all__ = ["FAMILIES", "build"]
@@ -25,6 +25,7 @@ __all__ = ["FAMILIES", "build"]
 FAMILIES: dict[str, ModuleType] = {
     "efficienttrack": efficienttrack,
     "efficienttrack_ln": efficienttrack_ln,
+    "fear": fear,
     "grm": grm,
     "hit": hit,
     "kestrel": kestrel,

@@ -47,7 +47,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a weights file under the names that they have in it.
 
     Reads safetensors, PyTorch files old and new (whatever objects lie beside the tensors are replaced by inert
-    placeholders: nothing in the file is executed) and the published VitTrack ONNX graph.
+    placeholders: nothing in the file is executed) and the published ONNX graphs of VitTrack and FEAR-XS.
 
     Raises:
         WeightsMissing: no such file, or a file of another kind (named in the message).
@@ -57,9 +57,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     if kind == "safetensors":
         return _read_safetensors(path)
     if kind == "onnx":
-        from sightline.models.published_onnx import read_vittrack_onnx  # imports onnx, which few files need
+        from sightline.models import published_fear, published_onnx  # import onnx, which few files need
 
-        return read_vittrack_onnx(path)
+        return published_fear.read_fear_onnx(path) if published_fear.is_fear(path) else published_onnx.read_vittrack_onnx(path)
     if kind == "torchscript":
         raise WeightsMismatch(
             f"{path} is a TorchScript program, not a checkpoint; give the file of weights that the authors published beside it."

@@ -16,7 +16,7 @@ from torch import Tensor
 from sightline.errors import WeightsMismatch
 from sightline.weights import SPEC_KEY
 
-__all__ = ["read_vittrack_onnx"]
+__all__ = ["identity_norm", "open_graph", "read_vittrack_onnx"]
 
 BATCH_NORM_EPS = 1e-5
 STEM = [f"patch_embed.net.{i}" for i in (0, 2, 4, 6)]
@@ -41,13 +41,7 @@ def read_vittrack_onnx(path: Path) -> dict[str, Tensor]:
     Raises:
         WeightsMismatch: another graph; the message says what was found.
     """
-    try:
-        model = onnx.load(path)
-    except Exception as error:  # protobuf's own error class is not part of onnx's interface
-        raise WeightsMismatch(f"{path} cannot be read as ONNX ({str(error).splitlines()[0]}); download it again.") from error
-    if any(entry.key == SPEC_KEY for entry in model.metadata_props):
-        raise WeightsMismatch(f"{path.name} was exported by Sightline: track with it as it is. What is converted are authors' files.")
-    graph = model.graph
+    graph = open_graph(path)
     given = {entry.name: torch.from_numpy(numpy_helper.to_array(entry).copy()) for entry in graph.initializer}
     convolutions = [list(node.input[1:]) for node in graph.node if node.op_type == "Conv"]
     products = [node.input[1] for node in graph.node if node.op_type == "MatMul" and node.input[1] in given]
@@ -68,16 +62,31 @@ def read_vittrack_onnx(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
+def open_graph(path: Path) -> onnx.GraphProto:
+    """The graph of an ONNX file that others made.
+
+    Raises:
+        WeightsMismatch: not readable, or one of ours.
+    """
+    try:
+        model = onnx.load(path)
+    except Exception as error:  # protobuf's own error class is not part of onnx's interface
+        raise WeightsMismatch(f"{path} cannot be read as ONNX ({str(error).splitlines()[0]}); download it again.") from error
+    if any(entry.key == SPEC_KEY for entry in model.metadata_props):
+        raise WeightsMismatch(f"{path.name} was exported by Sightline: track with it as it is. What is converted are authors' files.")
+    return model.graph
+
+
 def _convolution(name: str, weight: Tensor, bias: Tensor) -> dict[str, Tensor]:
     """A fused convolution as its authors name it: with a batch norm behind it, except where the head ends."""
     if name in STEM:
-        return {f"{name}.c.weight": weight, **_identity(f"{name}.bn", bias)}
+        return {f"{name}.c.weight": weight, **identity_norm(f"{name}.bn", bias)}
     if "conv5" in name:
         return {f"{name}.weight": weight, f"{name}.bias": bias}
-    return {f"{name}.0.weight": weight, f"{name}.0.bias": bias, **_identity(f"{name}.1", torch.zeros_like(bias))}
+    return {f"{name}.0.weight": weight, f"{name}.0.bias": bias, **identity_norm(f"{name}.1", torch.zeros_like(bias))}
 
 
-def _identity(name: str, bias: Tensor) -> dict[str, Tensor]:
+def identity_norm(name: str, bias: Tensor) -> dict[str, Tensor]:
     """A batch norm that adds `bias` and nothing else."""
     return {
         f"{name}.weight": torch.ones_like(bias),

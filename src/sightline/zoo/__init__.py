@@ -7,13 +7,14 @@ from types import ModuleType
 
 from sightline.errors import UnknownTracker
 from sightline.spec import Spec, spec_from_json
-from sightline.zoo import efficienttrack, efficienttrack_ln, grm, hit, kestrel, litetrack, ostrack, transt, vittrack, vittrack_dist
+from sightline.zoo import efficienttrack, efficienttrack_ln, fear, grm, hit, kestrel, litetrack, ostrack, transt, vittrack, vittrack_dist
 
 __all__ = ["ARCHES", "FAMILIES", "SPECS", "find", "read_spec"]
 
 FAMILIES: dict[str, ModuleType] = {
     "efficienttrack": efficienttrack,
     "efficienttrack_ln": efficienttrack_ln,
+    "fear": fear,
     "grm": grm,
     "hit": hit,
     "kestrel": kestrel,

@@ -1,0 +1,127 @@
+"""What Siamese trackers share: correlations of a template with a search region, and the choice among boxes around grid points.
+
+B batch, C channels, K cells of the template, G x G grid of the search region. Points and boxes are in pixels of the search crop.
+Li et al., CVPR 2018 (SiamRPN), section 4.3, for penalty, window and smoothing; Yan et al., CVPR 2021 (Alpha-Refine) for the
+pixel-wise correlation.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["ChannelAttention", "Choice", "choose", "correlate_channels", "correlate_pixels", "grid_points", "hanning2d", "smooth"]
+
+
+def correlate_pixels(template: Tensor, search: Tensor) -> Tensor:
+    """Every template cell as a 1x1 kernel: (B, C, h, w) and (B, C, G, G) to (B, h w, G, G), cells row by row."""
+    kernels = template.flatten(2).transpose(1, 2)  # (B, K, C)
+    response: Tensor = torch.matmul(kernels, search.flatten(2))
+    return response.reshape(*response.shape[:2], *search.shape[-2:])
+
+
+def correlate_channels(kernel: Tensor, search: Tensor, padding: int = 0) -> Tensor:
+    """Each channel with its own kernel: (B, C, k, k) and (B, C, G, G) to (B, C, G', G'), G' = G + 2 padding - k + 1.
+
+    A sum of shifted products, because a grouped convolution does not export with a batch of any size.
+    """
+    search = nn.functional.pad(search, (padding, padding, padding, padding))
+    height, width = search.shape[-2] - kernel.shape[-2] + 1, search.shape[-1] - kernel.shape[-1] + 1
+    total = torch.zeros_like(search[..., :height, :width])
+    for i in range(kernel.shape[-2]):
+        for j in range(kernel.shape[-1]):
+            total = total + kernel[..., i : i + 1, j : j + 1] * search[..., i : i + height, j : j + width]
+    return total
+
+
+class ChannelAttention(nn.Module):
+    """Each channel times a gate that sees the mean of all channels; `fc1`, `fc2`: 1x1 convolutions with bias."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Conv2d(channels, channels, 1)
+        self.fc2 = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, G, G) to the same."""
+        gate: Tensor = torch.sigmoid(self.fc2(torch.relu(self.fc1(x.mean(dim=(2, 3), keepdim=True)))))
+        return x * gate
+
+
+def grid_points(side: int, stride: int, middle: float, device: torch.device) -> Tensor:
+    """Where the cells of one axis stand: stride (i - side // 2) + middle, (side,) float32. Not symmetric where `side` is even."""
+    return stride * (torch.arange(side, device=device) - side // 2).float() + middle
+
+
+def hanning2d(side: int, device: torch.device) -> Tensor:
+    """Window (side, side) float32 of numpy.hanning: zero at the border, one in the middle."""
+    line = torch.hann_window(side, periodic=False, device=device)
+    return line.unsqueeze(1) * line
+
+
+class Choice(NamedTuple):
+    """The cell that won: its box x1, y1, x2, y2 (B, 4), its score (B,) and its score times penalty (B,)."""
+
+    box: Tensor
+    score: Tensor
+    confidence: Tensor
+
+
+def choose(
+    distances: Tensor,
+    scores: Tensor,
+    points: Tensor,
+    *,
+    prior: Tensor | None = None,
+    penalty: float = 0.0,
+    window: float = 0.0,
+) -> Choice:
+    """The best box by score, change of size and shape, and distance from the middle.
+
+    Args:
+        distances: (B, 4, G, G) from each point to the left, top, right and bottom side.
+        scores: (B, G, G) in 0..1.
+        points: (G,) of each axis.
+        prior: (B, 2) width and height of the last box; None without penalty.
+        penalty: k in exp(-k (change - 1)).
+        window: its share in what is compared.
+    """
+    x, y = points.reshape(1, 1, -1), points.reshape(1, -1, 1)
+    left, top, right, bottom = distances.unbind(1)
+    boxes = torch.stack([x - left, y - top, x + right, y + bottom], dim=1).flatten(2)  # (B, 4, G * G)
+    confidence = scores
+    if prior is not None:
+        confidence = _penalty(left + right, top + bottom, prior, penalty) * scores
+    compared = confidence
+    if window:
+        compared = confidence * (1 - window) + hanning2d(points.shape[0], points.device) * window
+    best = compared.flatten(1).argmax(dim=1, keepdim=True)  # (B, 1)
+    box = boxes.gather(2, best.unsqueeze(1).expand(-1, 4, -1)).squeeze(2)
+    return Choice(box, scores.flatten(1).gather(1, best).squeeze(1), confidence.flatten(1).gather(1, best).squeeze(1))
+
+
+def _penalty(width: Tensor, height: Tensor, prior: Tensor, strength: float) -> Tensor:
+    """exp(-k (size change * shape change - 1)) of boxes (B, G, G) against a last one (B, 2); 0 where a box has no extent."""
+    width, height = width.clamp(min=1e-6), height.clamp(min=1e-6)
+    last_width, last_height = prior.reshape(-1, 2, 1, 1).unbind(1)
+    size = _change(_extent(width, height) / _extent(last_width, last_height))
+    shape = _change((last_width / last_height) / (width / height))
+    return torch.exp(-(size * shape - 1) * strength)
+
+
+def _change(ratio: Tensor) -> Tensor:
+    return torch.maximum(ratio, 1 / ratio)
+
+
+def _extent(width: Tensor, height: Tensor) -> Tensor:
+    """Side of SiamFC's square around a box."""
+    context = (width + height) / 2
+    return torch.sqrt((width + context) * (height + context))
+
+
+def smooth(size: Tensor, prior: Tensor, rate: Tensor) -> Tensor:
+    """Sizes (B, 2) moved from the last ones (B, 2) by a rate (B,) in 0..1."""
+    rate = rate.unsqueeze(1)
+    return prior * (1 - rate) + size * rate
