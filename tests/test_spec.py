@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from sightline.errors import BadSpec, UnknownTracker
-from sightline.spec import Reported, Spec, spec_to_json
+from sightline.spec import Memory, Reported, Spec, spec_to_json
 from sightline.zoo import SPECS, find, read_spec
 
 EXAMPLE = replace(SPECS["kestrel-nano"], lost_below=0.25, reported=(Reported(dataset="set", metric="auc", value=0.5, source="table 1"),))
@@ -30,6 +30,7 @@ def test_a_spec_survives_json(spec: Spec) -> None:
         pytest.param({"search": {"factor": 4.0}}, "spec.search: unknown keys [], missing keys", id="incomplete crop"),
         pytest.param({"feed": [3]}, "spec.feed[0] is 3", id="wrong item of a list"),
         pytest.param({"lost_below": "low"}, "spec.lost_below is 'low'", id="wrong optional"),
+        pytest.param({"memory": {"every": [200.5]}}, "spec.memory.every[0] is 200.5", id="half a frame"),
         pytest.param({"search": 5}, "spec.search is 5", id="not an object"),
     ],
 )
@@ -53,6 +54,6 @@ def test_an_unknown_name_is_answered_with_close_ones() -> None:
 
 def test_a_file_from_before_a_field_was_added_is_read_with_its_default() -> None:
     data = json.loads(spec_to_json(EXAMPLE))
-    del data["max_batch"], data["search"]["border"]
+    del data["max_batch"], data["search"]["border"], data["memory"], data["template"]["scales"]
     read = read_spec(json.dumps(data))
-    assert (read.max_batch, read.search.border) == (32, "zero")
+    assert (read.max_batch, read.search.border, read.memory, read.template.scales) == (32, "zero", Memory(), (1.0,))

@@ -13,7 +13,7 @@ from sightline.errors import BadBox, BadImage, NotStarted
 from sightline.frame import Frame
 from sightline.loop import follow
 from sightline.methods.network import NetworkMethod, Target
-from sightline.spec import Border
+from sightline.spec import Border, Memory
 from sightline.tracker import Channels, MultiTracker, Tracker
 from tests.fakes import SPEC, FakeSession, brightest, stay
 
@@ -221,6 +221,84 @@ def test_rules_of_start_and_report_touch_the_given_and_the_reported_box_only() -
     [(state, estimate)] = method.advance([Frame(picture(50))], [state])
     assert state.box == pytest.approx((-0.3, 59.5, 20, 20))
     assert estimate.box == pytest.approx((0, 59.5, 20, 20))
+
+
+@pytest.mark.parametrize("reads_once", [False, True], ids=["pixels kept", "read by init"])
+def test_templates_change_when_the_memory_says_so_and_the_first_stays(reads_once: bool) -> None:
+    seen: list[list[int]] = []
+    scores = iter([0.9, 0.9, 0.9, 0.2, 0.9, 0.9, 0.9])
+
+    def init(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        return {"level": arrays["template"].max(axis=(1, 2, 3))}
+
+    def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        levels = arrays["level"] if reads_once else arrays["template"].max(axis=(2, 3, 4))
+        seen.append(levels[0].tolist())
+        return stay(arrays) | {"score": np.array([next(scores)], np.float32)}
+
+    spec = replace(SPEC, memory=Memory(every=(2, 3), above=0.5))
+    following = tracker(FakeSession(spec=spec, step=step, init=init if reads_once else None))
+    following.init(picture(50, level=100), (50, 60, 20, 20))
+    for i in range(1, 8):
+        following.update(picture(50, level=100 + i))
+    # the interval of 2 falls due in frames 2, 4 (not sure enough) and 6; that of 3 in frames 3 and 6
+    expected = [(100, 100), (100, 100), (102, 100), (102, 103), (102, 103), (102, 103), (106, 106)]
+    assert seen == [[100, *levels] for levels in expected]
+
+
+def test_targets_of_one_batch_change_templates_each_in_its_own_time() -> None:
+    def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        seen.append(arrays["template"][:, 1].max(axis=(1, 2, 3)).tolist())
+        return stay(arrays)
+
+    seen: list[list[int]] = []
+    many: MultiTracker[int, Target] = MultiTracker(NetworkMethod(FakeSession(spec=replace(SPEC, memory=Memory(every=(2,))), step=step)))
+    many.add(0, picture(50, level=100), (50, 60, 20, 20))
+    many.update(picture(50, level=101))
+    many.add(1, picture(50, level=101), (50, 60, 20, 20))
+    for level in (102, 103, 104):
+        many.update(picture(50, level=level))
+    assert seen == [[100], [100, 101], [102, 101], [102, 103]]
+
+
+def test_a_network_can_ask_what_lies_outside_the_frame() -> None:
+    masks: dict[str, np.ndarray] = {}
+
+    def init(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        masks["template"] = arrays["template_padding"]
+        return {"state": np.zeros((1, 1))}
+
+    def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        masks["search"] = arrays["search_padding"]
+        return stay(arrays)
+
+    following = tracker(FakeSession(spec=replace(SPEC, feed=("padding",)), init=init, step=step))
+    following.init(picture(10), (10, 60, 20, 20))
+    following.update(picture(10))
+    assert {name: (mask.shape, mask.dtype) for name, mask in masks.items()} == {
+        "template": ((1, 128, 128), np.dtype(bool)),
+        "search": ((1, 256, 256), np.dtype(bool)),
+    }
+    assert masks["search"][0, :, 0].all()  # 20 pixels beyond the left side
+    assert not masks["search"][0, 128, 128:].any()
+    assert not masks["template"].any()
+
+
+def test_a_crop_of_several_scales_is_several_pictures_and_boxes_are_of_scale_one() -> None:
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        shapes.update({name: array.shape for name, array in arrays.items()})
+        bright = (arrays["template"][0, ..., 0] > 128).mean(axis=(1, 2))  # of each scale
+        assert bright == pytest.approx((0.25, 1 / 16), abs=0.03)
+        return stay(arrays)
+
+    wide = replace(SPEC.template, scales=(1.0, 2.0))
+    three = replace(SPEC.search, scales=(0.9, 1.0, 1.1))
+    following = tracker(FakeSession(spec=replace(SPEC, template=wide, search=three), step=step))
+    following.init(picture(50), (50, 60, 20, 20))
+    assert following.update(picture(50)).box == pytest.approx((50, 60, 20, 20))
+    assert shapes == {"template": (1, 2, 128, 128, 3), "search": (1, 3, 256, 256, 3)}
 
 
 def test_follow_gives_every_frame_and_begins_with_the_given_box() -> None:

@@ -31,6 +31,7 @@ __all__ = [
     "context_square",
     "crop_for",
     "region_around",
+    "regions_around",
     "whole_square",
 ]
 
@@ -121,6 +122,11 @@ def region_around(box: Box, crop: Crop, size: Size, fill: Fill = (0.0, 0.0, 0.0)
         fill: colour for what lies outside, RGB.
     """
     return CROP_RULES[crop.rule](box, crop, size, fill)
+
+
+def regions_around(box: Box, crop: Crop, size: Size, fill: Fill = (0.0, 0.0, 0.0)) -> list[Region]:
+    """The regions of `crop` around a box, one for each of its scales; arguments as `region_around`, which knows one scale."""
+    return [region_around(box, replace(crop, factor=crop.factor * scale), size, fill) for scale in crop.scales]
 
 
 def _ceil_area(box: Box, crop: Crop, size: Size, fill: Fill) -> Region:

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias
 
 from sightline.errors import BadSpec
 
-__all__ = ["VERSION", "Border", "Crop", "Feed", "Origin", "Reported", "Spec", "spec_from_json", "spec_to_json"]
+__all__ = ["VERSION", "Border", "Crop", "Feed", "Memory", "Origin", "Reported", "Spec", "spec_from_json", "spec_to_json"]
 
 VERSION = 1
 
@@ -25,7 +25,7 @@ CropRule: TypeAlias = Literal["ceil-area", "context", "context-ceil", "context-f
 StartRule: TypeAlias = Literal["none", "half-pixel", "whole"]
 ClipRule: TypeAlias = Literal["margin", "none", "centre", "whole"]
 ReportRule: TypeAlias = Literal["none", "corner"]
-Feed: TypeAlias = Literal["target", "extra", "prior"]
+Feed: TypeAlias = Literal["target", "extra", "prior", "padding"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,24 @@ class Crop:
     size: int  # pixels, after resizing
     border: Border = "zero"  # what stands outside the frame
     small: tuple[float, int] | None = None  # a target under this share of its first frame is searched in this size, at the same scale
+    scales: tuple[float, ...] = (1.0,)  # one picture for each, `factor` times it; boxes are fractions of scale 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """When templates change (rules: `sightline.methods.memory`). The first one stays; behind it stands one for each interval."""
+
+    every: tuple[int, ...] = ()  # frames between two changes of each further template
+    above: float = 0.0  # only where the score is larger than this
+
+    def __post_init__(self) -> None:
+        if any(every < 1 for every in self.every):
+            raise BadSpec(f"the memory changes every {self.every} frames; expected whole numbers from 1 on.")
+
+    @property
+    def slots(self) -> int:
+        """How many templates there are."""
+        return 1 + len(self.every)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +87,7 @@ class Spec:
     arch: Any
     template: Crop
     search: Crop
+    memory: Memory = Memory()
     feed: tuple[Feed, ...] = ()  # further inputs that the network asks for
     max_batch: int = 32
     start: StartRule = "none"  # what becomes of the given box, of every predicted box, and of what is reported

@@ -240,6 +240,38 @@ def siamfc_crop(_meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
     return {"patches": patches, "mean": means, "corners": np.array(corners), "border_value": border}
 
 
+def stark_crop(_meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
+    frame = inputs["frame"]
+    patches: Any = []  # crops of two sizes, cut alike by check.py
+    counts, factors = [], []
+    cells = np.zeros((len(inputs["rows"]), 20, 20), dtype=bool)
+    for row, (x, y, w, h, factor, size) in zip(cells, inputs["rows"], strict=True):
+        region = region_around(Box(x, y, w, h), Crop(factor=factor, size=int(size)), (frame.shape[1], frame.shape[0]))
+        mask = region.padding()
+        patches.append(region.take(frame))
+        counts.append((mask.sum(), mask.any(axis=1).sum(), mask.any(axis=0).sum()))
+        factors.append(region.size / region.width)
+        row[: region.size // 16, : region.size // 16] = mask[::16, ::16]
+    return {"patches": patches, "resize_factor": np.array(factors), "mask_counts": np.array(counts), "mask_cells": cells}
+
+
+def stark_loss(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
+    weight, (height, width) = meta["arguments"]["weights"], meta["arguments"]["image"]
+    predicted = torch.from_numpy(inputs["box_logits"]).sigmoid().requires_grad_()
+    wanted = losses.xyxy_from_xywh(torch.from_numpy(inputs["targets_xywh"]).float())
+    corners = losses.xyxy_from_cxcywh(predicted)
+    giou, l1 = losses.giou_loss(corners, wanted), losses.l1_loss(corners, wanted)
+    total = weight["giou"] * giou + weight["l1"] * l1
+    (gradient,) = torch.autograd.grad(total, [predicted])
+    _, overlap = losses.giou(corners, wanted.clamp(0, 1))
+    outputs = {"giou_loss": giou, "iou": overlap, "l1": l1, "total": total, "gradient": gradient}
+    clipped = {
+        name: np.array([clip_to_margin(Box(*box), (width, height), margin) for box in inputs["clip_boxes_xywh"]])
+        for name, (margin,) in numbers(meta["outputs"], r"clipped_margin(\d+)").items()
+    }
+    return {name: value.detach().numpy() for name, value in outputs.items()} | clipped
+
+
 def transt_crop(_meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
     frame = inputs["frame"]
     border = frame.mean(axis=(0, 1))
@@ -267,6 +299,8 @@ COMPONENTS: dict[str, Callable[[Mapping[str, Any], Inputs], Outputs]] = {
     "losses_ostrack": losses_ostrack,
     "map_back_and_clip": map_back_and_clip,
     "siamfc_crop": siamfc_crop,
+    "stark_crop": stark_crop,
+    "stark_loss": stark_loss,
     "train_pair": train_pair,
     "transt_crop": transt_crop,
     "vittrack_positions": vittrack_positions,

@@ -15,7 +15,6 @@ from sightline.frame import Frame
 from sightline.methods.network import NetworkMethod
 from sightline.models.session import TorchSession
 from sightline.spec import Spec
-from sightline.tracker import Tracker
 
 Array = NDArray[Any]
 
@@ -27,10 +26,13 @@ def follow(network: nn.Module, spec: Spec, meta: Mapping[str, Any], inputs: Mapp
         raise ValueError(f"boxes of format {arguments['init_box_format']!r} are not read here")
     template = replace(spec.template, factor=arguments.get("template_factor", spec.template.factor))
     search = replace(spec.search, factor=arguments.get("search_factor", spec.search.factor))
-    tracker = Tracker(NetworkMethod(TorchSession(replace(spec, template=template, search=search), network)))
+    method = NetworkMethod(TorchSession(replace(spec, template=template, search=search), network))
     pictures, box = frames(meta, inputs), Box(*arguments["init_box"])
-    tracker.init(next(pictures), box)
-    estimates = [tracker.update(picture) for picture in pictures]
+    state = replace(method.begin(next(pictures), box), age=arguments.get("first_frame_number", 1) - 1)
+    estimates = []
+    for picture in pictures:
+        [(state, estimate)] = method.advance([picture], [state])
+        estimates.append(estimate)
     boxes, scores = [estimate.box for estimate in estimates], [estimate.score for estimate in estimates]
     if arguments["first_row"] == "given":
         boxes = [box, *boxes]

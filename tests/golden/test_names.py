@@ -15,7 +15,7 @@ from sightline import models  # noqa: E402  # after the check for torch
 from sightline.models.checkpoint import state_for_authors  # noqa: E402
 from sightline.spec import Spec  # noqa: E402
 from tests.conftest import need_shared  # noqa: E402
-from tests.golden import efficienttrack, fear, grm, hit, litetrack, transt, vittrack, vittrack_dist  # noqa: E402
+from tests.golden import efficienttrack, fear, grm, hit, litetrack, stark, stark_lightning, transt, vittrack, vittrack_dist  # noqa: E402
 
 
 @pytest.mark.parametrize(
@@ -26,13 +26,16 @@ from tests.golden import efficienttrack, fear, grm, hit, litetrack, transt, vitt
         pytest.param("grm", grm.spec_of, id="grm"),
         pytest.param("hit", hit.spec_of, id="hit"),
         pytest.param("litetrack", litetrack.spec_of, id="litetrack"),
+        pytest.param("stark/s*", stark.spec_of, id="stark"),
+        pytest.param("stark/lightning", stark_lightning.spec_of, id="stark_lightning"),
         pytest.param("transt", transt.spec_of, id="transt"),
         pytest.param("vittrack", vittrack.spec_of, id="vittrack"),
         pytest.param("vittrack_dist", vittrack_dist.spec_of, id="vittrack_dist"),
     ],
 )
 def test_a_saved_network_has_the_names_and_shapes_of_its_authors(system: str, spec_of: Callable[[Mapping[str, Any]], Spec]) -> None:
-    metas = [json.loads(path.read_text()) for path in sorted(need_shared("golden", system).glob("*/meta.json"))]
+    folder = system if "/" in system else f"{system}/*"
+    metas = [json.loads(path.read_text()) for path in sorted(need_shared("golden").glob(f"{folder}/meta.json"))]
     metas = [meta for meta in metas if meta["keys"]]  # the others run a published file
     assert metas
     for meta in metas:

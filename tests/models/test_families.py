@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 
 from sightline import models, zoo  # noqa: E402  # after the check for torch
 from sightline.engines import Array  # noqa: E402
+from sightline.methods import memory  # noqa: E402
 from sightline.models.checkpoint import fill, state_for_authors  # noqa: E402
 from sightline.models.export import example, graphs  # noqa: E402
 from sightline.models.session import TorchSession  # noqa: E402
@@ -28,6 +29,8 @@ SMALL: dict[str, dict[str, object]] = {
     "kestrel": {"depth": 1},
     "litetrack": {"depth": 2, "mixing": 1, "width": 64, "heads": 2, "head_width": 32},
     "ostrack": {"depth": 2, "width": 64, "heads": 2, "head_width": 32, "eliminate": (0,), "keep": (0.7,)},
+    "stark": {"depth": 18, "width": 32, "heads": 2, "hidden": 64, "encoder": 1, "decoder": 2},
+    "stark_lightning": {"stem": 16, "widths": (16, 24, 32), "blocks": (1, 2, 1), "width": 32, "heads": 2, "hidden": 64},
     "transt": {"layers": 1, "width": 32, "heads": 2, "hidden": 32},
     "vittrack": {"depth": 1, "width": 64, "heads": 1, "head_width": 32},
     "vittrack_dist": {"depth": 1},
@@ -59,6 +62,7 @@ def outputs(session: TorchSession, arrays: dict[str, Array]) -> dict[str, Array]
     state = {name: value for name, value in arrays.items() if name not in searches}
     if "init" in session.roles:
         state = session.run("init", state)
+    state = memory.spread(state, session.spec.memory, axis=1)
     return session.run("step", searches | state)
 
 
@@ -109,6 +113,10 @@ def test_the_exported_graphs_say_what_the_network_says(family: str) -> None:
         expected = outputs(session, given)
         if "init" in exported:
             given |= run(exported["init"].SerializeToString(), given)
+        searches = {name: value for name, value in given.items() if name.startswith(("search", "prior"))}
+        given = searches | memory.spread(
+            {name: value for name, value in given.items() if name not in searches}, session.spec.memory, axis=1
+        )
         said = run(exported["step"].SerializeToString(), given)
         assert said.keys() == expected.keys()
         for name, value in expected.items():

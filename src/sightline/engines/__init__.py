@@ -6,9 +6,11 @@ Roles of a network
 
 Names of arrays, axis 0 being the batch: `template` (B, Ht, Wt, 3) uint8 RGB, `search` (B, Hs, Ws, 3) uint8 RGB; where `Spec.feed`
 asks for them, `target` (B, 4) float32, the box in the template crop as cx, cy, w, h in 0..1, `prior` (B, 4) float32, the last box
-in the search crop likewise (for `step`), and `template_extra`, `search_extra`, the same crops of a second picture. Every other output
-of `init` is state, given to `step` under its name. An output `next.x` of `step` replaces the state `x`. Where there is no `init`, the
-state is the template itself.
+in the search crop likewise (for `step`), `template_extra`, `search_extra`, the same crops of a second picture, and `template_padding`,
+`search_padding` (B, H, W) bool, true outside the frame. A crop of several `scales` has them in axis 1. Every other output of `init`
+is state, given to `step` under its name. An output `next.x` of `step` replaces the state `x`. Where there is no `init`, the state is
+the template itself. Where `Spec.memory` keeps several templates, `init` reads one of them, and all state has the templates in axis 1,
+before the scales.
 """
 
 from __future__ import annotations

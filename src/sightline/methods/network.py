@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -13,7 +14,8 @@ from sightline.engines import Array, Session
 from sightline.errors import BadImage
 from sightline.estimate import Estimate, status_of
 from sightline.frame import Frame
-from sightline.region import REPORT_RULES, START_RULES, Fill, Region, clip, crop_for, region_around
+from sightline.methods import memory
+from sightline.region import REPORT_RULES, START_RULES, Fill, Region, clip, crop_for, region_around, regions_around
 from sightline.spec import Crop, Spec
 
 __all__ = ["NetworkMethod", "Target"]
@@ -28,12 +30,14 @@ class Target:
         arrays: state of the network, without the batch axis; not to be written to.
         fill: colour outside the frame.
         search: what is cut around it, for its whole life.
+        age: frames tracked since the first.
     """
 
     box: Box
     arrays: Mapping[str, Array]
     fill: Fill
     search: Crop
+    age: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +56,7 @@ class NetworkMethod:
         size = (frame.width, frame.height)
         fill = _fill(frame, self.spec)
         box = START_RULES[self.spec.start](box, size)
-        region = region_around(box, self.spec.template, size, fill)
-        arrays = self._pictures("template", frame, region)
-        if "target" in self.spec.feed:
-            arrays["target"] = region.to_crop(box).astype(np.float32)
-        if "init" in self.session.roles:
-            outputs = self.session.run("init", {name: array[np.newaxis] for name, array in arrays.items()})
-            arrays = {name: output[0] for name, output in outputs.items()}
+        arrays = memory.spread(self._template(frame, box, fill), self.spec.memory)
         return Target(box, arrays, fill, crop_for(box, self.spec.search, size))
 
     def advance(self, frames: Sequence[Frame], states: Sequence[Target]) -> list[tuple[Target, Estimate]]:
@@ -77,7 +75,7 @@ class NetworkMethod:
             for frame, state in zip(frames, states, strict=True)
         ]
         rows = [
-            {**state.arrays, **self._pictures("search", frame, region), **self._prior(region, state)}
+            {**state.arrays, **self._pictures("search", frame, state.box, state.search, state.fill), **self._prior(region, state)}
             for frame, region, state in zip(frames, regions, states, strict=True)
         ]
         outputs = self.session.run("step", {name: np.stack([row[name] for row in rows]) for name in rows[0]})
@@ -88,28 +86,50 @@ class NetworkMethod:
             reported = REPORT_RULES[self.spec.report](box, size)
             score = float(outputs["score"][i]) if "score" in outputs else float("nan")
             changed = {name.removeprefix("next."): output[i] for name, output in outputs.items() if name.startswith("next.")}
-            results.append(
-                (
-                    replace(state, box=box, arrays={**state.arrays, **changed}),
-                    Estimate(reported, score, status_of(score, self.spec), region),
-                )
-            )
+            after = self._remember(replace(state, box=box, arrays={**state.arrays, **changed}, age=state.age + 1), frame, score)
+            results.append((after, Estimate(reported, score, status_of(score, self.spec), region)))
         return results
+
+    def _remember(self, state: Target, frame: Frame, score: float) -> Target:
+        """The target with the templates of this frame where its memory wants them."""
+        places = memory.due(self.spec.memory, state.age, score)
+        if not places:
+            return state
+        return replace(state, arrays=memory.put(state.arrays, self._template(frame, state.box, state.fill), places))
+
+    def _template(self, frame: Frame, box: Box, fill: Fill) -> dict[str, Array]:
+        """What the network keeps of one template: its pictures, or what it reads in them."""
+        arrays = self._pictures("template", frame, box, self.spec.template, fill)
+        if "target" in self.spec.feed:
+            region = region_around(box, self.spec.template, (frame.width, frame.height), fill)
+            arrays["target"] = region.to_crop(box).astype(np.float32)
+        if "init" in self.session.roles:
+            outputs = self.session.run("init", {name: array[np.newaxis] for name, array in arrays.items()})
+            return {name: output[0] for name, output in outputs.items()}
+        return arrays
 
     def _prior(self, region: Region, state: Target) -> dict[str, Array]:
         """The last box in the search crop, where the network asks for it."""
         return {"prior": region.to_crop(state.box).astype(np.float32)} if "prior" in self.spec.feed else {}
 
-    def _pictures(self, role: str, frame: Frame, region: Region) -> dict[str, Array]:
-        """The crop of a frame, and of its second picture where the network asks for it."""
-        pictures: dict[str, Array] = {role: region.take(frame.image)}
+    def _pictures(self, role: Literal["template", "search"], frame: Frame, box: Box, crop: Crop, fill: Fill) -> dict[str, Array]:
+        """The crops around a box, and what else the network asks for: what lies outside, a second picture."""
+        regions = regions_around(box, crop, (frame.width, frame.height), fill)
+        pictures: dict[str, Array] = {role: _stacked([region.take(frame.image) for region in regions])}
+        if "padding" in self.spec.feed:
+            pictures[f"{role}_padding"] = _stacked([region.padding() for region in regions])
         if "extra" in self.spec.feed:
             if frame.extra is None:
                 raise BadImage(
                     f"{self.spec.name} looks at two pictures and frame {frame.index} has one: give the second (infrared or depth) as well."
                 )
-            pictures[f"{role}_extra"] = region.take(frame.extra)
+            pictures[f"{role}_extra"] = _stacked([region.take(frame.extra) for region in regions])
         return pictures
+
+
+def _stacked(pictures: Sequence[Array]) -> Array:
+    """Pictures of several scales along a new first axis; one alone as it is."""
+    return pictures[0] if len(pictures) == 1 else np.stack(pictures)
 
 
 def _fill(frame: Frame, spec: Spec) -> Fill:

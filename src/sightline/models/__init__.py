@@ -17,7 +17,21 @@ from types import ModuleType
 
 from torch import nn
 
-from sightline.models import efficienttrack, efficienttrack_ln, fear, grm, hit, kestrel, litetrack, ostrack, transt, vittrack, vittrack_dist
+from sightline.models import (
+    efficienttrack,
+    efficienttrack_ln,
+    fear,
+    grm,
+    hit,
+    kestrel,
+    litetrack,
+    ostrack,
+    stark,
+    stark_lightning,
+    transt,
+    vittrack,
+    vittrack_dist,
+)
 from sightline.spec import Spec
 
 __all__ = ["FAMILIES", "build"]
@@ -31,6 +45,8 @@ FAMILIES: dict[str, ModuleType] = {
     "kestrel": kestrel,
     "litetrack": litetrack,
     "ostrack": ostrack,
+    "stark": stark,
+    "stark_lightning": stark_lightning,
     "transt": transt,
     "vittrack": vittrack,
     "vittrack_dist": vittrack_dist,

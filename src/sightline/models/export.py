@@ -61,16 +61,23 @@ def graphs(network: nn.Module, spec: Spec) -> dict[Role, onnx.ModelProto]:
         made["init"] = _graph(network, "init", arrays, spec)
         with torch.inference_mode():
             arrays = getattr(network, "init")(**arrays)  # noqa: B009  # nn.Module's attributes are tensors or modules to mypy
+    if spec.memory.slots > 1:
+        arrays = {name: torch.stack([value] * spec.memory.slots, dim=1) for name, value in arrays.items()}
     made["step"] = _graph(network, "step", {**searches, **arrays}, spec)
     return made
 
 
 def example(spec: Spec, batch: int) -> dict[str, Tensor]:
-    """Inputs of the right names, shapes and dtypes for a network of `spec`."""
-    sizes = {"template": spec.template.size, "search": spec.search.size}
+    """Inputs of the right names, shapes and dtypes for a network of `spec` that reads one template."""
+    crops = {"template": spec.template, "search": spec.search}
+    shapes = {name: (batch, *([len(crop.scales)] if len(crop.scales) > 1 else []), crop.size, crop.size) for name, crop in crops.items()}
+    arrays = {name: torch.randint(0, 256, (*shape, 3), dtype=torch.uint8) for name, shape in shapes.items()}
     if "extra" in spec.feed:
-        sizes |= {f"{name}_extra": size for name, size in sizes.items()}
-    arrays = {name: torch.randint(0, 256, (batch, size, size, 3), dtype=torch.uint8) for name, size in sizes.items()}
+        arrays |= {f"{name}_extra": torch.randint(0, 256, (*shape, 3), dtype=torch.uint8) for name, shape in shapes.items()}
+    if "padding" in spec.feed:  # a third of the columns, on the right
+        arrays |= {
+            f"{name}_padding": (torch.arange(shape[-1]) > shape[-1] * 2 // 3).expand(shape).clone() for name, shape in shapes.items()
+        }
     if "target" in spec.feed:
         arrays["target"] = torch.tensor([[0.5, 0.5, 0.5, 0.5]]).repeat(batch, 1)
     if "prior" in spec.feed:

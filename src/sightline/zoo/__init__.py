@@ -7,7 +7,21 @@ from types import ModuleType
 
 from sightline.errors import UnknownTracker
 from sightline.spec import Spec, spec_from_json
-from sightline.zoo import efficienttrack, efficienttrack_ln, fear, grm, hit, kestrel, litetrack, ostrack, transt, vittrack, vittrack_dist
+from sightline.zoo import (
+    efficienttrack,
+    efficienttrack_ln,
+    fear,
+    grm,
+    hit,
+    kestrel,
+    litetrack,
+    ostrack,
+    stark,
+    stark_lightning,
+    transt,
+    vittrack,
+    vittrack_dist,
+)
 
 __all__ = ["ARCHES", "FAMILIES", "SPECS", "find", "read_spec"]
 
@@ -20,6 +34,8 @@ FAMILIES: dict[str, ModuleType] = {
     "kestrel": kestrel,
     "litetrack": litetrack,
     "ostrack": ostrack,
+    "stark": stark,
+    "stark_lightning": stark_lightning,
     "transt": transt,
     "vittrack": vittrack,
     "vittrack_dist": vittrack_dist,

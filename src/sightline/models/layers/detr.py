@@ -9,7 +9,7 @@ B batch, N or M tokens, C channels, H heads, D = C / H.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,7 @@ __all__ = [
     "Verdicts",
     "attention_keys",
     "choose_token",
+    "masked_sines",
     "sine_positions",
     "token_window",
 ]
@@ -46,17 +47,32 @@ def attention_keys(theirs: str, ours: str) -> tuple[tuple[str, str], ...]:
 
 
 def sine_positions(side: int, width: int) -> Tensor:
-    """Positions (1, side * side, width) float32 of a square grid, row by row: half of the channels for the row, half for the column.
+    """`masked_sines` of a square grid in which every cell counts: (1, side * side, width) float32."""
+    return masked_sines(torch.zeros(1, side, side, dtype=torch.bool), width)
 
-    Row r = 1..side of the grid stands at angle 2 pi r / side; channel pairs hold sine and cosine of it over 10000^(4 j / width).
+
+def masked_sines(mask: Tensor, width: int) -> Tensor:
+    """Positions of the cells of a grid: half of the channels for the row, half for the column.
+
+    Row r = 1..n of those that count stands at angle 2 pi r / n; channel pairs hold sine and cosine of it over 10000^(4 j / width).
+
+    Args:
+        mask: (B, G, G) bool, true where a cell does not count; it stands where the one before it stands.
+        width: channels.
+
+    Returns:
+        (B, G * G, width) float32, row by row.
     """
-    place = torch.arange(1, side + 1).float()
-    angle = place / (place[-1] + 1e-6) * (2 * math.pi)
-    channel = torch.arange(width // 2).float()
-    phases = angle.unsqueeze(1) / 10000 ** (2 * torch.div(channel, 2, rounding_mode="floor") / (width // 2))
-    line = torch.stack([phases[:, 0::2].sin(), phases[:, 1::2].cos()], dim=2).flatten(1)  # (side, width / 2)
-    rows, columns = line.unsqueeze(1).expand(-1, side, -1), line.unsqueeze(0).expand(side, -1, -1)
-    return torch.cat([rows, columns], dim=2).reshape(1, side * side, width)
+    counted = (~mask).float()
+    channel = torch.arange(width // 2, device=mask.device).float()
+    period = 10000 ** (2 * torch.div(channel, 2, rounding_mode="floor") / (width // 2))
+    halves = []
+    for axis in (1, 2):
+        place = counted.cumsum(dim=axis)
+        angle = place / (place.amax(dim=axis, keepdim=True) + 1e-6) * (2 * math.pi)
+        phases = angle.unsqueeze(3) / period
+        halves.append(torch.stack([phases[..., 0::2].sin(), phases[..., 1::2].cos()], dim=4).flatten(3))
+    return torch.cat(halves, dim=3).flatten(1, 2)
 
 
 class ReadAttention(nn.Module):
@@ -68,14 +84,21 @@ class ReadAttention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        """(B, N, C), and (B, M, C) twice, to (B, N, C)."""
-        weights, biases = self.qkv.weight.chunk(3), self.qkv.bias.chunk(3)
-        q, k, v = (
-            functional.linear(x, weight, bias).unflatten(2, (self.heads, -1)).transpose(1, 2)  # type: ignore[no-untyped-call]  # of torch
-            for x, weight, bias in zip((queries, keys, values), weights, biases, strict=True)
-        )
-        return self.out(functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))  # type: ignore[no-any-return]  # nn.Module calls are Any
+    def split(self, x: Tensor, part: Literal["queries", "keys", "values"]) -> Tensor:
+        """Tokens (B, N, C) as queries, keys or values of every head: (B, H, N, D)."""
+        place = ("queries", "keys", "values").index(part)
+        y = functional.linear(x, self.qkv.weight.chunk(3)[place], self.qkv.bias.chunk(3)[place])
+        return y.unflatten(2, (self.heads, -1)).transpose(1, 2)  # type: ignore[no-untyped-call,no-any-return]  # of torch
+
+    def read(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Tokens (B, N, C) from queries (B, H, N, D), and keys and values (B, H, M, D); mask (B, M) is true where none may be read."""
+        seen = None if mask is None else ~mask.unsqueeze(1).unsqueeze(1)
+        heads = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=seen)
+        return self.out(heads.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]  # nn.Module calls are Any
+
+    def forward(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
+        """(B, N, C), and (B, M, C) twice, to (B, N, C); mask as in `read`."""
+        return self.read(self.split(queries, "queries"), self.split(keys, "keys"), self.split(values, "values"), mask)
 
 
 class Feed(nn.Module):
@@ -109,9 +132,9 @@ class Reader(nn.Module):
         placed = x + positions
         return self.norm1(x + self.own(placed, placed, x))  # type: ignore[no-any-return]  # nn.Module calls are Any
 
-    def forward(self, x: Tensor, positions: Tensor, other: Tensor, other_positions: Tensor) -> Tensor:
-        """Tokens (B, N, C) that read others (B, M, C), at positions (1, N, C) and (1, M, C)."""
-        x = self.norm2(x + self.other(x + positions, other + other_positions, other))
+    def forward(self, x: Tensor, positions: Tensor, other: Tensor, other_positions: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Tokens (B, N, C) that read others (B, M, C), at positions (1, N, C) and (1, M, C), but not those that a mask (B, M) hides."""
+        x = self.norm2(x + self.other(x + positions, other + other_positions, other, mask))
         return self.norm3(x + self.feed(x))  # type: ignore[no-any-return]  # nn.Module calls are Any
 
 
