@@ -98,7 +98,7 @@ def table(weights: Path, *, data: Path, scenes: int = 40) -> str:
     network, spec = load(weights)
     on_pairs = answers(network, held_out_pairs(RECIPES[spec.name](), spec, [data]))
     looks: tuple[Look, ...] = ("visible", "visible", "visible", "thermal")
-    clips = [Scene(seed=1000 + i, num_frames=90, occlusion=1.0, absent=1 / 3, look=looks[i % 4]) for i in range(scenes)]
+    clips = [Scene(seed=1000 + i, num_frames=90, occlusion=1.0, absent=1 / 3, distractors=0, look=looks[i % 4]) for i in range(scenes)]
     lines = []
     for name, given in (("pairs", on_pairs), ("scenes", on_scenes(TorchSession(spec, network), clips))):
         made = rows(given)

@@ -40,7 +40,8 @@ def kestrel_nano() -> Recipe:
     return Recipe(
         name="kestrel-nano",
         start=VITTRACK,
-        distil=Distil(teacher=VITTRACK, features=10.0, score=1.0, size=5.0),
+        start_share=0.35,
+        distil=Distil(teacher=VITTRACK, features=2.0, score=0.3, size=1.0),
         data=Data(
             shares=(
                 Share(weight=0.38, sources=("clips",)),
@@ -56,5 +57,5 @@ def kestrel_nano() -> Recipe:
         augment=Augment(light=0.5, blur=0.1, coarse=0.1, noise=0.05, jpeg=0.15, occluder=0.05, stranger=0.1),
         validation=VALIDATION,
         optim=Optim(rate=2e-4),
-        steps=3500,
+        steps=1500,
     )
