@@ -142,3 +142,30 @@ def test_taking_a_crop_leaves_the_frame_alone_and_gives_a_new_array() -> None:
     crop = region_around(Box(100, 100, 32, 32), Crop(factor=2.0, size=64), FRAME).take(image)
     crop[:] = 0
     np.testing.assert_array_equal(image, before)
+
+
+def test_what_lies_outside_keeps_its_exact_colour_where_the_crop_is_padded_after_resizing() -> None:
+    crop = Crop(rule="context-ceil", factor=1.5, size=64, border="first-mean", pixels="float32", padded="after")
+    image = np.full((40, 60, 3), 200, np.uint8)
+    taken = region_around(Box(0, 0, 10, 10), crop, (60, 40), fill=(10.25, 20.5, 30.75)).take(image)
+    assert taken.dtype == np.float32
+    assert taken.shape == (64, 64, 3)
+    assert set(map(tuple, np.unique(taken.reshape(-1, 3), axis=0).tolist())) == {(10.25, 20.5, 30.75), (200.0, 200.0, 200.0)}  # no blend
+
+
+def test_pixels_as_floats_are_not_rounded_by_the_resizing() -> None:
+    image = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
+    whole, exact = (
+        region_around(Box(10, 10, 10, 10), Crop(factor=2.0, size=64, pixels=pixels), (60, 40)).take(image)
+        for pixels in ("uint8", "float32")
+    )
+    assert whole.dtype == np.uint8
+    assert exact.dtype == np.float32
+    assert 0 < np.abs(exact - whole).max() <= 1
+    assert (exact % 1 > 0).any()
+
+
+def test_a_square_of_whole_pixels_is_mapped_about_its_exact_centre() -> None:
+    region = region_around(Box(20.3, 10, 10, 10), Crop(rule="context-ceil", factor=0.5, size=64), (60, 40))
+    assert (region.x, region.y, region.width, region.height) == (15, 5, 20, 20)
+    assert region.frame == pytest.approx((15.3, 5, 20, 20))

@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.box import Box
-from sightline.spec import ClipRule, Crop, CropRule, ReportRule, StartRule
+from sightline.spec import ClipRule, Crop, CropRule, Padded, Pixels, ReportRule, StartRule
 
 __all__ = [
     "CLIP_RULES",
@@ -50,6 +51,8 @@ class Region:
         frame: the rectangle that boxes are mapped by, in frame pixels.
         limit: width and height of the part of the frame that is read; what lies beyond is filled.
         fill: colour of what lies outside.
+        pixels: kind of the crop's numbers.
+        padded: whether what lies outside is put around the picture before or after it is resized.
     """
 
     x: int
@@ -60,18 +63,35 @@ class Region:
     frame: Box
     limit: Size
     fill: Fill = (0.0, 0.0, 0.0)
+    pixels: Pixels = "uint8"
+    padded: Padded = "before"
 
-    def take(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The crop: (size, size, C) uint8, a new array, by OpenCV's bilinear interpolation.
+    def take(self, image: NDArray[np.uint8]) -> NDArray[Any]:
+        """The crop: (size, size, C) of `pixels` in 0..255, a new array, by OpenCV's bilinear interpolation.
 
         Args:
             image: (H, W, C) uint8, of which only the needed part is touched.
         """
         left, top, right, bottom = self._overhang()
         inside = image[self.y + top : self.y + self.height - bottom, self.x + left : self.x + self.width - right]
+        if self.padded == "after":
+            return self._surrounded(inside)
+        picture: NDArray[Any] = inside.astype(self.pixels, copy=False)
         if left or top or right or bottom:
-            inside = cv2.copyMakeBorder(inside, top, bottom, left, right, cv2.BORDER_CONSTANT, value=self.fill)  # type: ignore[assignment]  # cv2 returns Any kinds
-        return cv2.resize(inside, (self.size, self.size), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]  # uint8 in, uint8 out
+            picture = cv2.copyMakeBorder(picture, top, bottom, left, right, cv2.BORDER_CONSTANT, value=self.fill)
+        return cv2.resize(picture, (self.size, self.size), interpolation=cv2.INTER_LINEAR)
+
+    def _surrounded(self, inside: NDArray[np.uint8]) -> NDArray[Any]:
+        """The crop where only what lies inside the frame is resized, and the rest of it is filled; start and length are rounded apart."""
+        left, top, _, _ = self._overhang()
+        across, down = self.size / self.width, self.size / self.height
+        x, y = round(left * across), round(top * down)
+        # as published, but for ends beyond the crop: there is an error there
+        end_x, end_y = min(x + round(inside.shape[1] * across), self.size), min(y + round(inside.shape[0] * down), self.size)
+        crop = np.full((self.size, self.size, inside.shape[2]), self.fill, self.pixels)
+        if end_x > x and end_y > y:
+            crop[y:end_y, x:end_x] = cv2.resize(inside, (end_x - x, end_y - y), interpolation=cv2.INTER_LINEAR)
+        return crop
 
     def padding(self) -> NDArray[np.bool_]:
         """(size, size), true where the crop shows anything from outside the frame."""
@@ -121,7 +141,7 @@ def region_around(box: Box, crop: Crop, size: Size, fill: Fill = (0.0, 0.0, 0.0)
         size: width and height of the frame.
         fill: colour for what lies outside, RGB.
     """
-    return CROP_RULES[crop.rule](box, crop, size, fill)
+    return replace(CROP_RULES[crop.rule](box, crop, size, fill), pixels=crop.pixels, padded=crop.padded)
 
 
 def regions_around(box: Box, crop: Crop, size: Size, fill: Fill = (0.0, 0.0, 0.0)) -> list[Region]:

@@ -16,7 +16,20 @@ from typing import Any, Literal, TypeAlias
 
 from sightline.errors import BadSpec
 
-__all__ = ["VERSION", "Border", "Crop", "Feed", "Memory", "Origin", "Reported", "Spec", "spec_from_json", "spec_to_json"]
+__all__ = [
+    "VERSION",
+    "Border",
+    "Crop",
+    "Feed",
+    "Memory",
+    "Origin",
+    "Padded",
+    "Pixels",
+    "Reported",
+    "Spec",
+    "spec_from_json",
+    "spec_to_json",
+]
 
 VERSION = 1
 
@@ -25,6 +38,8 @@ CropRule: TypeAlias = Literal["ceil-area", "context", "context-ceil", "context-f
 StartRule: TypeAlias = Literal["none", "half-pixel", "whole"]
 ClipRule: TypeAlias = Literal["margin", "none", "centre", "whole"]
 ReportRule: TypeAlias = Literal["none", "corner"]
+Pixels: TypeAlias = Literal["uint8", "float32"]
+Padded: TypeAlias = Literal["before", "after"]
 Feed: TypeAlias = Literal["target", "extra", "prior", "padding"]
 
 
@@ -36,6 +51,8 @@ class Crop:
     factor: float  # side of the square over sqrt(w * h), or as the rule defines it
     size: int  # pixels, after resizing
     border: Border = "zero"  # what stands outside the frame
+    pixels: Pixels = "uint8"  # what the network is given, in 0..255
+    padded: Padded = "before"  # is that put around the picture before or after it is resized
     small: tuple[float, int] | None = None  # a target under this share of its first frame is searched in this size, at the same scale
     scales: tuple[float, ...] = (1.0,)  # one picture for each, `factor` times it; boxes are fractions of scale 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -152,6 +153,10 @@ def map_back_and_clip(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
     return {"mapped_xywh": np.array(mapped), **clipped}
 
 
+def hcat_crop(_meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
+    return whole_squares(inputs, lambda mean: mean, pixels="float32", padded="after")
+
+
 def heatmap(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
     given = torch.from_numpy(inputs["boxes_xywh_normalised"]).float()
     stride = meta["arguments"]["stride"]
@@ -273,13 +278,18 @@ def stark_loss(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
 
 
 def transt_crop(_meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
+    return whole_squares(inputs, np.trunc)
+
+
+def whole_squares(inputs: Inputs, fill_of: Callable[[Array], Array], **options: Any) -> Outputs:
+    """Crops of given centre, side and size: (3, size, size) each, of two sizes, cut alike by check.py."""
     frame = inputs["frame"]
     border = frame.mean(axis=(0, 1))
-    fill = tuple(np.trunc(border))
-    patches: Any = [  # of two sizes, cut alike by check.py
-        whole_square(cx, cy, int(side), int(size), (frame.shape[1], frame.shape[0]), fill).take(frame).transpose(2, 0, 1)
+    regions = [
+        whole_square(cx, cy, int(side), int(size), (frame.shape[1], frame.shape[0]), tuple(fill_of(border)))
         for cx, cy, side, size in inputs["rows"]
     ]
+    patches: Any = [replace(region, **options).take(frame).transpose(2, 0, 1) for region in regions]
     return {"patches": patches, "border": border}
 
 
@@ -295,6 +305,7 @@ COMPONENTS: dict[str, Callable[[Mapping[str, Any], Inputs], Outputs]] = {
     "ce_mask": ce_mask,
     "crop_sample_target": crop_sample_target,
     "hann": hann,
+    "hcat_crop": hcat_crop,
     "heatmap_target": heatmap,
     "losses_ostrack": losses_ostrack,
     "map_back_and_clip": map_back_and_clip,

@@ -15,7 +15,7 @@ from sightline import models  # noqa: E402  # after the check for torch
 from sightline.models.checkpoint import state_for_authors  # noqa: E402
 from sightline.spec import Spec  # noqa: E402
 from tests.conftest import need_shared  # noqa: E402
-from tests.golden import efficienttrack, fear, grm, hit, litetrack, stark, stark_lightning, transt, vittrack, vittrack_dist  # noqa: E402
+from tests.golden import efficienttrack, fear, grm, hcat, hit, litetrack, stark, stark_lightning, transt, vittrack, vittrack_dist  # noqa: E402
 
 
 @pytest.mark.parametrize(
@@ -24,10 +24,11 @@ from tests.golden import efficienttrack, fear, grm, hit, litetrack, stark, stark
         pytest.param("efficienttrack", efficienttrack.spec_of, id="efficienttrack"),
         pytest.param("fear", fear.spec_of, id="fear"),
         pytest.param("grm", grm.spec_of, id="grm"),
+        pytest.param("hcat", hcat.spec_of, id="hcat"),
         pytest.param("hit", hit.spec_of, id="hit"),
         pytest.param("litetrack", litetrack.spec_of, id="litetrack"),
-        pytest.param("stark/s*", stark.spec_of, id="stark"),
         pytest.param("stark/lightning", stark_lightning.spec_of, id="stark_lightning"),
+        pytest.param("stark/s*", stark.spec_of, id="stark"),
         pytest.param("transt", transt.spec_of, id="transt"),
         pytest.param("vittrack", vittrack.spec_of, id="vittrack"),
         pytest.param("vittrack_dist", vittrack_dist.spec_of, id="vittrack_dist"),

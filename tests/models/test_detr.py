@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -16,8 +15,8 @@ from sightline.models.layers.detr import (  # noqa: E402
     attention_keys,
     choose_token,
     sine_positions,
-    token_window,
 )
+from sightline.models.layers.siamese import hanning2d  # noqa: E402
 from tests.models.stir import stirred  # noqa: E402
 
 
@@ -49,13 +48,12 @@ def test_readers_add_positions_to_what_is_compared_only() -> None:
 def test_the_window_decides_among_equals_and_not_against_the_sure() -> None:
     boxes = torch.arange(16 * 4).reshape(1, 16, 4).float()
     logits = torch.zeros(1, 16, 2)
-    window = token_window(4)
+    window = hanning2d(4, torch.device("cpu")).flatten()
     box, score = choose_token(Verdicts(logits, boxes), window, 0.5)
     assert box[0].tolist() == boxes[0, 5].tolist()
     assert float(score[0]) == 0.5
     logits[0, 0, 0] = 9.0
     assert choose_token(Verdicts(logits, boxes), window, 0.4)[0].tolist() == [boxes[0, 0].tolist()]
-    np.testing.assert_allclose(window.reshape(4, 4), np.outer(np.hanning(4), np.hanning(4)), atol=1e-6)
 
 
 def test_a_head_says_two_logits_and_a_box_for_every_token() -> None:

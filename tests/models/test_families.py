@@ -25,6 +25,7 @@ SMALL: dict[str, dict[str, object]] = {
     "efficienttrack_ln": {"depth": 1},
     "fear": {"width": 32, "tower": 1},
     "grm": {"depth": 2, "width": 64, "heads": 2, "head_width": 32},
+    "hcat": {"layers": 1, "width": 32, "heads": 2, "hidden": 32},
     "hit": {"widths": (32, 48, 64), "depths": (1, 1, 1), "heads": (2, 3, 4), "key_width": 8, "head_width": 32},
     "kestrel": {"depth": 1},
     "litetrack": {"depth": 2, "mixing": 1, "width": 64, "heads": 2, "head_width": 32},

@@ -4,8 +4,8 @@ Roles of a network
     init   a template (and what the spec feeds) to the state of a target; only where the template can be read once
     step   a search crop and the state to `box` (B, 4) as cx, cy, w, h in 0..1 of the crop, float32, and `score` (B,) float32
 
-Names of arrays, axis 0 being the batch: `template` (B, Ht, Wt, 3) uint8 RGB, `search` (B, Hs, Ws, 3) uint8 RGB; where `Spec.feed`
-asks for them, `target` (B, 4) float32, the box in the template crop as cx, cy, w, h in 0..1, `prior` (B, 4) float32, the last box
+Names of arrays, axis 0 being the batch: `template` (B, Ht, Wt, 3) RGB, `search` (B, Hs, Ws, 3) RGB, uint8 or as `Crop.pixels` says; where
+`Spec.feed` asks for them, `target` (B, 4) float32, the box in the template crop as cx, cy, w, h in 0..1, `prior` (B, 4) float32, the last box
 in the search crop likewise (for `step`), `template_extra`, `search_extra`, the same crops of a second picture, and `template_padding`,
 `search_padding` (B, H, W) bool, true outside the frame. A crop of several `scales` has them in axis 1. Every other output of `init`
 is state, given to `step` under its name. An output `next.x` of `step` replaces the state `x`. Where there is no `init`, the state is

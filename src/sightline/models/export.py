@@ -78,6 +78,8 @@ def example(spec: Spec, batch: int) -> dict[str, Tensor]:
         arrays |= {
             f"{name}_padding": (torch.arange(shape[-1]) > shape[-1] * 2 // 3).expand(shape).clone() for name, shape in shapes.items()
         }
+    pixels = {"template": spec.template.pixels, "search": spec.search.pixels}
+    arrays = {name: value.to(getattr(torch, pixels[name.removesuffix("_extra")])) for name, value in arrays.items()}
     if "target" in spec.feed:
         arrays["target"] = torch.tensor([[0.5, 0.5, 0.5, 0.5]]).repeat(batch, 1)
     if "prior" in spec.feed:

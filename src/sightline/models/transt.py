@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from sightline.models.layers.decode import normalize
@@ -25,14 +26,14 @@ from sightline.models.layers.detr import (
     attention_keys,
     choose_token,
     sine_positions,
-    token_window,
 )
 from sightline.models.layers.resnet import ResNet
+from sightline.models.layers.siamese import hanning2d
 from sightline.zoo.transt import Arch
 
 __all__ = ["KEYS", "UNUSED", "Look", "TransT", "build"]
 
-_LAYER, _LAST = "featurefusion_network.encoder.layers.{}", "featurefusion_network.decoder.layers.0"
+_LAYER = "featurefusion_network.encoder.layers.{}"
 KEYS = (
     ("backbone.0.body", "backbone"),
     ("input_proj", "project"),
@@ -46,12 +47,6 @@ KEYS = (
     (f"{_LAYER}.linear12", "layers.{}.template.feed.down"),
     (f"{_LAYER}.linear21", "layers.{}.search.feed.up"),
     (f"{_LAYER}.linear22", "layers.{}.search.feed.down"),
-    *attention_keys(f"{_LAST}.multihead_attn", "last.other"),
-    (f"{_LAST}.norm1", "last.norm2"),
-    (f"{_LAST}.norm2", "last.norm3"),
-    (f"{_LAST}.linear1", "last.feed.up"),
-    (f"{_LAST}.linear2", "last.feed.down"),
-    ("featurefusion_network.decoder.norm", "norm"),
     *PER_TOKEN_KEYS,
 )
 UNUSED: tuple[str, ...] = ()
@@ -96,7 +91,7 @@ class TransT(nn.Module):
         self.head = PerTokenHead(arch.width)
         self.register_buffer("template_positions", sine_positions(16, arch.width), persistent=False)
         self.register_buffer("search_positions", sine_positions(32, arch.width), persistent=False)
-        self.register_buffer("window", token_window(32), persistent=False)
+        self.register_buffer("window", hanning2d(32, torch.device("cpu")).flatten(), persistent=False)
 
     def embed(self, pixels: Tensor) -> Tensor:
         """Tokens (B, N, C), row by row, from a normalised crop (B, 3, H, W)."""

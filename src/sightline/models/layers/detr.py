@@ -27,14 +27,7 @@ __all__ = [
     "choose_token",
     "masked_sines",
     "sine_positions",
-    "token_window",
 ]
-
-# names in the authors' files -> names here
-PER_TOKEN_KEYS = (
-    ("class_embed", "head.kind"),
-    ("bbox_embed", "head.box"),
-)
 
 
 def attention_keys(theirs: str, ours: str) -> tuple[tuple[str, str], ...]:
@@ -44,6 +37,20 @@ def attention_keys(theirs: str, ours: str) -> tuple[tuple[str, str], ...]:
         (f"{theirs}.in_proj_bias", f"{ours}.qkv.bias"),
         (f"{theirs}.out_proj", f"{ours}.out"),
     )
+
+
+_LAST = "featurefusion_network.decoder.layers.0"
+# how TransT and HCAT end: names in the authors' files -> names here
+PER_TOKEN_KEYS = (
+    *attention_keys(f"{_LAST}.multihead_attn", "last.other"),
+    (f"{_LAST}.norm1", "last.norm2"),
+    (f"{_LAST}.norm2", "last.norm3"),
+    (f"{_LAST}.linear1", "last.feed.up"),
+    (f"{_LAST}.linear2", "last.feed.down"),
+    ("featurefusion_network.decoder.norm", "norm"),
+    ("class_embed", "head.kind"),
+    ("bbox_embed", "head.box"),
+)
 
 
 def sine_positions(side: int, width: int) -> Tensor:
@@ -156,12 +163,6 @@ class PerTokenHead(nn.Module):
     def forward(self, tokens: Tensor) -> Verdicts:
         """(B, N, C) to `Verdicts`."""
         return Verdicts(self.kind(tokens), torch.sigmoid(self.box(tokens)))
-
-
-def token_window(side: int) -> Tensor:
-    """Window (side * side,) float32 of numpy.hanning, row by row: zero at the border of the grid, largest in the middle."""
-    line = torch.hann_window(side, periodic=False)
-    return torch.outer(line, line).flatten()
 
 
 def choose_token(verdicts: Verdicts, window: Tensor, share: float) -> tuple[Tensor, Tensor]:
