@@ -71,15 +71,14 @@ def example(spec: Spec, batch: int) -> dict[str, Tensor]:
     """Inputs of the right names, shapes and dtypes for a network of `spec` that reads one template."""
     crops = {"template": spec.template, "search": spec.search}
     shapes = {name: (batch, *([len(crop.scales)] if len(crop.scales) > 1 else []), crop.size, crop.size) for name, crop in crops.items()}
-    arrays = {name: torch.randint(0, 256, (*shape, 3), dtype=torch.uint8) for name, shape in shapes.items()}
+    kinds = {name: getattr(torch, crop.pixels) for name, crop in crops.items()}
+    arrays = {name: torch.randint(0, 256, (*shape, 3)).to(kinds[name]) for name, shape in shapes.items()}
     if "extra" in spec.feed:
-        arrays |= {f"{name}_extra": torch.randint(0, 256, (*shape, 3), dtype=torch.uint8) for name, shape in shapes.items()}
+        arrays |= {f"{name}_extra": torch.randint(0, 256, (*shape, 3)).to(kinds[name]) for name, shape in shapes.items()}
     if "padding" in spec.feed:  # a third of the columns, on the right
         arrays |= {
             f"{name}_padding": (torch.arange(shape[-1]) > shape[-1] * 2 // 3).expand(shape).clone() for name, shape in shapes.items()
         }
-    pixels = {"template": spec.template.pixels, "search": spec.search.pixels}
-    arrays = {name: value.to(getattr(torch, pixels[name.removesuffix("_extra")])) for name, value in arrays.items()}
     if "target" in spec.feed:
         arrays["target"] = torch.tensor([[0.5, 0.5, 0.5, 0.5]]).repeat(batch, 1)
     if "prior" in spec.feed:
