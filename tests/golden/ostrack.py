@@ -154,7 +154,7 @@ def removed_of(removed: list[Tensor]) -> dict[str, Tensor]:
 
 def ascending(stage: Stage, arch: Arch) -> Tensor:
     """The tokens after a block, with its search tokens in the order of the grid."""
-    template, search = split(stage.tokens, arch.template_grid**2, arch.order)
+    template, search = split(stage.tokens, arch.templates * arch.template_grid**2, arch.order)
     order = stage.places.argsort(dim=1).unsqueeze(2).expand(-1, -1, search.shape[2])
     return join(template, search.gather(1, order), arch.order)
 

@@ -18,7 +18,7 @@ from sightline.errors import BadSpec  # noqa: E402
 from sightline.models.checkpoint import fill, rename, state_for_authors  # noqa: E402
 from sightline.models.export import example, graphs  # noqa: E402
 from sightline.models.ostrack import KEYS, UNUSED, Look, OSTrack, build  # noqa: E402
-from sightline.spec import Crop, Spec  # noqa: E402
+from sightline.spec import Crop, Memory, Spec  # noqa: E402
 from sightline.zoo.ostrack import Arch  # noqa: E402
 from tests.models.stir import stirred  # noqa: E402
 
@@ -168,6 +168,53 @@ def test_the_target_decides_which_tokens_leave() -> None:
     assert not torch.equal(*removed)
 
 
+# several templates
+
+
+SEVERAL = replace(SMALL, templates=4)
+
+
+def test_in_which_order_templates_stand_changes_nothing() -> None:
+    template = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    _, search = crops(SEVERAL, 1)
+    with torch.inference_mode():
+        first, other, fewer = (made(SEVERAL).look(given, search) for given in (template, template.flip(0), template[[0, 0, 0, 0]]))
+    close(first.box, other.box)
+    assert torch.equal(first.removed[0].sort(dim=1).values, other.removed[0].sort(dim=1).values)
+    assert not torch.allclose(first.box, fewer.box, atol=1e-5)
+
+
+def test_the_middle_tokens_of_all_templates_decide_alike() -> None:
+    weights = made(SEVERAL).weights.reshape(4, 16)
+    assert (weights > 0).sum() == 4
+    assert torch.equal(weights, weights[:1].expand(4, -1))
+    assert float(weights.sum()) == 1.0
+
+
+def test_templates_of_a_batch_stay_with_their_targets() -> None:
+    network = made(SEVERAL)
+    generator = torch.Generator().manual_seed(1)
+    template = torch.randint(0, 256, (3, 2, 2, 64, 64, 3), generator=generator, dtype=torch.uint8)
+    search = torch.randint(0, 256, (3, 96, 96, 3), generator=generator, dtype=torch.uint8)
+    with torch.inference_mode():
+        together = network.step(template, search)
+        for i in range(3):
+            close(together["box"][i : i + 1], network.step(template[i : i + 1], search[i : i + 1])["box"])
+
+
+def test_several_templates_export_for_any_batch() -> None:
+    spec = replace(spec_of(SEVERAL), memory=Memory(every=(100,)), template=Crop(factor=2.0, size=64, scales=(1.0, 2.0)))
+    graph = graphs(made(SEVERAL), spec)["step"]
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    for batch in (1, 3):
+        template = torch.randint(0, 256, (batch, 2, 2, 64, 64, 3), dtype=torch.uint8)
+        search = torch.randint(0, 256, (batch, 96, 96, 3), dtype=torch.uint8)
+        with torch.inference_mode():
+            expected = made(SEVERAL).step(template, search)
+        [box] = session.run(["box"], {"template": template.numpy(), "search": search.numpy()})
+        np.testing.assert_allclose(box, expected["box"].numpy(), atol=1e-4)
+
+
 # heads
 
 
@@ -227,6 +274,8 @@ def test_every_head_and_segment_keeps_its_names(head: Any) -> None:
         pytest.param({"keep": (0.7, 1.1)}, "above 0 and at most 1", id="more than all"),
         pytest.param({"eliminate": (1, 4)}, "blocks 0 to 3", id="no such block"),
         pytest.param({"eliminate": (1, 1)}, "twice", id="a block twice"),
+        pytest.param({"templates": 2, "queries": "target"}, "2 templates", id="several templates, one target"),
+        pytest.param({"templates": 2, "order": "partition"}, "2 templates", id="several templates in halves"),
     ],
 )
 def test_an_elimination_that_cannot_be_is_refused(changes: dict[str, Any], says: str) -> None:

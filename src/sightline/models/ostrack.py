@@ -3,7 +3,10 @@
 Paper   Ye et al., ECCV 2022, arXiv:2203.11991
 Facts   docs/trackers/ostrack.md      Spec  sightline/zoo/ostrack.py      Golden  golden/ostrack
 
-B batch, T template tokens, S search tokens (a G x G grid), K of them still there, C channels, H heads, D = C / H.
+ProContEXT (Lan et al., ICASSP 2023, arXiv:2210.15511; docs/trackers/procontext.md, golden/procontext) is the same network with
+several templates: of the first frame and of a later one, each cut narrow and wide. It has no tensor more.
+
+B batch, P templates, T template tokens of all of them, S search tokens (a G x G grid), K of them still there, C channels, H heads, D = C / H.
 Pixels enter as uint8 (B, H, W, 3) RGB; boxes leave as cx, cy, w, h in 0..1 of the search crop.
 """
 
@@ -94,17 +97,19 @@ class OSTrack(nn.Module):
         else:
             self.head = (CenterHead if arch.head == "center" else CornerHead)(arch.width, arch.head_width)
         self.register_buffer("window", hann2d(arch.search_grid), persistent=False)
-        self.register_buffer("weights", query_weights(self.static_mask()), persistent=False)
+        self.num_template = arch.templates * arch.template_grid**2
+        self.register_buffer("weights", query_weights(self.static_mask().repeat(1, arch.templates)), persistent=False)
 
     def static_mask(self) -> Tensor:
-        """The template tokens (1, T) that decide about eliminations where they do not depend on the target."""
+        """The tokens (1, T / P) of each template that decide about eliminations where they do not depend on the target."""
         if self.arch.queries in ("centre-point", "centre-box"):
             return centre_mask(self.arch.template_grid, single=self.arch.queries == "centre-point")
         return torch.ones(1, self.arch.template_grid**2, dtype=torch.bool)
 
     def embed(self, template: Tensor, search: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens (B, T, C) and (B, S, C) of normalised crops (B, 3, h, w)."""
+        """Tokens (B, T, C) and (B, S, C) of normalised crops (B P, 3, h, w), those of one target together, and (B, 3, h, w)."""
         template, search = self.stem(template) + self.template_positions, self.stem(search) + self.search_positions
+        template = template.reshape(search.shape[0], self.num_template, -1)
         if self.arch.segments:
             return template + self.template_segment, search + self.search_segment
         return template, search
@@ -152,8 +157,8 @@ class OSTrack(nn.Module):
         """The network with all that it sees on its way.
 
         Args:
-            template: normalised (B, 3, h, w), as `search`.
-            search: normalised.
+            template: normalised (B P, 3, h, w), those of one target together.
+            search: normalised (B, 3, h, w).
             weights: (1 or B, T) of the template tokens in eliminations, of sum 1; None for what `Arch.queries` says.
             keep: the share that stays at every elimination, instead of `Arch.keep`.
         """
@@ -162,7 +167,7 @@ class OSTrack(nn.Module):
 
     def finish(self, tokens: Tensor, stages: list[Stage], removed: list[Tensor]) -> Look:
         """Norm, restored search tokens and head, for what `encode` returned."""
-        template, survivors = split(self.norm(stages[-1].tokens), self.arch.template_grid**2, self.arch.order)
+        template, survivors = split(self.norm(stages[-1].tokens), self.num_template, self.arch.order)
         search = restore(survivors, stages[-1].places, self.arch.search_grid**2)
         return Look(tokens, stages, removed, torch.cat([template, search], dim=1), *self._decode(search, survivors))
 
@@ -179,7 +184,7 @@ class OSTrack(nn.Module):
         """`box` (B, 4), and `score` (B,) with the head "center".
 
         Args:
-            template: uint8 (B, 16 n, 16 n, 3).
+            template: uint8 (B, [changes, scales,] 16 n, 16 n, 3).
             search: uint8 (B, 16 G, 16 G, 3).
             target: (B, 4), the box in the template crop as cx, cy, w, h in 0..1, only with `Arch.queries` "target".
             keep: the share that stays at every elimination, instead of `Arch.keep`.
@@ -188,7 +193,7 @@ class OSTrack(nn.Module):
         if target is not None:
             corner = target[:, :2] - target[:, 2:] / 2
             weights = query_weights(target_mask(torch.cat([corner, target[:, 2:]], dim=1), template.shape[1]))
-        seen = self.look(normalize(template), normalize(search), weights, keep)
+        seen = self.look(normalize(template.flatten(0, -4)), normalize(search), weights, keep)
         return {"box": seen.box} if seen.score is None else {"box": seen.box, "score": seen.score}
 
 
@@ -196,7 +201,7 @@ def build(arch: Arch) -> OSTrack:
     """An untrained network.
 
     Raises:
-        BadSpec: eliminations without a share in 0..1 each, twice at one block, or at one that is not there.
+        BadSpec: several templates where only one can be; eliminations without a share in 0..1 each, twice at one block, or at one that is not there.
     """
     if len(arch.eliminate) != len(arch.keep) or not all(0 < keep <= 1 for keep in arch.keep):
         raise BadSpec(f"eliminations {arch.eliminate} keep {arch.keep}; expected one share above 0 and at most 1 for each.")
@@ -204,4 +209,8 @@ def build(arch: Arch) -> OSTrack:
         raise BadSpec(f"eliminations {arch.eliminate} name a block that is not there; the network has blocks 0 to {arch.depth - 1}.")
     if len(set(arch.eliminate)) < len(arch.eliminate):
         raise BadSpec(f"eliminations {arch.eliminate} name a block twice; give each block once.")
+    if arch.templates > 1 and (arch.order == "partition" or arch.queries == "target"):
+        raise BadSpec(
+            f"{arch.templates} templates with order {arch.order!r} and queries {arch.queries!r}: neither 'partition' nor 'target' knows several."
+        )
     return OSTrack(arch)

@@ -1,11 +1,11 @@
-"""OSTrack: one plain ViT-B over template and search tokens, which drops search tokens on the way."""
+"""OSTrack: one plain ViT-B over template and search tokens, which drops search tokens on the way. ProContEXT: with four templates."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from sightline.spec import Crop, Origin, Reported, Spec
+from sightline.spec import Crop, Memory, Origin, Reported, Spec
 
 __all__ = ["SPECS", "Arch"]
 
@@ -17,6 +17,7 @@ PAGE = "Papers-with-Code page of the paper"
 class Arch:
     """One network. Grids are tokens along each side of a crop, 16 pixels each.
 
+    `templates`: pictures of the target that it reads; the same positions are added to each (ProContEXT).
     `eliminate`: blocks, counted from 0, after whose attention search tokens leave; `keep`: the share that stays at each.
     `queries`: the template tokens that decide: all, the middle one, the middle few, or those that show the target.
     `order`: see `models/layers/orders.py`. `segments`: template and search tokens are told apart by a learned vector each.
@@ -24,6 +25,7 @@ class Arch:
 
     template_grid: int
     search_grid: int
+    templates: int = 1
     depth: int = 12
     width: int = 768
     heads: int = 12
@@ -96,4 +98,19 @@ B384_CE_GOT10K = replace(
         _figure("got10k-test", "sr75", 0.708, PAGE),
     ),
 )
-SPECS = (B256, B256_CE, B256_CE_GOT10K, B384, B384_CE, B384_CE_GOT10K)
+PROCONTEXT = replace(
+    B384_CE,
+    name="procontext-384",
+    arch=replace(B384_CE.arch, templates=4),
+    template=Crop(factor=2.0, size=192, scales=(1.0, 2.0)),
+    memory=Memory(every=(100,), above=0.7),
+    origin=Origin(
+        paper="arXiv:2210.15511",
+        code="github.com/jp-lan/ProContEXT",
+        license="MIT",
+        weights="linked from the authors' README (Google Drive), no licence of their own",
+    ),
+    reported=(_figure("trackingnet-test", "auc", 0.846),),
+)
+PROCONTEXT_GOT10K = replace(PROCONTEXT, name="procontext-384-got10k", reported=(_figure("got10k-test", "ao", 0.746),))
+SPECS = (B256, B256_CE, B256_CE_GOT10K, B384, B384_CE, B384_CE_GOT10K, PROCONTEXT, PROCONTEXT_GOT10K)
