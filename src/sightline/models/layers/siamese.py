@@ -32,7 +32,8 @@ def correlate_channels(kernel: Tensor, search: Tensor, padding: int = 0) -> Tens
     total = torch.zeros_like(search[..., :height, :width])
     for i in range(kernel.shape[-2]):
         for j in range(kernel.shape[-1]):
-            total = total + kernel[..., i : i + 1, j : j + 1] * search[..., i : i + height, j : j + width]
+            # one rounding for product and sum, as in a convolution
+            total = torch.addcmul(total, kernel[..., i : i + 1, j : j + 1], search[..., i : i + height, j : j + width])
     return total
 
 
