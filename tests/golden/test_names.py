@@ -15,13 +15,14 @@ from sightline import models  # noqa: E402  # after the check for torch
 from sightline.models.checkpoint import state_for_authors  # noqa: E402
 from sightline.spec import Spec  # noqa: E402
 from tests.conftest import need_shared  # noqa: E402
-from tests.golden import nanotrack  # noqa: E402
+from tests.golden import (  # noqa: E402
     efficienttrack,
     fear,
     grm,
     hcat,
     hit,
     litetrack,
+    nanotrack,
     procontext,
     stark,
     stark_lightning,
@@ -42,8 +43,8 @@ from tests.golden import nanotrack  # noqa: E402
         pytest.param("litetrack", litetrack.spec_of, id="litetrack"),
         pytest.param("nanotrack", nanotrack.spec_of, id="nanotrack"),
         pytest.param("procontext", procontext.spec_of, id="procontext"),
-        pytest.param("stark/lightning", stark_lightning.spec_of, id="stark_lightning"),
         pytest.param("stark/s*", stark.spec_of, id="stark"),
+        pytest.param("stark/lightning", stark_lightning.spec_of, id="stark_lightning"),
         pytest.param("transt", transt.spec_of, id="transt"),
         pytest.param("vittrack", vittrack.spec_of, id="vittrack"),
         pytest.param("vittrack_dist", vittrack_dist.spec_of, id="vittrack_dist"),
