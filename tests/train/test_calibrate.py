@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,8 +9,10 @@ from sightline import zoo
 from sightline.models import build
 from sightline.models.session import TorchSession
 from sightline.scene import Scene
-from sightline.train.calibrate import choose, on_scenes, rows
+from sightline.train.calibrate import choose, on_scenes, on_tracks, rows
+from sightline.train.pairs import read_tracks
 from sightline.train.validate import Answers
+from tests.train.made import make_data
 
 
 def made(found: list[float], wrong: list[float], absent: list[float]) -> Answers:
@@ -40,6 +44,13 @@ def test_thresholds_are_in_order() -> None:
     for _ in range(20):
         lost, sure = choose(rows(made(list(rng.random(30)), list(rng.random(5)), list(rng.random(20)))))
         assert lost <= sure
+
+
+def test_tracks_are_followed_and_then_looked_for_where_they_are_not(tmp_path: Path) -> None:
+    spec = zoo.find("kestrel-nano")
+    tracks = read_tracks(make_data(tmp_path), "train")  # videos of three pictures and stills, two of each
+    given = on_tracks(TorchSession(spec, build(spec)), [tracks[0], tracks[-1]])
+    assert given.present.tolist() == [True, True, False, False, False, False]  # two of the video, one still; then three of the video
 
 
 def test_scenes_are_followed_from_their_second_frame_on() -> None:

@@ -2,31 +2,39 @@
 
     python -m sightline.train.calibrate --weights W.safetensors --data DATA
 
-prints how often each threshold would be right, on pairs of the validation split (a quarter without the target) and on
-rendered clips followed from the first frame (the camera loses the target for a third of the time), and the two thresholds
-that the rules of `choose` take from them. They are then written into the spec by hand, in `sightline/zoo`.
+prints how often each threshold would be right, and the two thresholds that the rules of `choose` take from that, three times:
+
+pairs    of the validation split, a quarter without the target
+tracks   stored tracks followed as in `rollout`; then pictures of another source, looked at with the template of each track
+scenes   rendered clips followed from the first frame; the camera loses the target for a third of the time
+
+The thresholds are then written into the spec by hand, in `sightline/zoo`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline import box as boxes
+from sightline.frame import Frame
 from sightline.methods.network import NetworkMethod
 from sightline.models.checkpoint import load
 from sightline.models.session import TorchSession
 from sightline.scene import Look, Scene, render
 from sightline.tracker import Tracker
 from sightline.train.loop import held_out_pairs
+from sightline.train.pairs import Track, read_tracks
 from sightline.train.recipes import RECIPES
+from sightline.train.recipes.kestrel import ALL_VIDEOS
+from sightline.train.rollout import SHORTEST
 from sightline.train.validate import Answers, answers
 
-__all__ = ["Row", "choose", "on_scenes", "rows", "table"]
+__all__ = ["Row", "choose", "on_scenes", "on_tracks", "rows", "table"]
 
 GRID = tuple(i / 100 for i in range(2, 96))
 
@@ -87,6 +95,27 @@ def on_scenes(session: TorchSession, scenes: Iterable[Scene]) -> Answers:
     return Answers(np.array(overlap), np.array(score), np.array(present))
 
 
+def on_tracks(session: TorchSession, tracks: Sequence[Track]) -> Answers:
+    """Follow every track; then look with its template at up to eight objects of a track of another source: it is not there."""
+    method = NetworkMethod(session)
+    overlap, score, present = [], [], []
+    for i, track in enumerate(tracks):
+        frames = [(Frame(image), box) for image, box in (picture.in_frame() for picture in track.pictures)]
+        marked = state = method.begin(*frames[0])
+        for frame, box in frames[1:]:
+            [(state, estimate)] = method.advance([frame], [state])
+            overlap.append(float(boxes.iou(np.array(estimate.box), np.array(box))))
+            score.append(estimate.score)
+            present.append(True)
+        other = next((other for other in (*tracks[i:], *tracks) if other.source != track.source), None)
+        for image, box in (picture.in_frame() for picture in (other.pictures[:8] if other else ())):
+            [(_, estimate)] = method.advance([Frame(image)], [replace(marked, box=box)])
+            overlap.append(0.0)
+            score.append(estimate.score)
+            present.append(False)
+    return Answers(np.array(overlap), np.array(score), np.array(present))
+
+
 def table(weights: Path, *, data: Path, scenes: int = 40) -> str:
     """The table for a weights file, and the thresholds that follow.
 
@@ -99,8 +128,11 @@ def table(weights: Path, *, data: Path, scenes: int = 40) -> str:
     on_pairs = answers(network, held_out_pairs(RECIPES[spec.name](), spec, [data]))
     looks: tuple[Look, ...] = ("visible", "visible", "visible", "thermal")
     clips = [Scene(seed=1000 + i, num_frames=90, occlusion=1.0, absent=1 / 3, distractors=0, look=looks[i % 4]) for i in range(scenes)]
+    session = TorchSession(spec, network)
+    tracks = [track for split in ("train", "val") for track in read_tracks(data, split) if track.source in ALL_VIDEOS]
+    followed = [track for track in tracks if len(track.pictures) >= SHORTEST]
     lines = []
-    for name, given in (("pairs", on_pairs), ("scenes", on_scenes(TorchSession(spec, network), clips))):
+    for name, given in (("pairs", on_pairs), ("tracks", on_tracks(session, followed)), ("scenes", on_scenes(session, clips))):
         made = rows(given)
         lost, sure = choose(made)
         shown = (row for row in made if round(row.threshold * 100) % 5 == 0 or row.threshold in {lost, sure})

@@ -34,14 +34,22 @@ __all__ = ["Pair", "Pairs", "Picture", "Track", "jittered", "published_box", "re
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One JPEG of the data. `goes_on`: beyond which sides (left, top, right, bottom) the frame continues."""
+    """One JPEG of the data: where it lies, the object in its pixels, and which part (x, y, w, h) of which frame it is."""
 
     shard: Path
     offset: int
     length: int
     frame: int
     box: Box
-    goes_on: tuple[bool, bool, bool, bool]
+    crop: Box
+    frame_size: tuple[int, int]
+
+    def decode(self) -> Image:
+        """The picture as it is stored, (H, W, 3) RGB."""
+        with self.shard.open("rb") as file:
+            file.seek(self.offset)
+            image: Image = simplejpeg.decode_jpeg(file.read(self.length), colorspace="RGB")
+        return image
 
     def read(self) -> tuple[Image, Box]:
         """The picture, reflected beyond its sides where the frame continues, and the object's box in it.
@@ -49,13 +57,26 @@ class Picture:
         A search region may reach further than the stored picture. Black there would tell the network where the target is
         not; at the true border of a frame it belongs there, as when tracking.
         """
-        with self.shard.open("rb") as file:
-            file.seek(self.offset)
-            image: Image = simplejpeg.decode_jpeg(file.read(self.length), colorspace="RGB")
+        image = self.decode()
+        x, y, w, h = self.crop
+        goes_on = (x > 0, y > 0, x + w < self.frame_size[0], y + h < self.frame_size[1])
         reach = math.ceil(1.6 * math.sqrt(self.box.w * self.box.h))  # further out the object itself would be mirrored
-        left, top, right, bottom = (reach * goes_on for goes_on in self.goes_on)
+        left, top, right, bottom = (reach * side for side in goes_on)
         canvas = cv2.copyMakeBorder(image, top, bottom, left, right, cv2.BORDER_REFLECT_101)
         return canvas, self.box._replace(x=self.box.x + left, y=self.box.y + top)  # type: ignore[return-value]  # uint8 in, uint8 out
+
+    def in_frame(self) -> tuple[Image, Box]:
+        """The picture at its place in a frame of the true size, its mean colour all around, and the object's box there."""
+        image = self.decode()
+        width, height = self.frame_size
+        x, y, w, h = (round(value) for value in self.crop)
+        frame = np.empty((height, width, 3), np.uint8)
+        frame[:] = image.mean(axis=(0, 1)).astype(np.uint8)
+        scaled = cv2.resize(image, (w, h), interpolation=cv2.INTER_LINEAR)
+        frame[y : y + h, x : x + w] = scaled[: height - y, : width - x]
+        across, down = self.crop.w / image.shape[1], self.crop.h / image.shape[0]
+        box = Box(self.crop.x + self.box.x * across, self.crop.y + self.box.y * down, self.box.w * across, self.box.h * down)
+        return frame, box
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +135,6 @@ def read_tracks(folder: Path, split: str) -> list[Track]:
 
 
 def _picture(folder: Path, entry: dict[str, Any]) -> Picture:
-    x, y, w, h = entry["crop"]
     width, height = entry["frame_size"]
     box = Box(*(float(value) for value in entry["box"]))
     return Picture(
@@ -123,7 +143,8 @@ def _picture(folder: Path, entry: dict[str, Any]) -> Picture:
         int(entry["length"]),
         int(entry["frame"]),
         box._replace(w=max(box.w, 1.0), h=max(box.h, 1.0)),
-        (x > 0, y > 0, x + w < width, y + h < height),
+        Box(*(float(value) for value in entry["crop"])),
+        (int(width), int(height)),
     )
 
 

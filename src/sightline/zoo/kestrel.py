@@ -26,7 +26,7 @@ KESTREL_NANO = Spec(
     template=Crop(factor=2.0, size=128),
     search=Crop(factor=4.0, size=256),
     lost_below=0.39,  # recipes/LOG.md, "Thresholds"
-    sure_above=0.5,
+    sure_above=0.58,
     origin=Origin(code="this package", license="MIT", weights="in the package; see its model card"),
 )
 SPECS = (KESTREL_NANO,)

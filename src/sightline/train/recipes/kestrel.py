@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sightline.train.recipe import Augment, Data, Distil, Optim, Recipe, Share
 
-__all__ = ["OPEN_STILLS", "OTHER_STILLS", "OTHER_VIDEOS", "kestrel_nano"]
+__all__ = ["ALL_VIDEOS", "OPEN_STILLS", "OTHER_STILLS", "OTHER_VIDEOS", "kestrel_nano"]
 
 # sources of the shared training data by the licence that they state
 OPEN_STILLS = (

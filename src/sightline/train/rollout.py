@@ -1,0 +1,71 @@
+"""Tracking over stored tracks: a check that pairs cannot give, since errors add up from frame to frame.
+
+    python -m sightline.train.rollout --weights W.safetensors --data DATA
+
+follows the object of every video track of the sources that no open recipe trains on, from its first stored picture to its last,
+once and without help, and prints the mean IoU of each source and of all tracks. Stored pictures show the object with some
+surroundings; the rest of the frame is filled with their mean colour.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sightline.box import iou
+from sightline.methods.network import NetworkMethod
+from sightline.models.session import TorchSession
+from sightline.tracker import Tracker
+from sightline.train.loop import network_in
+from sightline.train.pairs import Track, read_tracks
+from sightline.train.recipes.kestrel import ALL_VIDEOS
+
+__all__ = ["SHORTEST", "mean_overlap", "rollout"]
+
+SHORTEST = 6  # pictures
+
+
+def mean_overlap(tracker: Tracker[Any], track: Track) -> float:
+    """Mean IoU over all pictures of a track but the first, which starts the tracker (made with channels="rgb")."""
+    frames = [picture.in_frame() for picture in track.pictures]
+    tracker.init(*frames[0])
+    found = np.array([tracker.update(image).box for image, _ in frames[1:]])
+    return float(iou(found, np.array([box for _, box in frames[1:]])).mean())
+
+
+def rollout(tracker: Tracker[Any], tracks: Sequence[Track]) -> Mapping[str, list[float]]:
+    """`mean_overlap` of every video track of at least six pictures, by source."""
+    overlaps: defaultdict[str, list[float]] = defaultdict(list)
+    for track in tracks:
+        if not track.is_still and len(track.pictures) >= SHORTEST:
+            overlaps[track.source].append(mean_overlap(tracker, track))
+    return overlaps
+
+
+def table(weights: Path, *, data: Path, sources: tuple[str, ...] = ALL_VIDEOS) -> str:
+    """The figures of a weights file, a line for each source and one for all.
+
+    Args:
+        weights: a network of ours or a published one.
+        data: folder of training data; tracks of both splits are followed.
+        sources: whose tracks.
+    """
+    network, spec = network_in(weights)
+    tracker = Tracker(NetworkMethod(TorchSession(spec, network.eval())), channels="rgb")
+    tracks = [track for split in ("train", "val") for track in read_tracks(data, split) if track.source in sources]
+    overlaps = rollout(tracker, tracks)
+    every = [value for values in overlaps.values() for value in values]
+    rows = [*sorted(overlaps.items()), ("all", every)]
+    return "\n".join(f"{name:20} {len(values):3} tracks  IoU {np.mean(values):.4f}" for name, values in rows) + "\n"
+
+
+if __name__ == "__main__":
+    import sys
+
+    import tyro
+
+    sys.stdout.write(tyro.cli(table))
