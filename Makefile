@@ -37,7 +37,7 @@ table: .venv/dev .venv-bench/made
 	@mkdir -p runs
 	.venv/bin/sightline convert "$(VITTRACK)" --output runs/vittrack.safetensors
 	.venv/bin/sightline export runs/vittrack.safetensors --output runs/vittrack.onnx
-	.venv-bench/bin/python benchmarks/accuracy.py --data "$(SHARED)/data/eval" --vittrack "$(VITTRACK)" --exported runs/vittrack.onnx --readme README.md
+	OPENCV_LOG_LEVEL=ERROR .venv-bench/bin/python benchmarks/accuracy.py --data "$(SHARED)/data/eval" --vittrack "$(VITTRACK)" --exported runs/vittrack.onnx --readme README.md
 
 pictures: .venv/dev
 	.venv/bin/python docs/pictures.py
