@@ -5,13 +5,14 @@ B batch, N tokens, C channels, H heads, D = C / H channels of a head. Dosovitski
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["BLOCK_KEYS", "Attention", "Block", "KeysValues", "Mlp", "PlainBlock", "attention_weights"]
+__all__ = ["BLOCK_KEYS", "Attention", "Block", "KeysValues", "Mlp", "PlainBlock", "attention_weights", "quick_gelu"]
 
 # names in the authors' files of the whole family -> names here
 BLOCK_KEYS = (
@@ -66,17 +67,23 @@ class Attention(nn.Module):
         return self.merge(functional.scaled_dot_product_attention(queries, keys, values)), own
 
 
-class Mlp(nn.Module):
-    """Linear, exact GELU, linear."""
+def quick_gelu(x: Tensor) -> Tensor:
+    """X sigmoid(1.702 x): close to GELU, and what CLIP was trained with (Radford et al., ICML 2021)."""
+    return x * torch.sigmoid(1.702 * x)
 
-    def __init__(self, width: int, hidden: int) -> None:
+
+class Mlp(nn.Module):
+    """Linear, exact GELU or another activation, linear."""
+
+    def __init__(self, width: int, hidden: int, *, activation: Callable[[Tensor], Tensor] = functional.gelu) -> None:
         super().__init__()
+        self.activation = activation
         self.up = nn.Linear(width, hidden)
         self.down = nn.Linear(hidden, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) to (..., C)."""
-        return self.down(functional.gelu(self.up(x)))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.down(self.activation(self.up(x)))  # type: ignore[no-any-return]  # nn.Module calls are Any
 
 
 class Block(nn.Module):
@@ -99,7 +106,15 @@ class Block(nn.Module):
 class PlainBlock(nn.Module):
     """`Block` for tokens that keep nothing, or one of its branches alone: "AF", "A" (attention) or "F" (perceptron)."""
 
-    def __init__(self, width: int, heads: int, *, branches: str = "AF", eps: float = 1e-5) -> None:
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        *,
+        branches: str = "AF",
+        eps: float = 1e-5,
+        activation: Callable[[Tensor], Tensor] = functional.gelu,
+    ) -> None:
         super().__init__()
         self.branches = branches
         if "A" in branches:
@@ -107,7 +122,7 @@ class PlainBlock(nn.Module):
             self.attention = Attention(width, heads)
         if "F" in branches:
             self.norm2 = nn.LayerNorm(width, eps=eps)
-            self.mlp = Mlp(width, 4 * width)
+            self.mlp = Mlp(width, 4 * width, activation=activation)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, N, C) to (B, N, C)."""
