@@ -1,0 +1,184 @@
+"""Run a function over many items: here, or in processes. The results are the same; only their order is that of completion."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import pickle
+import signal
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any, Protocol, TypeVar
+
+__all__ = ["Here", "Lost", "Pool", "Processes"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+ATTEMPTS = 2  # an item whose worker dies gets another one, once
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What stands for the result of an item whose workers died, twice.
+
+    Attributes:
+        reason: how the last one ended.
+    """
+
+    reason: str
+
+
+class Pool(Protocol):
+    """Somewhere to run things."""
+
+    def map(self, function: Callable[[T], R], items: Sequence[T]) -> Generator[tuple[int, R | Lost], None, None]:
+        """Run `function` on every item.
+
+        Yields:
+            The number of an item with its result, in the order of completion, every item once. Closing the generator ends the workers.
+
+        Raises:
+            Exception: whatever `function` raises, as soon as it does; items that are not done stay so.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """One item after the other, in this process."""
+
+    def map(self, function: Callable[[T], R], items: Sequence[T]) -> Generator[tuple[int, R | Lost], None, None]:
+        """See `Pool.map`."""
+        for i, item in enumerate(items):
+            yield i, function(item)
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """Items are handed to processes of this machine, one at a time each.
+
+    Functions, items and results travel pickled. A process starts afresh (`spawn`), and Ctrl-C does not reach it: who maps decides.
+
+    Attributes:
+        count: how many processes, at least 1.
+        prepare: called once in each, before anything else: to set its number of threads.
+    """
+
+    count: int
+    prepare: Callable[[], None] | None = None
+
+    def map(self, function: Callable[[T], R], items: Sequence[T]) -> Generator[tuple[int, R | Lost], None, None]:
+        """See `Pool.map`."""
+        waiting = deque(range(len(items)))
+        attempts = [0] * len(items)
+        workers: list[_Worker] = []
+        try:
+            while waiting or workers:
+                while waiting and len(workers) < self.count:
+                    workers.append(_Worker.start(function, self.prepare))
+                    attempts[waiting[0]] += 1
+                    workers[-1].give(waiting[0], items[waiting.popleft()])
+                for connection in wait([worker.connection for worker in workers]):
+                    worker = next(worker for worker in workers if worker.connection is connection)
+                    number = worker.number
+                    answer = worker.answer()
+                    if answer is None:
+                        workers.remove(worker)
+                        if attempts[number] < ATTEMPTS:
+                            waiting.appendleft(number)
+                        else:
+                            yield number, Lost(f"its worker died {ATTEMPTS} times, {worker.ending()}")
+                        continue
+                    value, error = answer
+                    if error is not None:
+                        raise error
+                    if waiting:
+                        attempts[waiting[0]] += 1
+                        worker.give(waiting[0], items[waiting.popleft()])
+                    else:
+                        workers.remove(worker)
+                        worker.stop()
+                    yield number, value
+        finally:
+            for worker in workers:
+                worker.stop(now=True)
+
+
+@dataclass(slots=True)
+class _Worker:
+    """A process with the item that it works on."""
+
+    process: BaseProcess
+    connection: Connection
+    number: int = -1
+
+    @classmethod
+    def start(cls, function: Callable[[Any], Any], prepare: Callable[[], None] | None) -> _Worker:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(theirs, prepare), name="sightline worker", daemon=True)
+        process.start()
+        theirs.close()  # so that its end is seen when it dies
+        worker = cls(process, ours)
+        worker._send(function)
+        return worker
+
+    def give(self, number: int, item: object) -> None:
+        self.number = number
+        self._send(item)
+
+    def _send(self, value: object) -> None:
+        data = pickle.dumps(value)
+        with contextlib.suppress(OSError):  # a worker that is dead already is noticed when its answer is read
+            self.connection.send_bytes(data)
+
+    def answer(self) -> tuple[Any, Exception | None] | None:
+        """A result and what was raised instead; None where the process died."""
+        try:
+            value, error = self.connection.recv()
+        except (EOFError, OSError):
+            self.process.join()
+            self.connection.close()
+            return None
+        return value, error
+
+    def ending(self) -> str:
+        code = self.process.exitcode or 0
+        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+
+    def stop(self, *, now: bool = False) -> None:
+        self.connection.close()
+        if now:
+            self.process.terminate()
+        self.process.join()
+        self.process.close()
+
+
+def _work(connection: Connection, prepare: Callable[[], None] | None) -> None:
+    """What a process does until the other end is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if prepare is not None:
+        prepare()
+    with contextlib.suppress(EOFError, OSError):
+        function = connection.recv()
+        while True:
+            item = connection.recv()
+            answer: tuple[Any, Exception | None]
+            try:
+                answer = function(item), None
+            except Exception as error:  # noqa: BLE001  raised again by who maps
+                answer = None, _portable(error)
+            connection.send(answer)
+
+
+def _portable(error: Exception) -> Exception:
+    """The error itself, or its text where it cannot be pickled."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301  our own bytes
+    except Exception:  # noqa: BLE001  an error may refuse in any way
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error

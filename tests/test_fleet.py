@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import os
+import signal
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from sightline.errors import BadData
+from sightline.fleet import Here, Lost, Pool, Processes
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def process_of(_: int) -> tuple[int, str]:
+    return os.getpid(), os.environ.get("PREPARED", "")
+
+
+def prepare() -> None:
+    os.environ["PREPARED"] = "yes"
+
+
+def refuse(number: int) -> int:
+    if number == 1:
+        raise BadData("item 1 is wrong.")
+    return number
+
+
+def die(number: int, *, folder: Path, times: int) -> int:
+    """Item 2 kills its process the first `times` times that it is tried."""
+    tried = folder / f"{number}-{len(list(folder.iterdir()))}"
+    tried.touch()
+    if number == 2 and len(list(folder.glob("2-*"))) <= times:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def sleep_long(path: Path) -> None:
+    path.write_text(str(os.getpid()))
+    time.sleep(60)
+
+
+@pytest.mark.parametrize("pool", [Here(), Processes(1), Processes(2)], ids=["here", "one process", "two processes"])
+def test_every_pool_gives_the_same_results(pool: Pool) -> None:
+    assert sorted(pool.map(square, range(5))) == [(i, i * i) for i in range(5)]
+
+
+def test_nothing_starts_where_there_are_no_items() -> None:
+    assert list(Processes(2).map(square, [])) == []
+
+
+def test_work_is_done_in_prepared_processes_of_their_own() -> None:
+    results = [result for _, result in Processes(2, prepare).map(process_of, range(4)) if not isinstance(result, Lost)]
+    assert [told for _, told in results] == ["yes"] * 4
+    numbers = {number for number, _ in results}
+    assert len(numbers) == 2
+    assert os.getpid() not in numbers
+
+
+@pytest.mark.parametrize("pool", [Here(), Processes(2)], ids=["here", "two processes"])
+def test_what_the_function_raises_is_raised(pool: Pool) -> None:
+    with pytest.raises(BadData, match="item 1 is wrong"):
+        list(pool.map(refuse, range(3)))
+
+
+def test_a_killed_worker_loses_nothing_because_its_item_is_tried_again(tmp_path: Path) -> None:
+    assert sorted(Processes(2).map(partial(die, folder=tmp_path, times=1), range(5))) == [(i, i) for i in range(5)]
+
+
+def test_an_item_that_kills_two_workers_is_reported_and_the_others_are_done(tmp_path: Path) -> None:
+    results = dict(Processes(2).map(partial(die, folder=tmp_path, times=9), range(5)))
+    assert results.pop(2) == Lost("its worker died 2 times, killed by SIGKILL")
+    assert results == {i: i for i in (0, 1, 3, 4)}
+
+
+def test_closing_ends_the_workers(tmp_path: Path) -> None:
+    results = Processes(2).map(hang_or_answer, [tmp_path / "quick", tmp_path / "slow"])
+    next(results)
+    number = int(wait_for(tmp_path / "slow"))
+    results.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(number, 0)
+
+
+def hang_or_answer(path: Path) -> None:
+    if path.name == "slow":
+        sleep_long(path)
+
+
+def wait_for(path: Path) -> str:
+    for _ in range(600):
+        if path.exists() and path.read_text():
+            return path.read_text()
+        time.sleep(0.05)
+    raise AssertionError(f"{path} did not appear")
