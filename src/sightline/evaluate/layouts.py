@@ -1,0 +1,163 @@
+"""Where data sets keep their files: one row each, and nothing else. `clips.open_dataset` reads them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+__all__ = ["LAYOUTS", "Flag", "Layout", "Part"]
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A file of one number per frame, separated by commas or line ends, that says where the target is not seen.
+
+    Attributes:
+        file: its path, as `Layout.truth`; a sequence without it has no such frames.
+        absent: which numbers say "not seen".
+    """
+
+    file: str
+    absent: Literal["nonzero", "zero"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A sequence that is less than its folder.
+
+    Attributes:
+        folder: what `{folder}` stands for.
+        file: what `{file}` stands for: its annotation.
+        first: number in the name of its first image.
+        last: number in the name of its last image.
+        omit: frames and rows left out at the start.
+    """
+
+    folder: str
+    file: str
+    first: int
+    last: int
+    omit: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Files of one data set. In paths, from the root on, `{name}` is a sequence, `{group}` its class or chunk; for the others see `Part`.
+
+    Attributes:
+        images: folder of the images of a sequence, in natural order of their names.
+        truth: its annotation: one row per frame; commas, semicolons, tabs and blanks separate alike.
+        names: all sequences, in order; where empty, whatever is found.
+        without: names that are found and belong to another split.
+        parts: sequences that share a folder, or do not begin with its first image.
+        file: of sequences without a part.
+        columns: which numbers of a row are the box.
+        corners: the box is left, top, right, bottom instead of x, y, w, h.
+        origin: coordinate of the first pixel.
+        flags: files that say where the target is not seen.
+        every: rows of the annotation per image.
+        spare_images: so many images more than rows are no error, but left out and counted.
+        spare_rows: likewise.
+        labelled: "first" where only the first box is public.
+        prefixes: folders below the root in which the data set may lie as a whole.
+    """
+
+    images: str
+    truth: str
+    names: tuple[str, ...] = ()
+    without: frozenset[str] = frozenset()
+    parts: Mapping[str, Part] = field(default_factory=dict)
+    file: str = ""
+    columns: tuple[int, int, int, int] = (0, 1, 2, 3)
+    corners: bool = False
+    origin: Literal[0, 1] = 0
+    flags: tuple[Flag, ...] = ()
+    every: int = 1
+    spare_images: int = 0
+    spare_rows: int = 0
+    labelled: Literal["all", "first"] = "all"
+    prefixes: tuple[str, ...] = ("",)
+
+
+_LISTS: dict[str, Any] = json.loads(Path(__file__).with_name("sequences.json").read_text(encoding="utf-8"))
+
+
+def _names(key: str) -> tuple[str, ...]:
+    return tuple(_LISTS[key])
+
+
+def _parts(key: str) -> dict[str, Part]:
+    return {name: Part(*values) for name, values in _LISTS[f"{key} parts"].items()}
+
+
+def _numbered(prefix: str, count: int) -> tuple[str, ...]:
+    return tuple(f"{prefix}{i:06d}" for i in range(1, count + 1))
+
+
+OTB = Layout(
+    images="{folder}/img",
+    truth="{folder}/{file}",
+    file="groundtruth_rect.txt",
+    names=_names("otb100"),
+    parts=_parts("otb"),
+    origin=1,
+)
+LASOT = Layout(
+    images="{group}/{name}/img",
+    truth="{group}/{name}/groundtruth.txt",
+    names=_names("lasot"),
+    flags=(Flag("{group}/{name}/full_occlusion.txt", "nonzero"), Flag("{group}/{name}/out_of_view.txt", "nonzero")),
+    spare_images=10_000,  # copies of monkey-17 hold more images than rows
+)
+TNL2K = Layout(images="{name}/imgs", truth="{name}/groundtruth.txt", names=_names("tnl2k"))
+GOT10K = Layout(
+    images="{name}",
+    truth="{name}/groundtruth.txt",
+    names=_numbered("GOT-10k_Val_", 180),
+    flags=(Flag("{name}/absence.label", "nonzero"), Flag("{name}/cover.label", "zero")),
+    prefixes=("val", ""),
+)
+TRACKINGNET = Layout(images="TEST/frames/{name}", truth="TEST/anno/{name}.txt", names=_names("trackingnet"), labelled="first")
+UAV123 = Layout(
+    images="data_seq/UAV123/{folder}",
+    truth="anno/UAV123/{file}",
+    names=_names("uav123"),
+    parts=_parts("uav123"),
+    origin=1,
+)
+NFS = Layout(
+    images="{name}/240/{name}",
+    truth="{name}/240/{name}.txt",
+    names=_names("nfs"),
+    columns=(1, 2, 3, 4),
+    corners=True,
+    spare_images=1,
+    spare_rows=1,
+)
+
+LAYOUTS: dict[str, Layout] = {
+    "folder": Layout(images="{name}/img", truth="{name}/groundtruth.txt"),
+    "otb100": OTB,
+    "otb50": replace(OTB, names=_names("otb50")),
+    "otb2013": replace(OTB, names=_names("otb2013")),
+    "lasot": LASOT,
+    "lasot:train": replace(LASOT, names=(), without=frozenset(LASOT.names)),
+    "lasot_ext": replace(LASOT, names=_names("lasot_ext")),
+    "tnl2k": TNL2K,
+    "tnl2k:train": replace(TNL2K, names=(), without=frozenset(TNL2K.names)),
+    "got10k:val": GOT10K,
+    "got10k:test": replace(GOT10K, names=_numbered("GOT-10k_Test_", 180), labelled="first", flags=(), prefixes=("test", "")),
+    "got10k:train": replace(GOT10K, names=_numbered("GOT-10k_Train_", 9335), prefixes=("train", "")),
+    "trackingnet": TRACKINGNET,
+    "trackingnet:train": Layout(images="TRAIN_{group}/frames/{name}", truth="TRAIN_{group}/anno/{name}.txt"),
+    "uav123": UAV123,
+    "uav20l": replace(UAV123, truth="anno/UAV20L/{file}", names=_names("uav20l"), parts=_parts("uav20l")),
+    # the annotation is that of 240 frames per second for both rates
+    "nfs": replace(NFS, images="{name}/30/{name}", truth="{name}/30/{name}.txt", every=8),
+    "nfs:240": NFS,
+    "nfs:converted": Layout(images="sequences/{name}", truth="anno/nfs_{name}.txt", names=_names("nfs"), spare_images=1, spare_rows=1),
+    "dtb70": Layout(images="{name}/img", truth="{name}/groundtruth_rect.txt", origin=1),
+}
