@@ -42,7 +42,7 @@ def test_every_option_of_a_command_is_explained(name: str, capsys: pytest.Captur
     printed = capsys.readouterr().out
     documentation = COMMANDS[name].__doc__ or ""
     for parameter in inspect.signature(COMMANDS[name]).parameters.values():
-        option = "--" + parameter.name.removeprefix("as_").replace("_", "-")
+        option = "--" + parameter.name.removeprefix("as_").removesuffix("_").replace("_", "-")
         assert parameter.kind is parameter.POSITIONAL_ONLY or option in printed
         assert re.search(rf"^\s+{parameter.name}: \S", documentation, re.MULTILINE), f"{name}: {parameter.name} has no description"
 

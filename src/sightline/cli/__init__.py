@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from sightline import __version__
-from sightline.cli import convert, doctor, export, scene, track, train, zoo
+from sightline.cli import convert, doctor, eval, export, scene, track, train, zoo  # noqa: A004  named after its command
 from sightline.cli.arguments import Command, parse
 from sightline.errors import SightlineError
 
@@ -19,6 +19,7 @@ COMMANDS: dict[str, Command] = {
     "convert": convert.convert,
     "export": export.export,
     "train": train.train,
+    "eval": eval.evaluate,
     "scene": scene.scene,
 }
 

@@ -1,0 +1,203 @@
+"""`sightline eval`: run a tracker over a data set once, and score it."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from sightline.cli.arguments import optional
+from sightline.cli.environment import machine, version_of, versions
+from sightline.cli.extras import needing
+from sightline.cli.progress import progress_bar
+from sightline.errors import BadData, SightlineError
+
+if TYPE_CHECKING:
+    from sightline.evaluate.clips import Clip, Dataset
+    from sightline.evaluate.run import Maker, Ran, Summary
+
+__all__ = ["evaluate"]
+
+TAKES_PART = ("sightline", "numpy", "opencv-python-headless")  # in a box, besides the engine: results of other versions are made anew
+SHOWN_GAPS = 5  # of a long list; all are in the summary
+
+
+def evaluate(
+    *,
+    tracker: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")],
+    dataset: Annotated[str, tyro.conf.arg(metavar="NAME")],
+    root: Annotated[Path, tyro.conf.arg(metavar="DIR")],
+    output: Annotated[Path, tyro.conf.arg(metavar="DIR", aliases=["-o"])],
+    workers: Annotated[int, tyro.conf.arg(metavar="N")] = 1,
+    threads: Annotated[int, tyro.conf.arg(metavar="N")] = 1,
+    engine: Annotated[str | None, optional("NAME")] = None,
+    import_: Annotated[Path | None, tyro.conf.arg(name="import", metavar="FILE.npz", help_behavior_hint="")] = None,
+    partial: bool = False,
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
+) -> None:
+    """Run a tracker over every sequence of a data set, from its first box, and score the results.
+
+    Results are text files of x,y,w,h below --output. The same command again goes on where it was stopped: a sequence is
+    left alone when its result is complete and was made by the same tracker from the same data. Anything that is missing
+    or wrong is listed, there are no means then, and the exit code is 2.
+
+    Example: sightline eval --tracker kestrel-nano --dataset folder --root sequences --output results
+
+    Args:
+        tracker: a name from `sightline zoo`, or the path of a weights file; with --import, the name that the file uses.
+        dataset: "folder" for any folder of SEQUENCE/img/*.jpg and SEQUENCE/groundtruth.txt, or a benchmark: otb100, lasot, got10k:val, uav123, ... (a wrong name lists all).
+        root: the folder that the data set was unpacked to.
+        output: folder for the results, of any number of trackers and data sets.
+        workers: processes to spread the sequences over; boxes and scores do not depend on it.
+        threads: processor threads of each.
+        engine: what runs the network, see `sightline doctor`; chosen by the kind of weights file where not given.
+        import_: score boxes from this file instead of tracking: one array TRACKER/SEQUENCE of (frames, 4) for each sequence.
+        partial: give means over the sequences that are there, and exit code 0, even if others are missing.
+        as_json: print one JSON object on standard output, and nothing else there.
+    """
+    for option, value in (("--workers", workers), ("--threads", threads)):
+        if value < 1:
+            raise SightlineError(f"{option} is {value}; expected at least 1.")
+    from sightline.evaluate.clips import open_dataset
+    from sightline.evaluate.run import import_boxes, make_folder, score
+    from sightline.weights import write_whole
+
+    data = open_dataset(dataset, root)
+    if data.missing:
+        print(
+            f"sightline: {len(data.missing)} of {len(data) + len(data.missing)} sequences of {data.name} are not in {root}.",
+            file=sys.stderr,
+        )
+    ran: Ran | None = None
+    if import_ is not None:
+        folder = make_folder(output, data, tracker)
+        maker = import_boxes(import_, data, folder, tracker=tracker)
+    else:
+        maker, folder, ran = _track(tracker, data, output, workers=workers, threads=threads, engine=engine)
+    summary = score(data, folder, maker=maker, failed=ran.failed if ran else {}, partial_means=partial)
+    told = _told(data, maker, summary, ran, folder)
+    write_whole({folder / "summary.json": (json.dumps(told, indent=1) + "\n").encode()})
+    if as_json:
+        print(json.dumps(told))
+    else:
+        _print_summary(told)
+    if summary.gaps and not partial:
+        raise BadData(_gaps_in_a_line(summary))
+
+
+def _track(tracker: str, data: Dataset, output: Path, *, workers: int, threads: int, engine: str | None) -> tuple[Maker, Path, Ran]:
+    """Load the tracker and let it run where it has to."""
+    from sightline.engines import READS
+    from sightline.evaluate.run import evaluate, make_folder, maker_of
+    from sightline.fleet import Here, Processes
+    from sightline.spec import spec_to_json
+    from sightline.tracker import load
+    from sightline.weights import find, kind_of
+
+    weights = find(tracker)
+    chosen = engine or READS[kind_of(weights)]
+    prepare = functools.partial(_set_threads, threads, torch_too=chosen == "torch")
+    with needing("convert", f"tracking with {tracker}"):
+        prepare()
+        loaded = load(tracker, engine=chosen, threads=None if chosen == "torch" else threads)
+    maker = maker_of(
+        loaded.spec.name,
+        weights,
+        spec_to_json(loaded.spec),
+        engine=chosen,
+        versions={name: _version(name) for name in (*TAKES_PART, chosen)},
+    )
+    here = machine()
+    timed_on = f"{here['processor']}, {workers} x {threads} thread{'s' * (threads > 1)}"
+    folder = make_folder(output, data, loaded.spec.name)
+    with progress_bar() as bar:
+        task = bar.add_task(f"{loaded.spec.name} on {data.name}", total=sum(len(clip.frames) for clip in data))
+
+        def advance(clip: Clip) -> None:
+            bar.update(task, advance=len(clip.frames), description=clip.name)
+
+        pool = Here() if workers == 1 else Processes(workers, prepare)
+        ran = evaluate(loaded, data, folder, maker=maker, pool=pool, timed_on=timed_on, setting={"machine": here}, report=advance)
+    return maker, folder, ran
+
+
+def _version(package: str) -> str | None:
+    return versions()["sightline"] if package == "sightline" else version_of(package)
+
+
+def _set_threads(threads: int, *, torch_too: bool) -> None:
+    """For the whole process: crops are resized by OpenCV, and torch takes no number for one network."""
+    import cv2
+
+    cv2.setNumThreads(threads)
+    if torch_too:
+        import torch
+
+        torch.set_num_threads(threads)
+
+
+def _told(data: Dataset, maker: Maker, summary: Summary, ran: Ran | None, folder: Path) -> dict[str, Any]:
+    """The JSON object."""
+    from sightline.evaluate.run import RULES
+
+    return {
+        "tracker": maker.name,
+        "dataset": data.name,
+        "evaluated": len(summary.sequences),
+        "expected": summary.expected,
+        **summary.means,
+        "rules": RULES,
+        "timed_on": list(summary.timed_on),
+        "sequences": summary.sequences,
+        "gaps": summary.gaps,
+        "skipped": list(ran.skipped) if ran else [],
+        "made": ran.made if ran else {},
+        "tracker_hash": summary.tracker_hash,
+        "dataset_hash": summary.dataset_hash,
+        "results": str(folder),
+        "versions": versions(),
+    }
+
+
+def _print_summary(told: Mapping[str, Any]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("sequence", no_wrap=True)
+    for title in ("AUC", "precision", "mean IoU", "fps", "frames"):
+        table.add_column(title, justify="right", no_wrap=True)
+    mean = {**told, "frames": sum(row["frames"] for row in told["sequences"].values())}
+    for name, row in {**told["sequences"], "mean": mean}.items():
+        table.add_row(name, *(_cell(row[key], 4) for key in ("auc", "precision", "mean_iou")), _cell(row["fps"], 1), str(row["frames"]))
+    Console(width=None if sys.stdout.isatty() else 100).print(table)
+    print(f"{told['tracker']} on {told['dataset']}: {told['evaluated']} of {told['expected']} sequences evaluated.")
+    print(f"rules: {told['rules']}")
+    if told["skipped"]:
+        print(f"{len(told['skipped'])} were complete already and left alone.")
+    for name, reason in told["made"].items():
+        if reason != "no result":
+            print(f"made again: {name} ({reason})")
+    for name, reason in told["gaps"].items():
+        print(f"MISSING: {name}: {reason}")
+    print(f"timed on: {'; '.join(told['timed_on']) or 'nothing: no times'}")
+    print(f"results: {told['results']} (tracker {told['tracker_hash'][:12]}, data {told['dataset_hash'][:12]})")
+
+
+def _cell(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _gaps_in_a_line(summary: Summary) -> str:
+    shown = [f"{name} ({reason})" for name, reason in list(summary.gaps.items())[:SHOWN_GAPS]]
+    more = f", and {len(summary.gaps) - SHOWN_GAPS} more" if len(summary.gaps) > SHOWN_GAPS else ""
+    return (
+        f"{len(summary.gaps)} of {summary.expected} sequences are not evaluated, so there are no means: {'; '.join(shown)}{more}. "
+        "Mend them and run the same command again, or add --partial."
+    )

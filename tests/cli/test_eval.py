@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sightline.cli import main
+from tests.conftest import need_shared
+from tests.evaluate.folders import make_sequences
+
+NAMES = ("a", "b", "c")
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> list[str]:
+    """A command over three sequences."""
+    root = make_sequences(tmp_path / "data", NAMES)
+    return ["eval", "--tracker", "kestrel-nano", "--dataset", "folder", "--root", str(root), "--output", str(tmp_path / "results")]
+
+
+@pytest.mark.usefixtures("fake_tracker")
+def test_one_json_object_has_means_and_the_same_per_sequence(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*words, "--json"]) == 0
+    printed = capsys.readouterr()
+    told = json.loads(printed.out)
+    assert printed.err == ""
+    assert (told["tracker"], told["dataset"], told["evaluated"], told["expected"]) == ("fake", "folder", 3, 3)
+    assert list(told["sequences"]) == list(NAMES)
+    for key in ("auc", "precision", "mean_iou"):
+        assert told[key] == pytest.approx(sum(row[key] for row in told["sequences"].values()) / 3)
+    assert told["fps"] > 0
+    assert told["gaps"] == {}
+    assert json.loads((tmp_path / "results" / "folder" / "fake" / "summary.json").read_text()) == told
+    run = json.loads((tmp_path / "results" / "folder" / "fake" / "run.json").read_text())
+    assert set(run) >= {"spec", "weights_sha256", "engine", "versions", "machine", "dataset", "tracker_hash"}
+    assert len(run["weights_sha256"]["kestrel-nano.onnx"]) == 64
+
+
+@pytest.mark.usefixtures("fake_tracker")
+def test_the_table_says_what_was_left_alone_and_what_was_made_again(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 0
+    assert "3 of 3 sequences evaluated" in capsys.readouterr().out
+    result = tmp_path / "results" / "folder" / "fake" / "b.txt"
+    result.write_text(result.read_text()[:30])
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert "2 were complete already and left alone." in printed
+    assert "made again: b (damaged: " in printed or "made again: b (short: " in printed
+
+
+@pytest.mark.usefixtures("fake_tracker")
+def test_a_gap_is_listed_and_gives_no_means_and_code_2(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "data" / "b" / "groundtruth.txt").unlink()
+    assert main([*words, "--json"]) == 2
+    printed = capsys.readouterr()
+    told = json.loads(printed.out)
+    assert (told["evaluated"], told["expected"], told["auc"], told["fps"]) == (2, 3, None, None)
+    first, second = printed.err.splitlines()
+    assert first.startswith("sightline: 1 of 3 sequences of folder are not in ")  # said before the run
+    assert second.startswith("sightline: error: 1 of 3 sequences are not evaluated, so there are no means: b (missing in the data set")
+    assert main([*words, "--partial", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["precision"] == 1.0
+
+
+@pytest.mark.parametrize(
+    "extra,told",
+    [
+        (["--workers", "0"], "--workers is 0"),
+        (["--threads", "-1"], "--threads is -1"),
+        (["--dataset", "lasott"], "no data set called 'lasott'"),
+        (["--root", "nowhere"], "nowhere does not exist"),
+        (["--tracker", "nobody"], "nobody"),
+        (["--import", "none.npz"], "none.npz cannot be read"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_makes_no_sense_is_refused(
+    extra: list[str], told: str, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = dict(zip(words[1::2], words[2::2], strict=True)) | dict(zip(extra[::2], extra[1::2], strict=True))
+    assert main(["eval", *(word for pair in options.items() for word in pair)]) == 2
+    printed = capsys.readouterr().err
+    assert told in printed
+    assert printed.count("\n") == 1
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(words: list[str], tmp_path: Path) -> None:
+    make_sequences(tmp_path / "data", [f"long{i}" for i in range(8)], num_frames=40)
+    results = tmp_path / "results" / "folder" / "fake"
+    command = [sys.executable, "-m", "tests.cli.fake", *words]
+    subprocess.run([*command[:-1], str(tmp_path / "whole")], check=True, capture_output=True)
+    for already in (1, 3):  # killed as soon as so many more results are there
+        running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for(lambda: len(list(results.glob("*.txt"))) > already, running)  # noqa: B023  called before the next turn
+        running.send_signal(signal.SIGKILL)
+        assert running.wait() == -signal.SIGKILL
+    last = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "were complete already and left alone" in last
+    whole = tmp_path / "whole" / "folder" / "fake"
+    for kind in ("*.txt", "scores/*.txt"):
+        made = {path.name: path.read_bytes() for path in results.glob(kind)}
+        assert len(made) == 11
+        assert made == {path.name: path.read_bytes() for path in whole.glob(kind)}
+
+
+def wait_for(happened: Callable[[], Any], running: subprocess.Popen[bytes]) -> None:
+    for _ in range(3000):
+        if happened() or running.poll() is not None:
+            return
+        time.sleep(0.01)
+    raise AssertionError("nothing happened within 30 s")
+
+
+def test_two_workers_give_the_boxes_of_one(words: list[str], tmp_path: Path) -> None:
+    assert main(words) == 0
+    assert main([*words[:-1], str(tmp_path / "two"), "--workers", "2"]) == 0
+    for name in NAMES:
+        one, two = (folder / "folder" / "kestrel-nano" / f"{name}.txt" for folder in (tmp_path / "results", tmp_path / "two"))
+        assert one.read_bytes() == two.read_bytes()
+
+
+def test_stored_boxes_are_imported_and_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = need_shared("data", "eval")
+    words = ["eval", "--tracker", "FEAR-XS", "--dataset", "folder", "--root", str(root), "--output", str(tmp_path), "--json"]
+    assert main([*words, "--import", str(root / "reference-boxes.npz")]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert f"{told['auc']:.6f}" == "0.724528"
+    assert (told["evaluated"], told["expected"], told["fps"]) == (26, 26, None)
