@@ -93,8 +93,9 @@ class ReadAttention(nn.Module):
 
     def split(self, x: Tensor, part: Literal["queries", "keys", "values"]) -> Tensor:
         """Tokens (B, N, C) as queries, keys or values of every head: (B, H, N, D)."""
-        place = ("queries", "keys", "values").index(part)
-        y = functional.linear(x, self.qkv.weight.chunk(3)[place], self.qkv.bias.chunk(3)[place])
+        first, width = ("queries", "keys", "values").index(part) * x.shape[2], x.shape[2]
+        rows = slice(first, first + width)  # a `chunk` of constants makes the exporter print
+        y = functional.linear(x, self.qkv.weight[rows], self.qkv.bias[rows])
         return y.unflatten(2, (self.heads, -1)).transpose(1, 2)  # type: ignore[no-untyped-call,no-any-return]  # of torch
 
     def read(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
