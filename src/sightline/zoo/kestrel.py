@@ -27,6 +27,6 @@ KESTREL_NANO = Spec(
     search=Crop(factor=4.0, size=256),
     lost_below=0.39,  # recipes/LOG.md, "Thresholds"
     sure_above=0.58,
-    origin=Origin(code="this package", license="MIT", weights="in the package; see its model card"),
+    origin=Origin(code="this package", license="MIT", weights="in the package, Apache-2.0: trained on from VitTrack-nano of opencv_zoo"),
 )
 SPECS = (KESTREL_NANO,)
