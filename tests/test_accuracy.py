@@ -38,6 +38,8 @@ def case(tracker: str, weights: str, auc: float, *, whole: bool = True) -> Any:
         case("fear-xs", "fear_xs/fear_xs_demo.pth", 0.712),
         case("fear-xs-smooth", "fear_xs/fear_xs_encoder.onnx", 0.741),
         case("fear-xs-smooth", "fear_xs/fear_xs_demo.pth", 0.740),
+        case("lighttrack-mobile", "lighttrack_m/lighttrack_mobile_from_openvino.pth", 0.712),
+        case("lighttrack-mobile-defaults", "lighttrack_m/lighttrack_mobile_from_openvino.pth", 0.7244),
         case("nanotrack-v1", "nanotrack_v1/nanotrackv1.pth", 0.630),
         case("nanotrack-v2", "nanotrack_v2/nanotrackv2.pth", 0.681, whole=False),
         case("nanotrack-v3", "nanotrack_v3/nanotrackv3.pth", 0.680),

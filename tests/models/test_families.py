@@ -28,6 +28,7 @@ SMALL: dict[str, dict[str, object]] = {
     "hcat": {"layers": 1, "width": 32, "heads": 2, "hidden": 32},
     "hit": {"widths": (32, 48, 64), "depths": (1, 1, 1), "heads": (2, 3, 4), "key_width": 8, "head_width": 32},
     "kestrel": {"depth": 1},
+    "lighttrack": {"stages": (((3, 2),), ((3, 2),), ((3, 2),), ((5, 2),)), "score_kernels": (3,), "box_kernels": (3, 5)},
     "litetrack": {"depth": 2, "mixing": 1, "width": 64, "heads": 2, "head_width": 32},
     "nanotrack": {},
     "ostrack": {"depth": 2, "width": 64, "heads": 2, "head_width": 32, "eliminate": (0,), "keep": (0.7,)},

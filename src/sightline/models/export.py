@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
@@ -20,6 +21,7 @@ from sightline.weights import SPEC_KEY, init_path, write_whole
 __all__ = ["OPSET", "example", "export", "graphs"]
 
 OPSET = 18
+CELL = 16  # pixels of a crop along each side of a cell of the network's grid
 
 
 class _Graph(nn.Module):
@@ -96,7 +98,7 @@ def _graph(network: nn.Module, role: Role, arrays: Mapping[str, Tensor], spec: S
             tuple(arrays.values()),
             input_names=list(arrays),
             output_names=outputs,
-            dynamic_shapes=(tuple({0: torch.export.Dim("batch", min=1, max=4096)} for _ in arrays),),
+            dynamic_shapes=(tuple(_dynamic(name, spec) for name in arrays),),
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
@@ -109,6 +111,15 @@ def _graph(network: nn.Module, role: Role, arrays: Mapping[str, Tensor], spec: S
         node.doc_string = ""
     model.metadata_props.add(key=SPEC_KEY, value=spec_to_json(spec))
     return model
+
+
+def _dynamic(name: str, spec: Spec) -> dict[int, Any]:
+    """The axes of an input which may have any length: the batch, and the sides of a search crop that has two sizes."""
+    axes: dict[int, Any] = {0: torch.export.Dim("batch", min=1, max=4096)}
+    if name == "search" and spec.search.small is not None:
+        side = CELL * torch.export.Dim("cells", min=4, max=64)
+        axes |= {1: side, 2: side}
+    return axes
 
 
 @contextmanager

@@ -7,6 +7,7 @@ pixel-wise correlation.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -58,7 +59,8 @@ def grid_points(side: int, stride: int, middle: float, device: torch.device) -> 
 
 def hanning2d(side: int, device: torch.device) -> Tensor:
     """Window (side, side) float32 of numpy.hanning: zero at the border, one in the middle."""
-    line = torch.hann_window(side, periodic=False, device=device)
+    angle = torch.arange(side, device=device).float() * (2 * math.pi) / (side - 1)  # torch.hann_window would fix `side` in an export
+    line = 0.5 - 0.5 * torch.cos(angle)
     return line.unsqueeze(1) * line
 
 
