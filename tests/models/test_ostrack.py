@@ -168,6 +168,28 @@ def test_the_target_decides_which_tokens_leave() -> None:
     assert not torch.equal(*removed)
 
 
+# merging
+
+
+@pytest.mark.parametrize("templates", [1, 4], ids=["one template", "four templates"])
+def test_the_three_ways_to_merge_what_leaves(templates: int) -> None:
+    plain = replace(SMALL, templates=templates)
+    template = torch.randn(2 * templates, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    _, search = crops(plain)
+    boxes = {}
+    for by in ("none", "mean", "sum", "max"):
+        network = build(replace(plain, merge=by))
+        network.load_state_dict(made(plain).state_dict())
+        with torch.inference_mode():
+            seen = network.eval().look(template, search)
+        assert [stage.tokens.shape[1] - 16 * templates - stage.places.shape[1] for stage in seen.stages] == [0, *[int(by != "none")] * 3]
+        assert torch.equal((seen.features[:, 16 * templates :] == 0).all(dim=2).sum(dim=1), torch.tensor([36 - 13] * 2))
+        boxes[by] = seen.box
+    close(boxes["mean"], boxes["sum"])  # the average divides by the total
+    for first, second in (("none", "mean"), ("mean", "max"), ("none", "max")):
+        assert not torch.allclose(boxes[first], boxes[second], atol=1e-6)
+
+
 # several templates
 
 
@@ -275,6 +297,8 @@ def test_every_head_and_segment_keeps_its_names(head: Any) -> None:
         pytest.param({"eliminate": (1, 4)}, "blocks 0 to 3", id="no such block"),
         pytest.param({"eliminate": (1, 1)}, "twice", id="a block twice"),
         pytest.param({"templates": 2, "queries": "target"}, "2 templates", id="several templates, one target"),
+        pytest.param({"merge": "max", "order": "template-central"}, "needs order 'direct'", id="merging in another order"),
+        pytest.param({"merge": "max", "eliminate": (), "keep": ()}, "an elimination", id="nothing to merge"),
         pytest.param({"templates": 2, "order": "partition"}, "2 templates", id="several templates in halves"),
     ],
 )
@@ -297,6 +321,7 @@ def spec_of(arch: Arch) -> Spec:
     [
         pytest.param({"queries": "target"}, id="target"),
         pytest.param({"order": "template-central", "head": "corner"}, id="central, corners"),
+        pytest.param({"merge": "max", "head": "perceptron"}, id="merged, perceptron"),
         pytest.param({"order": "partition", "template_grid": 5, "head": "perceptron", "segments": True}, id="odd halves, perceptron"),
     ],
 )

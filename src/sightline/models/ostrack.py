@@ -21,7 +21,17 @@ from torch.nn import functional
 from sightline.errors import BadSpec
 from sightline.models.layers.conv import Stem
 from sightline.models.layers.decode import decode_center, decode_corners, hann2d, normalize
-from sightline.models.layers.eliminate import centre_mask, eliminate, query_weights, relevance, restore, target_mask
+from sightline.models.layers.eliminate import (
+    Survivors,
+    attended,
+    centre_mask,
+    eliminate,
+    merge,
+    query_weights,
+    relevance,
+    restore,
+    target_mask,
+)
 from sightline.models.layers.heads import CENTER_KEYS, CORNER_KEYS, CenterHead, CenterMaps, CornerHead, CornerMaps, PerceptronHead, to_grid
 from sightline.models.layers.orders import join, split
 from sightline.models.layers.vit import BLOCK_KEYS, Block, attention_weights
@@ -137,14 +147,25 @@ class OSTrack(nn.Module):
             queries, keys, values = block.attention.project(block.norm1(tokens))
             tokens = tokens + block.attention.merge(functional.scaled_dot_product_attention(queries, keys, values))
             if i in self.keep:
-                scores = relevance(self._template_reads(queries, keys, num_template), weights)
+                reads = self._template_reads(queries, keys, num_template)
                 template, search = split(tokens, num_template, order)
-                search, places, gone = eliminate(search, places, scores, self.keep[i] if keep is None else keep)
-                tokens = join(template, search, order)
-                removed.append(gone)
+                left = self._leave(search, places, reads, weights, self.keep[i] if keep is None else keep)
+                tokens, places = join(template, left.tokens, order), left.places
+                removed.append(left.removed)
             tokens = tokens + block.mlp(block.norm2(tokens))
             stages.append(Stage(tokens, places))
         return entered, stages, removed
+
+    def _leave(self, search: Tensor, places: Tensor, reads: Tensor, weights: Tensor, keep: float) -> Survivors:
+        """One elimination among search tokens (B, K or K + 1, C) at places (B, K); a merged token stands behind them, and stays there."""
+        num = places.shape[1]
+        left = eliminate(search[:, :num], places, relevance(reads[..., :num], weights), keep)
+        if self.arch.merge == "none" or not left.removed.shape[1]:
+            return left._replace(tokens=torch.cat([left.tokens, search[:, num:]], dim=1))
+        is_gone = torch.ones_like(search[..., 0], dtype=torch.bool)  # what was merged before is merged again
+        is_gone[:, :num] = (places.unsqueeze(2) == left.removed.unsqueeze(1)).any(dim=2)
+        merged = merge(search, attended(reads, weights, self.arch.merge), is_gone)
+        return left._replace(tokens=torch.cat([left.tokens, merged], dim=1))
 
     def _template_reads(self, queries: Tensor, keys: Tensor, num_template: int) -> Tensor:
         """Attention (B, H, T, K) of template to search tokens, of queries and keys (B, H, N, D) of all."""
@@ -168,6 +189,7 @@ class OSTrack(nn.Module):
     def finish(self, tokens: Tensor, stages: list[Stage], removed: list[Tensor]) -> Look:
         """Norm, restored search tokens and head, for what `encode` returned."""
         template, survivors = split(self.norm(stages[-1].tokens), self.num_template, self.arch.order)
+        survivors = survivors[:, : stages[-1].places.shape[1]]  # a merged token has no place
         search = restore(survivors, stages[-1].places, self.arch.search_grid**2)
         return Look(tokens, stages, removed, torch.cat([template, search], dim=1), *self._decode(search, survivors))
 
@@ -201,7 +223,7 @@ def build(arch: Arch) -> OSTrack:
     """An untrained network.
 
     Raises:
-        BadSpec: several templates where only one can be; eliminations without a share in 0..1 each, twice at one block, or at one that is not there.
+        BadSpec: several templates or a merged token where none can be; eliminations without a share in 0..1 each, twice at one block, or at one that is not there.
     """
     if len(arch.eliminate) != len(arch.keep) or not all(0 < keep <= 1 for keep in arch.keep):
         raise BadSpec(f"eliminations {arch.eliminate} keep {arch.keep}; expected one share above 0 and at most 1 for each.")
@@ -209,6 +231,10 @@ def build(arch: Arch) -> OSTrack:
         raise BadSpec(f"eliminations {arch.eliminate} name a block that is not there; the network has blocks 0 to {arch.depth - 1}.")
     if len(set(arch.eliminate)) < len(arch.eliminate):
         raise BadSpec(f"eliminations {arch.eliminate} name a block twice; give each block once.")
+    if arch.merge != "none" and (arch.order != "direct" or not arch.eliminate):
+        raise BadSpec(
+            f"merge {arch.merge!r} with order {arch.order!r} and eliminations {arch.eliminate}: it needs order 'direct' and an elimination."
+        )
     if arch.templates > 1 and (arch.order == "partition" or arch.queries == "target"):
         raise BadSpec(
             f"{arch.templates} templates with order {arch.order!r} and queries {arch.queries!r}: neither 'partition' nor 'target' knows several."

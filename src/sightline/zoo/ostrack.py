@@ -19,6 +19,8 @@ class Arch:
 
     `templates`: pictures of the target that it reads; the same positions are added to each (ProContEXT).
     `eliminate`: blocks, counted from 0, after whose attention search tokens leave; `keep`: the share that stays at each.
+    `merge`: what leaves is averaged into one token more, which stays, weighted by how much those look at it: the mean, the sum or the
+    largest value over heads and template tokens (an experiment: nothing was published with it).
     `queries`: the template tokens that decide: all, the middle one, the middle few, or those that show the target.
     `order`: see `models/layers/orders.py`. `segments`: template and search tokens are told apart by a learned vector each.
     """
@@ -31,6 +33,7 @@ class Arch:
     heads: int = 12
     eliminate: tuple[int, ...] = ()
     keep: tuple[float, ...] = ()
+    merge: Literal["none", "mean", "sum", "max"] = "none"
     queries: Literal["all", "centre-point", "centre-box", "target"] = "centre-point"
     order: Literal["direct", "template-central", "partition"] = "direct"
     segments: bool = False

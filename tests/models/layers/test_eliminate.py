@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch")
 
 from sightline.models.layers.eliminate import (  # noqa: E402  # after the check for torch
+    attended,
     centre_mask,
     eliminate,
     keep_rate,
+    merge,
     query_weights,
     relevance,
     restore,
@@ -98,3 +100,23 @@ def test_the_share_kept_in_training_falls_from_all_to_its_base() -> None:
     assert rates[30:] == pytest.approx([0.6] * 30)
     assert rates == sorted(rates, reverse=True)
     assert rates[20] == pytest.approx(0.8)
+
+
+def test_a_merged_token_weighs_what_leaves_by_attention_and_leaves_out_what_stays() -> None:
+    tokens = torch.tensor([[[1.0], [2.0], [4.0], [100.0]]])
+    attention = torch.tensor([[0.1, 0.1, 0.2, 0.6]])
+    gone = torch.tensor([[True, True, True, False]])
+    assert merge(tokens, attention, gone).tolist() == [[[pytest.approx((1 + 2 + 2 * 4) / 4)]]]
+
+
+def test_mean_and_sum_of_attention_merge_alike_and_the_largest_value_does_not() -> None:
+    torch.manual_seed(0)
+    attention, tokens = torch.rand(2, 3, 4, 9).softmax(dim=3), torch.randn(2, 9, 5)
+    weights, gone = query_weights(torch.tensor([[True, False, True, True]])), torch.rand(2, 9) > 0.4
+    by_mean, by_sum, by_max = (attended(attention, weights, by) for by in ("mean", "sum", "max"))
+    chosen = attention[:, :, [0, 2, 3]]
+    torch.testing.assert_close(by_mean, chosen.mean(dim=(1, 2)))
+    torch.testing.assert_close(by_sum, chosen.sum(dim=(1, 2)))
+    torch.testing.assert_close(by_max, chosen.amax(dim=(1, 2)))
+    torch.testing.assert_close(merge(tokens, by_mean, gone), merge(tokens, by_sum, gone))  # an average does not see a common factor
+    assert not torch.allclose(merge(tokens, by_mean, gone), merge(tokens, by_max, gone), atol=1e-4)

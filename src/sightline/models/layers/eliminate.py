@@ -8,12 +8,26 @@ B batch, H heads, T template tokens (an n x n grid), S search tokens, K of them 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 
-__all__ = ["Survivors", "centre_mask", "eliminate", "keep_rate", "query_weights", "relevance", "restore", "target_mask"]
+__all__ = [
+    "Aggregate",
+    "Survivors",
+    "attended",
+    "centre_mask",
+    "eliminate",
+    "keep_rate",
+    "merge",
+    "query_weights",
+    "relevance",
+    "restore",
+    "target_mask",
+]
+
+Aggregate: TypeAlias = Literal["mean", "sum", "max"]
 
 PATCH = 16  # pixels along each side of a token
 
@@ -40,6 +54,21 @@ def relevance(attention: Tensor, weights: Tensor) -> Tensor:
         (B, S), mean over heads.
     """
     return (attention.mean(dim=1) * weights.unsqueeze(2)).sum(dim=1)
+
+
+def attended(attention: Tensor, weights: Tensor, by: Aggregate) -> Tensor:
+    """`relevance`, or the sum or the largest value, over heads and chosen template tokens: (B, S); arguments as there."""
+    chosen = weights > 0
+    if by == "max":
+        return (attention * chosen.unsqueeze(1).unsqueeze(3)).amax(dim=(1, 2))
+    mean = relevance(attention, weights)
+    return mean if by == "mean" else mean * attention.shape[1] * chosen.sum(dim=1, keepdim=True)
+
+
+def merge(tokens: Tensor, attention: Tensor, is_gone: Tensor) -> Tensor:
+    """One token (B, 1, C): the average of those (B, S, C) that are gone (B, S) bool, at least one, weighted by attention (B, S)."""
+    share = attention * is_gone
+    return (tokens * (share / share.sum(dim=1, keepdim=True)).unsqueeze(2)).sum(dim=1, keepdim=True)
 
 
 def eliminate(tokens: Tensor, places: Tensor, scores: Tensor, keep: float) -> Survivors:
