@@ -19,6 +19,7 @@ from sightline.fleet import Here, Pool, Processes
 from sightline.frame import Frame
 from sightline.methods.network import NetworkMethod, Target
 from sightline.tracker import Tracker
+from tests.cli.clips import make_folder
 from tests.conftest import need_shared
 from tests.evaluate.folders import make_sequences
 from tests.fakes import FakeSession, brightest
@@ -255,6 +256,26 @@ def test_results_follow_the_coordinates_of_the_data_set(tmp_path: Path) -> None:
     assert (place.folder / "Gull2.txt").read_text().startswith("20.000000,40.000000,")  # as in the file, which counts from 1
     assert place.dataset[0].truth[0].tolist() == [19, 39, 24, 24]
     assert place.score().sequences["Gull2"]["auc"] > 0.7
+
+
+def test_where_boxes_are_not_public_results_are_written_and_not_scored(tmp_path: Path) -> None:
+    name = "GOT-10k_Test_000001"
+    make_folder(tmp_path / name, 5)
+    (tmp_path / name / "groundtruth.txt").write_text("20,40,24,24\n")
+    place = Place(tmp_path, tmp_path / "results", name="got10k:test")
+    place.run()
+    summary = place.score(partial_means=True)  # the other 179 are missing
+    assert len((place.folder / f"{name}.txt").read_text().splitlines()) == 5
+    assert [summary.means[key] for key in ("auc", "precision", "mean_iou")] == [None] * 3
+    assert summary.means["fps"] is not None
+    assert (len(summary.sequences), len(summary.gaps)) == (1, 179)
+
+
+def test_a_sequence_without_a_visible_target_is_a_gap(place: Place, tmp_path: Path) -> None:
+    (place.root / "a" / "groundtruth.txt").write_text("NaN,NaN,NaN,NaN\n" * 6)
+    file = save_boxes(tmp_path / "boxes.npz", **{f"other__{name}": np.ones((6, 4)) for name in NAMES})
+    maker = import_boxes(file, place.dataset, place.folder, tracker="other")
+    assert score(place.dataset, place.folder, maker=maker).gaps == {"a": "no frame of it shows a target"}
 
 
 def test_times_of_two_machines_have_no_mean_speed(place: Place) -> None:
