@@ -44,13 +44,13 @@ def spec_of(meta: Mapping[str, Any]) -> Spec:
 def stages(network: LightTrack, meta: Mapping[str, Any], inputs: Mapping[str, Array]) -> dict[str, Array]:
     """The network on given, normalised crops, with every inner stage that the fixtures store."""
     template, search = scaled(meta, inputs)
-    kernel, features, start = network.extract(template), network.extract(search), network.stem(search)
+    kernel, features, start = network.extract(template), network.extract(search), network.backbone.stem(search)
     response = network.correlate(kernel, features)
     maps = network.look(kernel, features)
     outputs = {
         "template_features": kernel,
-        "search_stage1": network.blocks[:2](start),
-        "search_stage2": network.blocks[:3](start),
+        "search_stage1": network.backbone.blocks[:2](start),
+        "search_stage2": network.backbone.blocks[:3](start),
         "search_features": features,
         "correlation": response,
         "cls_tower": network.score_tower(network.join(response)),

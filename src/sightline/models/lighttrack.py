@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from sightline.models.layers.decode import normalize
+from sightline.models.layers.lightnet import LightNet
 from sightline.models.layers.siamese import ChannelAttention, choose, correlate_pixels, grid_points, smooth
 from sightline.zoo.lighttrack import Arch
 
@@ -22,24 +23,10 @@ __all__ = ["KEYS", "UNUSED", "LightTrack", "Maps", "build"]
 
 STRIDE = 16
 CELLS = 64  # of the template
-STEM_WIDTH = 16
-_FIRST, _BLOCK = "features.blocks.0.0", "features.blocks.{}.{}"
 _TOWER = (("conv1", "depth"), ("pointwise", "mix"), ("BN", "norm"))
-_KEYS = (
-    ("features.conv_stem", "stem.conv"),
-    ("features.bn1", "stem.norm"),
-    (f"{_FIRST}.conv_dw", "blocks.0.0.depth.conv"),  # has no expansion
-    (f"{_FIRST}.bn1", "blocks.0.0.depth.norm"),
-    (f"{_FIRST}.conv_pw", "blocks.0.0.project.conv"),
-    (f"{_FIRST}.bn2", "blocks.0.0.project.norm"),
-    (f"{_BLOCK}.conv_pw", "blocks.{}.{}.expand.conv"),
-    (f"{_BLOCK}.bn1", "blocks.{}.{}.expand.norm"),
-    (f"{_BLOCK}.conv_dw", "blocks.{}.{}.depth.conv"),
-    (f"{_BLOCK}.bn2", "blocks.{}.{}.depth.norm"),
-    (f"{_BLOCK}.conv_pwl", "blocks.{}.{}.project.conv"),
-    (f"{_BLOCK}.bn3", "blocks.{}.{}.project.norm"),
-    (f"{_BLOCK}.se.conv_reduce", "blocks.{}.{}.squeeze.reduce"),
-    (f"{_BLOCK}.se.conv_expand", "blocks.{}.{}.squeeze.expand"),
+KEYS = (
+    ("features", "backbone"),
+    ("feature_extractor.features", "backbone"),  # in some copies
     ("neck.BN_z", "template_norm"),
     ("neck.BN_x", "search_norm"),
     ("feature_fusor.pw_corr.CA_layer", "attention"),
@@ -49,7 +36,6 @@ _KEYS = (
     ("head.cls_perd.cls_pred", "score_last"),
     ("head.reg_pred.bbox_pred", "box_last"),
 )
-KEYS = (*_KEYS, *((f"feature_extractor.{theirs}", ours) for theirs, ours in _KEYS if theirs.startswith("features")))  # some copies have it
 UNUSED: tuple[str, ...] = ()
 
 
@@ -58,54 +44,6 @@ class Maps(NamedTuple):
 
     logits: Tensor
     distances: Tensor
-
-
-class _Layer(nn.Sequential):
-    """Convolution without bias, batch norm, and Swish unless told otherwise."""
-
-    def __init__(self, channels_in: int, channels_out: int, kernel: int, *, stride: int = 1, groups: int = 1, swish: bool = True) -> None:
-        super().__init__()
-        self.add_module("conv", nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2, groups=groups, bias=False))
-        self.add_module("norm", nn.BatchNorm2d(channels_out))
-        if swish:
-            self.add_module("swish", nn.SiLU())
-
-
-class _Squeeze(nn.Module):
-    """Squeeze-and-excitation with a hard gate."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        hidden = _divisible(0.25 * channels)
-        self.reduce = nn.Conv2d(channels, hidden, 1)
-        self.expand = nn.Conv2d(hidden, channels, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        gate: Tensor = self.expand(torch.relu(self.reduce(x.mean(dim=(2, 3), keepdim=True))))
-        return x * nn.functional.hardsigmoid(gate)
-
-
-def _divisible(channels: float) -> int:
-    """The nearest multiple of 8, at least 8, and never under nine tenths."""
-    whole = max(8, int(channels + 4) // 8 * 8)
-    return whole + 8 if whole < 0.9 * channels else whole
-
-
-class _Block(nn.Module):
-    """Inverted residual: expand (unless told 0), filter each channel, squeeze, project; plus what entered, where the shape is kept."""
-
-    def __init__(self, channels_in: int, channels_out: int, kernel: int, expansion: int, stride: int) -> None:
-        super().__init__()
-        hidden = _divisible(channels_in * expansion) if expansion else channels_in
-        self.expand = _Layer(channels_in, hidden, 1) if expansion else nn.Identity()
-        self.depth = _Layer(hidden, hidden, kernel, stride=stride, groups=hidden)
-        self.squeeze = _Squeeze(hidden)
-        self.project = _Layer(hidden, channels_out, 1, swish=False)
-        self.adds = stride == 1 and channels_in == channels_out
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.project(self.squeeze(self.depth(self.expand(x))))
-        return x + y if self.adds else y
 
 
 class _TowerLayer(nn.Module):
@@ -132,15 +70,8 @@ class LightTrack(nn.Module):
     def __init__(self, arch: Arch) -> None:
         super().__init__()
         self.arch = arch
-        self.stem = _Layer(3, STEM_WIDTH, 3, stride=2)
-        stages, channels = [nn.Sequential(_Block(STEM_WIDTH, STEM_WIDTH, 3, 0, 1))], STEM_WIDTH
-        for blocks, width, stride in zip(arch.stages, arch.widths, arch.strides, strict=True):
-            stage = nn.Sequential()
-            for i, (kernel, expansion) in enumerate(blocks):
-                stage.append(_Block(channels, width, kernel, expansion, 1 if i else stride))
-                channels = width
-            stages.append(stage)
-        self.blocks = nn.Sequential(*stages)
+        self.backbone = LightNet(arch.stages, arch.widths, arch.strides)
+        channels = self.backbone.channels
         self.template_norm, self.search_norm = nn.BatchNorm2d(channels), nn.BatchNorm2d(channels)
         self.attention = ChannelAttention(CELLS)
         self.join = nn.Conv2d(CELLS, arch.joined, 1)
@@ -151,7 +82,7 @@ class LightTrack(nn.Module):
 
     def extract(self, pixels: Tensor) -> Tensor:
         """Features (B, C, G, G) of a normalised crop (B, 3, H, W)."""
-        features: Tensor = self.blocks(self.stem(pixels))
+        features: Tensor = self.backbone(pixels)
         return features
 
     def correlate(self, template: Tensor, search: Tensor) -> Tensor:

@@ -5,18 +5,21 @@ Tensors keep the names that the authors' files share: conv_stem, bn1, blocks.{st
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["LightNet"]
+__all__ = ["MOBILE", "LightNet", "Stages"]
 
-# kernel and expansion of every block, stage by stage; a stage's first block has its stride
-STAGES: tuple[tuple[int, int, tuple[tuple[int, int], ...]], ...] = (
-    (24, 2, ((7, 4), (7, 6))),
-    (40, 2, ((3, 4), (5, 4), (7, 6), (3, 6))),
-    (80, 2, ((7, 4), (3, 4), (7, 4), (7, 4))),
-    (96, 1, ((7, 6), (5, 4), (3, 6))),
+Stages: TypeAlias = tuple[tuple[tuple[int, int], ...], ...]  # kernel and expansion of every block, stage by stage
+
+MOBILE: Stages = (  # of LightTrack-Mobile
+    ((7, 4), (7, 6)),
+    ((3, 4), (5, 4), (7, 6), (3, 6)),
+    ((7, 4), (3, 4), (7, 4), (7, 4)),
+    ((7, 6), (5, 4), (3, 6)),
 )
 
 
@@ -80,21 +83,26 @@ class Inverted(nn.Module):
 
 
 class LightNet(nn.Module):
-    """Pixels to maps of 96 channels and stride 16."""
+    """Pixels to maps of the last stage: stride 2 after the stem, and the strides of the stages, which their first blocks have."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, stages: Stages = MOBILE, widths: tuple[int, ...] = (24, 40, 80, 96), strides: tuple[int, ...] = (2, 2, 2, 1)
+    ) -> None:
         super().__init__()
         self.conv_stem, self.bn1 = nn.Conv2d(3, 16, 3, 2, 1, bias=False), nn.BatchNorm2d(16)
-        stages: list[nn.Module] = [nn.Sequential(Separable(16))]
-        self.channels = 16
-        for channels, stride, shapes in STAGES:
+        made, self.channels = [nn.Sequential(Separable(16))], 16
+        for shapes, width, stride in zip(stages, widths, strides, strict=True):
             blocks = nn.Sequential()
             for i, (kernel, expansion) in enumerate(shapes):
-                blocks.append(Inverted(self.channels, channels, kernel, expansion, 1 if i else stride))
-                self.channels = channels
-            stages.append(blocks)
-        self.blocks = nn.Sequential(*stages)
+                blocks.append(Inverted(self.channels, width, kernel, expansion, 1 if i else stride))
+                self.channels = width
+            made.append(blocks)
+        self.blocks = nn.Sequential(*made)
+
+    def stem(self, pixels: Tensor) -> Tensor:
+        """Normalised (B, 3, H, W) to (B, 16, H / 2, W / 2)."""
+        return functional.silu(self.bn1(self.conv_stem(pixels)))
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Normalised (B, 3, H, W) to (B, 96, H / 16, W / 16)."""
-        return self.blocks(functional.silu(self.bn1(self.conv_stem(pixels))))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        """Normalised (B, 3, H, W) to (B, `channels`, h, w)."""
+        return self.blocks(self.stem(pixels))  # type: ignore[no-any-return]  # nn.Module calls are Any
