@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
 
 import pytest
 
@@ -34,3 +36,15 @@ def test_a_score_that_is_one_value_is_at_the_threshold_that_papers_name(rules: R
 
     assert at(rules.precision) in (None, 20.0, 5.0)
     assert at(rules.normal) in (None, 0.2)
+
+
+def test_the_page_on_scores_prints_what_it_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    code, shown = re.search(r"```python\n(.*?)```\n\n```text\n(.*?)```", page, re.DOTALL).groups()  # type: ignore[union-attr]  # it is there
+    exec(code, {"__name__": "page"})  # our own page
+    assert capsys.readouterr().out.splitlines() == shown.splitlines()
+
+
+def test_the_page_on_scores_names_every_toolkit() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    assert all(name.split("-")[0] in page for name in RULES)

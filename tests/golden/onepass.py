@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from sightline.evaluate import metrics, presence
-from sightline.evaluate.rules import RULES, Rules
+from sightline.evaluate.rules import RULES, Rules, spaced
 from tests.golden.tracks import Inputs, Meta, Outputs, Tracks
 
 
@@ -79,6 +79,7 @@ def got10k_frames(_meta: Meta, tracks: Tracks, _inputs: Inputs) -> Outputs:
 
 def got10k_val(_meta: Meta, tracks: Tracks, _inputs: Inputs) -> Outputs:
     rules = RULES["got10k-val"]
+    finer = replace(rules, success=replace(rules.success, thresholds=spaced(1, 101)))
     outputs: Outputs = {}
     for tracker in tracks.trackers:
         runs = [
@@ -95,16 +96,15 @@ def got10k_val(_meta: Meta, tracks: Tracks, _inputs: Inputs) -> Outputs:
             ]
             for clip in tracks.clips
         ]
-        each = [np.concatenate([one.overlap for one in frames]) for frames in runs]
-        pooled = np.concatenate(each)
+        pooled = [frames for repeated in runs for frames in repeated]
         times = [tracks.of(clip, f"{tracker}/time") for clip in tracks.clips]
         outputs |= {
-            f"{tracker}/ao": pooled.mean(),
-            f"{tracker}/sr": (pooled > 0.5).mean(),
+            f"{tracker}/ao": metrics.average_overlap(pooled, rules),
+            f"{tracker}/sr": metrics.share_above(pooled, 0.5, rules),
             f"{tracker}/speed_fps": metrics.frames_per_second(np.concatenate(times)),
-            f"{tracker}/succ_curve": metrics.count(pooled, replace(rules.success, thresholds=tuple(np.linspace(0, 1, 101)))) / len(pooled),
-            f"{tracker}/per_sequence/ao": [values.mean() for values in each],
-            f"{tracker}/per_sequence/sr": [(values > 0.5).mean() for values in each],
+            f"{tracker}/succ_curve": metrics.average(pooled, finer).success,
+            f"{tracker}/per_sequence/ao": [metrics.average_overlap(repeated, rules) for repeated in runs],
+            f"{tracker}/per_sequence/sr": [metrics.share_above(repeated, 0.5, rules) for repeated in runs],
             f"{tracker}/per_sequence/speed_fps": [metrics.frames_per_second(time) for time in times],
             f"{tracker}/per_sequence/length": [
                 len(tracks.of(clip, "gt")) - 1 for clip in tracks.clips
@@ -124,14 +124,12 @@ def pytracking(row: str, meta: Meta, tracks: Tracks, _inputs: Inputs) -> Outputs
     truth = {"otb": "gt", "uav": "gt_nan", "lasot": "gt_zero"}[dataset]
     found = {tracker: one_pass(tracks, tracker, rules, truth=truth, flagged=dataset == "lasot") for tracker in tracks.trackers}
     averaged = [metrics.evaluate(clips, rules) for clips in found.values()]
-    steps = np.asarray(rules.success.thresholds)
-    success = np.stack([curves.success for curves, _ in averaged])
     outputs: Outputs = {
-        "average_overlap": np.stack([[frames.overlap[frames.valid].mean() for frames in clips] for clips in found.values()], axis=1),
-        "success_curve": success,
+        "average_overlap": np.stack([[metrics.average_overlap([frames], rules) for frames in clips] for clips in found.values()], axis=1),
+        "success_curve": [curves.success for curves, _ in averaged],
         "auc": [scores.success for _, scores in averaged],
-        "op50": success[:, steps == 0.50],
-        "op75": success[:, steps == 0.75],
+        "op50": [[metrics.share_above(clips, 0.50, rules)] for clips in found.values()],
+        "op75": [[metrics.share_above(clips, 0.75, rules)] for clips in found.values()],
         "precision_curve": [curves.precision for curves, _ in averaged],
         "precision": [scores.precision for _, scores in averaged],
         "norm_precision_curve": [curves.normal for curves, _ in averaged],
@@ -198,7 +196,7 @@ def otb(_meta: Meta, tracks: Tracks, _inputs: Inputs) -> Outputs:
             outputs |= {
                 f"{tracker}/{clip}/overlap": frames.overlap,
                 f"{tracker}/{clip}/center": frames.error,
-                f"{tracker}/{clip}/average_overlap": frames.overlap[frames.valid].mean(),
+                f"{tracker}/{clip}/average_overlap": metrics.average_overlap([frames], rules),
                 f"{tracker}/{clip}/average_center": frames.error[frames.valid].mean(),
                 f"{tracker}/{clip}/success_curve": curves.success,
                 f"{tracker}/{clip}/precision_curve": curves.precision,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ __all__ = [
     "Frames",
     "Scores",
     "average",
+    "average_overlap",
     "boxes_inside",
     "centre_errors",
     "count",
@@ -43,6 +44,7 @@ __all__ = [
     "reported",
     "score",
     "scores",
+    "share_above",
     "shares",
     "success_auc",
 ]
@@ -399,6 +401,21 @@ def evaluate(clips: Sequence[Frames], rules: Rules) -> tuple[Curves, Scores]:
     """Curves and scores of all clips together."""
     curves = average(clips, rules)
     return curves, scores(curves, rules)
+
+
+def share_above(clips: Sequence[Frames], threshold: float, rules: Rules) -> float:
+    """Share of frames whose overlap passes one threshold, averaged as the rules average: OP50, OP75, SR50, SR75."""
+    at_one = replace(rules, success=replace(rules.success, thresholds=(threshold,)))
+    return float(average(clips, at_one).success[0])
+
+
+def average_overlap(clips: Sequence[Frames], rules: Rules) -> float:
+    """Mean overlap of the valid frames, over clips or all frames together as the rules have it, 0..1: AO. NaN without any."""
+    valid = [clip.overlap[clip.valid] for clip in clips]
+    if rules.pool == "frames":
+        valid = [np.concatenate(valid)]
+    means = [values.mean() for values in valid if len(values)]
+    return float(np.mean(means)) if means else float("nan")
 
 
 def reported(boxes: Floats, truth: Floats, *, rules: Rules) -> Bools:

@@ -15,7 +15,7 @@ import numpy as np
 
 from sightline.errors import BadData
 
-__all__ = ["RULES", "CurveRule", "Rules", "find_rules"]
+__all__ = ["RULES", "CurveRule", "Rules", "find_rules", "spaced"]
 
 Test = Literal[">", ">=", "<", "<="]
 Rounding = Literal["none", "truncate", "even"]
