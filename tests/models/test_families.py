@@ -34,7 +34,7 @@ SMALL: dict[str, dict[str, object]] = {
     "ostrack": {"depth": 2, "width": 64, "heads": 2, "head_width": 32, "eliminate": (0,), "keep": (0.7,)},
     "siamfc": {"widths": (8, 16, 8, 8, 8), "gain": 1e-6},
     "simtrack": {"depth": 2, "width": 64, "heads": 2, "head_width": 32},
-    "stark": {"depth": 18, "width": 32, "heads": 2, "hidden": 64, "encoder": 1, "decoder": 2},
+    "stark": {"depth": 18, "width": 32, "heads": 2, "hidden": 64, "encoder": 1, "decoder": 1},
     "stark_lightning": {"stem": 16, "widths": (16, 24, 32), "blocks": (1, 2, 1), "width": 32, "heads": 2, "hidden": 64},
     "transt": {"layers": 1, "width": 32, "heads": 2, "hidden": 32},
     "vittrack": {"depth": 1, "width": 64, "heads": 1, "head_width": 32},

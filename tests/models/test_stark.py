@@ -17,7 +17,7 @@ from sightline.spec import Memory, Spec  # noqa: E402
 from sightline.zoo.stark import Arch  # noqa: E402
 from tests.models.stir import stirred  # noqa: E402
 
-SMALL = Arch(depth=18, width=32, heads=2, hidden=64, encoder=2, decoder=2, score=True)
+SMALL = Arch(depth=18, width=32, heads=2, hidden=64, encoder=1, decoder=1, score=True)
 
 
 def made(arch: Arch = SMALL, **changes: Any) -> tuple[Stark, Spec]:
@@ -64,7 +64,7 @@ def test_positions_count_what_is_inside_the_frame() -> None:
     ],
 )
 def test_any_number_of_templates_exports(head: Any, every: tuple[int, ...]) -> None:
-    network, spec = made(replace(SMALL, head=head, encoder=1), memory=Memory(every=every))
+    network, spec = made(replace(SMALL, head=head), memory=Memory(every=every))
     graph = graphs(network, spec)["step"]
     session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
     given = example(spec, 2)
