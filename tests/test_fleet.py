@@ -41,7 +41,7 @@ def die(number: int, *, folder: Path, times: int) -> int:
 
 def sleep_long(path: Path) -> None:
     path.write_text(str(os.getpid()))
-    time.sleep(60)
+    time.sleep(3600)
 
 
 @pytest.mark.parametrize("pool", [Here(), Processes(1), Processes(2)], ids=["here", "one process", "two processes"])

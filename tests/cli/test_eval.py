@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 
 from sightline.cli import main
@@ -92,6 +93,25 @@ def test_what_makes_no_sense_is_refused(
     assert told in printed
     assert printed.count("\n") == 1
     assert not (tmp_path / "results").exists()
+
+
+def test_threads_reach_network_and_crops(
+    words: list[str], fake_tracker: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: dict[str, object] = {}
+
+    def load(*_: object, **options: object) -> Any:
+        asked.update(options, crops=cv2.getNumThreads())
+        return fake_tracker()
+
+    before = cv2.getNumThreads()
+    monkeypatch.setattr("sightline.tracker.load", load)
+    try:
+        assert main([*words, "--threads", "2", "--json"]) == 0
+    finally:
+        cv2.setNumThreads(before)
+    assert asked == {"engine": "onnxruntime", "threads": 2, "crops": 2}
+    assert json.loads(capsys.readouterr().out)["timed_on"][0].endswith(", 1 x 2 threads")
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(words: list[str], tmp_path: Path) -> None:

@@ -271,6 +271,18 @@ def test_where_boxes_are_not_public_results_are_written_and_not_scored(tmp_path:
     assert (len(summary.sequences), len(summary.gaps)) == (1, 179)
 
 
+def test_boxes_of_hidden_targets_do_not_count(tmp_path: Path) -> None:
+    folder = tmp_path / "airplane" / "airplane-1"
+    folder.mkdir(parents=True)
+    make_folder(folder / "img", 4)
+    (folder / "groundtruth.txt").write_text("20,40,24,24\n22,40,24,24\n0,0,9,9\n26,40,24,24\n")
+    (folder / "full_occlusion.txt").write_text("0,0,1,0\n")
+    place = Place(tmp_path, tmp_path / "results", name="lasot")
+    place.run()
+    figures = place.score().sequences["airplane-1"]
+    assert (figures["precision"], figures["absent"]) == (1.0, 1)
+
+
 def test_a_sequence_without_a_visible_target_is_a_gap(place: Place, tmp_path: Path) -> None:
     (place.root / "a" / "groundtruth.txt").write_text("NaN,NaN,NaN,NaN\n" * 6)
     file = save_boxes(tmp_path / "boxes.npz", **{f"other__{name}": np.ones((6, 4)) for name in NAMES})
