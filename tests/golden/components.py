@@ -18,7 +18,7 @@ from sightline.models.layers.eliminate import centre_mask, eliminate, keep_rate,
 from sightline.models.layers.positions import sinusoid_table
 from sightline.region import Region, clip_to_margin, context_square, region_around, whole_square
 from sightline.spec import Crop
-from sightline.train import augment, losses, pairs
+from sightline.train import augment, losses, pairs, responses
 from sightline.train.targets import heatmap_target
 
 Array = NDArray[Any]
@@ -293,6 +293,37 @@ def whole_squares(inputs: Inputs, fill_of: Callable[[Array], Array], **options: 
     return {"patches": patches, "border": border}
 
 
+def siamfc_labels(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
+    arguments = meta["arguments"]
+    outputs = {}
+    for name, (side,) in numbers(meta["outputs"], r"labels_(\d+)(?:_\w+)?").items():
+        radii = arguments.get(name, arguments["labels_17"])
+        labels = responses.response_labels(side, stride=arguments["total_stride"], positive=radii["r_pos"], negative=radii["r_neg"])
+        outputs[name] = labels.repeat(meta["outputs"][name]["shape"][0], 1, 1, 1).numpy()
+    logits = (torch.from_numpy(inputs["logits"]) * arguments["logit_scale"]).requires_grad_()
+    labels = torch.from_numpy(outputs["labels_15"][:1]).repeat(logits.shape[0], 1, 1, 1)
+    losses_of = {
+        "balanced": responses.balanced(logits, labels),
+        "focal": responses.focal(logits, labels, gamma=arguments["focal_gamma"]),
+        "ghmc": responses.harmonized(logits, labels, bins=arguments["ghmc_bins"], momentum=arguments["ghmc_momentum"][0])[0],
+        "ohnm": responses.hard_negatives(logits, labels, ratio=arguments["ohnm_negative_ratio"]),
+    }
+    losses_of |= {
+        name: responses.balanced(logits, labels, negative=weight)
+        for name, (weight,) in numbers(meta["outputs"], r"balanced_neg(\d+)").items()
+    }
+    for name, loss in losses_of.items():
+        outputs[name] = loss.detach().numpy()
+        outputs[f"{name}_gradient"] = torch.autograd.grad(loss, logits, retain_graph=True)[0].numpy()
+    before, remembered = None, []
+    for i in range(3):
+        loss, before = responses.harmonized(
+            logits.detach() / 2**i, labels, bins=arguments["ghmc_bins"], before=before, momentum=arguments["ghmc_momentum"][1]
+        )
+        remembered.append(loss.item())
+    return outputs | {"ghmc_momentum": np.array(remembered)}
+
+
 def vittrack_positions(meta: Mapping[str, Any], _inputs: Inputs) -> Outputs:
     return {name: sinusoid_table(num, width).numpy() for name, (num, width) in numbers(meta["outputs"], r"table_(\d+)_(\d+)").items()}
 
@@ -310,6 +341,7 @@ COMPONENTS: dict[str, Callable[[Mapping[str, Any], Inputs], Outputs]] = {
     "losses_ostrack": losses_ostrack,
     "map_back_and_clip": map_back_and_clip,
     "siamfc_crop": siamfc_crop,
+    "siamfc_labels": siamfc_labels,
     "stark_crop": stark_crop,
     "stark_loss": stark_loss,
     "train_pair": train_pair,
