@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -84,6 +86,18 @@ def test_closing_ends_the_workers(tmp_path: Path) -> None:
     results.close()
     with pytest.raises(ProcessLookupError):
         os.kill(number, 0)
+
+
+def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path\nfrom sightline.fleet import Processes\nfrom tests.test_fleet import sleep_long\n"
+        f"list(Processes(2).map(sleep_long, [Path({str(tmp_path / 'one')!r}), Path({str(tmp_path / 'two')!r})]))"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
+        wait_for(tmp_path / "one")
+        wait_for(tmp_path / "two")
+        parent.kill()
+        assert parent.communicate(timeout=60)[0] == b""  # ends when the last of them has closed it
 
 
 def hang_or_answer(path: Path) -> None:

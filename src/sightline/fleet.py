@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import pickle
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -161,6 +163,7 @@ class _Worker:
 def _work(connection: Connection, prepare: Callable[[], None] | None) -> None:
     """What a process does until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     if prepare is not None:
         prepare()
     with contextlib.suppress(EOFError, OSError):
@@ -173,6 +176,14 @@ def _work(connection: Connection, prepare: Callable[[], None] | None) -> None:
             except Exception as error:  # noqa: BLE001  raised again by who maps
                 answer = None, _portable(error)
             connection.send(answer)
+
+
+def _end_with_parent() -> None:
+    """Nobody waits for the rest of an item when the parent was killed, and whoever runs it again should not meet us."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
 
 
 def _portable(error: Exception) -> Exception:
