@@ -5,6 +5,9 @@
 PYTHON ?= python3
 SHARED ?= $(or $(SIGHTLINE_SHARED),../shared)
 VITTRACK ?= $(SHARED)/weights/vittrack/object_tracking_vittrack_2023sep.onnx
+# tracker=file of its authors, below $(SHARED)/weights
+PUBLISHED := vittrack-nano=vittrack/object_tracking_vittrack_2023sep.onnx nanotrack-v2=nanotrack_v2/nanotrackv2.pth \
+	lighttrack-mobile=lighttrack_m/lighttrack_mobile_from_openvino.pth fear-xs-smooth=fear_xs/fear_xs_encoder.onnx
 INSTALL := -m pip --disable-pip-version-check --quiet install -c constraints.txt
 
 export OMP_NUM_THREADS := 1
@@ -32,12 +35,15 @@ lint: .venv/dev
 test-golden: .venv/dev
 	SIGHTLINE_SHARED="$(abspath $(SHARED))" .venv/bin/pytest tests/test_golden.py tests/test_accuracy.py -m "golden or not golden"
 
-# The published VitTrack by way of our own network, and OpenCV's trackers from a wheel that cannot stand beside the core's.
+# Published networks by way of our own, and OpenCV's trackers from a wheel that cannot stand beside the core's.
 table: .venv/dev .venv-bench/made
 	@mkdir -p runs
-	.venv/bin/sightline convert "$(VITTRACK)" --output runs/vittrack.safetensors
-	.venv/bin/sightline export runs/vittrack.safetensors --output runs/vittrack.onnx
-	OPENCV_LOG_LEVEL=ERROR .venv-bench/bin/python benchmarks/accuracy.py --data "$(SHARED)/data/eval" --vittrack "$(VITTRACK)" --exported runs/vittrack.onnx --readme README.md
+	for pair in $(PUBLISHED); do \
+		.venv/bin/sightline convert "$(SHARED)/weights/$${pair#*=}" --tracker "$${pair%%=*}" --output "runs/$${pair%%=*}.safetensors" && \
+		.venv/bin/sightline export "runs/$${pair%%=*}.safetensors" --output "runs/$${pair%%=*}.onnx" || exit 1; \
+	done
+	OPENCV_LOG_LEVEL=ERROR .venv-bench/bin/python benchmarks/accuracy.py --data "$(SHARED)/data/eval" --vittrack "$(VITTRACK)" \
+		--exported $(foreach pair,$(PUBLISHED),runs/$(firstword $(subst =, ,$(pair))).onnx) --readme README.md
 
 pictures: .venv/dev
 	.venv/bin/python docs/pictures.py

@@ -1,4 +1,4 @@
-"""Success, precision and time of the built-in tracker beside OpenCV's trackers and VitTrack, in one run.
+"""Success, precision and time of the built-in tracker beside OpenCV's trackers and published networks, in one run.
 
     make table          sets up an environment with opencv-contrib and runs
     python benchmarks/accuracy.py --data DIR --vittrack FILE.onnx --readme README.md
@@ -101,11 +101,12 @@ class Row:
     per_sequence: dict[str, float]
 
 
-def trackers(vittrack_onnx: Path | None, vittrack_exported: Path | None) -> dict[str, Follows]:
+def trackers(vittrack_onnx: Path | None, exported: Sequence[Path]) -> dict[str, Follows]:
     """Every tracker of the table by its name."""
-    rows: dict[str, Follows] = {name: Ours(sightline.load(name, threads=1)) for name in builtin_names()}
-    if vittrack_exported:
-        rows["VitTrack (2023sep) in Sightline"] = Ours(sightline.load(vittrack_exported, threads=1))
+    rows: dict[str, Follows] = {f"**{name}** (in the package)": Ours(sightline.load(name, threads=1)) for name in builtin_names()}
+    for path in exported:
+        tracker = sightline.load(path, threads=1)
+        rows[f"{tracker.spec.name}, converted"] = Ours(tracker)
     if not hasattr(cv2, "TrackerCSRT"):
         raise SystemExit("this OpenCV has no CSRT: run `make table`, which installs opencv-contrib in an environment of its own.")
     rows["OpenCV CSRT"] = OpenCV(cv2.TrackerCSRT.create)
@@ -162,7 +163,7 @@ def main(
     data: Path,
     *,
     vittrack: Path | None = None,
-    exported: Path | None = None,
+    exported: tuple[Path, ...] = (),
     readme: Path | None = None,
     output: Path = Path("benchmarks/results/accuracy.json"),
     timed: tuple[str, ...] = ("david", "boat1", "v_drone_013", "dragonbaby", "davis_parkour"),
@@ -172,7 +173,7 @@ def main(
     Args:
         data: folder of sequences.
         vittrack: the published ONNX file, for OpenCV's TrackerVit.
-        exported: the same network converted and exported by Sightline.
+        exported: published networks, converted and exported by Sightline.
         readme: rewrite the table between its markers in this file.
         output: all figures, per sequence too.
         timed: sequences on whose first 50 frames time is measured.
