@@ -6,16 +6,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-import torch
 from numpy.typing import NDArray
 
-from sightline import models, zoo
-from sightline.models.checkpoint import fill
+from sightline import zoo
 from sightline.models.layers.onestream import OneStream
 from sightline.spec import Spec
 from sightline.zoo import efficienttrack, efficienttrack_ln
 from tests.golden.follow import follow
 from tests.golden.layouts import Shapes, count, one_thread, stem_of
+from tests.golden.networks import filled
 from tests.golden.vittrack_dist import stages
 
 Array = NDArray[Any]
@@ -25,9 +24,7 @@ Array = NDArray[Any]
 def run(meta: Mapping[str, Any], weights: Mapping[str, Array], inputs: Mapping[str, Array]) -> dict[str, Array]:
     """The outputs of one fixture, whole."""
     spec = spec_of(meta)
-    network = models.build(spec)
-    fill(network, {key: torch.from_numpy(value) for key, value in weights.items()}, spec)
-    assert isinstance(network, OneStream)
+    network = filled(spec, weights, OneStream)
     if "init_box" in meta["arguments"]:
         return follow(network, spec, meta, inputs)
     outputs = stages(network, inputs)

@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sightline import models, zoo
+from sightline import zoo
 from sightline.box import xyxy_from_xywh
-from sightline.models.checkpoint import fill
 from sightline.models.grm import GRM
 from sightline.spec import Crop, Spec
 from sightline.zoo.grm import Arch
 from tests.golden.layouts import count, maps_of
+from tests.golden.networks import filled
 from tests.golden.ostrack import track
 
 Array = NDArray[Any]
@@ -29,9 +29,7 @@ SUMMARIES: dict[str, Summary] = {"allmax": "max", "allavg": "mean", "roimax": "t
 def run(meta: Mapping[str, Any], weights: Mapping[str, Array], inputs: Mapping[str, Array]) -> dict[str, Array]:
     """The outputs of one fixture, whole."""
     spec = spec_of(meta)
-    network = models.build(spec)
-    fill(network, {key: torch.from_numpy(value) for key, value in weights.items()}, spec)
-    assert isinstance(network, GRM)
+    network = filled(spec, weights, GRM)
     if "init_box" in meta["arguments"]:
         return track(network, spec, meta, inputs)
     with torch.inference_mode():

@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sightline import models, zoo
-from sightline.models.checkpoint import fill
+from sightline import zoo
 from sightline.models.hcat import HCAT
 from sightline.spec import Spec
 from sightline.zoo.hcat import Arch, Backbone
 from tests.golden.layouts import count, one_thread
+from tests.golden.networks import filled
 from tests.golden.transt import track
 
 Array = NDArray[Any]
@@ -32,9 +32,7 @@ BACKBONES: dict[str, Backbone] = {
 def run(meta: Mapping[str, Any], weights: Mapping[str, Array], inputs: Mapping[str, Array]) -> dict[str, Array]:
     """The outputs of one fixture, whole."""
     spec = spec_of(meta)
-    network = models.build(spec)
-    fill(network, {key: torch.from_numpy(value) for key, value in weights.items()}, spec)
-    assert isinstance(network, HCAT)
+    network = filled(spec, weights, HCAT)
     if "init_box" in meta["arguments"]:
         return track(network, network.window, spec.arch.window, spec, meta, inputs)
     with torch.inference_mode():

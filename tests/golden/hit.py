@@ -10,14 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sightline import models, zoo
+from sightline import zoo
 from sightline.box import xyxy_from_cxcywh
-from sightline.models.checkpoint import fill
 from sightline.models.hit import HiT
 from sightline.models.layers.decode import decode_corners
 from sightline.spec import Spec
 from sightline.zoo.hit import Arch
 from tests.golden.follow import follow
+from tests.golden.networks import filled
 
 Array = NDArray[Any]
 
@@ -25,9 +25,7 @@ Array = NDArray[Any]
 def run(meta: Mapping[str, Any], weights: Mapping[str, Array], inputs: Mapping[str, Array]) -> dict[str, Array]:
     """The outputs of one fixture, whole."""
     spec = spec_of(meta)
-    network = models.build(spec)
-    fill(network, {key: torch.from_numpy(value) for key, value in weights.items()}, spec)
-    assert isinstance(network, HiT)
+    network = filled(spec, weights, HiT)
     if "init_box" in meta["arguments"]:
         return follow(network, spec, meta, inputs)
     with torch.inference_mode():

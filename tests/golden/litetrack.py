@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
-from sightline import models, zoo
-from sightline.models.checkpoint import fill
+from sightline import zoo
 from sightline.models.litetrack import LiteTrack
 from sightline.spec import Spec
 from sightline.zoo.litetrack import Arch
 from tests.golden.follow import follow
 from tests.golden.layouts import count, maps_of
+from tests.golden.networks import filled
 
 Array = NDArray[Any]
 
@@ -23,9 +23,7 @@ Array = NDArray[Any]
 def run(meta: Mapping[str, Any], weights: Mapping[str, Array], inputs: Mapping[str, Array]) -> dict[str, Array]:
     """The outputs of one fixture, whole."""
     spec = spec_of(meta)
-    network = models.build(spec)
-    fill(network, {key: torch.from_numpy(value) for key, value in weights.items()}, spec)
-    assert isinstance(network, LiteTrack)
+    network = filled(spec, weights, LiteTrack)
     if "init_box" in meta["arguments"]:
         return follow(network, spec, meta, inputs)
     with torch.inference_mode():

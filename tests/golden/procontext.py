@@ -12,13 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sightline import models, zoo
-from sightline.models.checkpoint import fill
+from sightline import zoo
 from sightline.models.layers.heads import CenterMaps
 from sightline.models.ostrack import OSTrack
 from sightline.spec import Memory, Spec
 from tests.golden import ostrack
 from tests.golden.layouts import maps_of
+from tests.golden.networks import filled
 from tests.golden.ostrack import ascending, numbers, removed_of
 
 Array = NDArray[Any]
@@ -27,9 +27,7 @@ Array = NDArray[Any]
 def run(meta: Mapping[str, Any], weights: Mapping[str, Array], inputs: Mapping[str, Array]) -> dict[str, Array]:
     """The outputs of one fixture, whole."""
     spec = spec_of(meta)
-    network = models.build(spec)
-    fill(network, {key: torch.from_numpy(value) for key, value in weights.items()}, spec)
-    assert isinstance(network, OSTrack)
+    network = filled(spec, weights, OSTrack)
     if "init_box" in meta["arguments"]:
         return track(network, spec, meta, inputs)
     with torch.inference_mode():

@@ -12,13 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sightline import models, zoo
-from sightline.models.checkpoint import fill
+from sightline import zoo
 from sightline.models.simtrack import SimTrack
 from sightline.spec import Spec
 from sightline.zoo.simtrack import Arch
 from tests.golden.follow import follow
 from tests.golden.layouts import Shapes, count
+from tests.golden.networks import filled
 
 Array = NDArray[Any]
 
@@ -26,9 +26,7 @@ Array = NDArray[Any]
 def run(meta: Mapping[str, Any], weights: Mapping[str, Array], inputs: Mapping[str, Array]) -> dict[str, Array]:
     """The outputs of one fixture, whole."""
     spec = spec_of(meta)
-    network = models.build(spec)
-    fill(network, {key: torch.from_numpy(value) for key, value in weights.items()}, spec)
-    assert isinstance(network, SimTrack)
+    network = filled(spec, weights, SimTrack)
     if "init_box" in meta["arguments"]:
         return track(network, spec, meta, inputs)
     with torch.inference_mode():

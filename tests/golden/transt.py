@@ -11,10 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sightline import models, zoo
+from sightline import zoo
 from sightline.box import Box
 from sightline.methods.network import NetworkMethod
-from sightline.models.checkpoint import fill
 from sightline.models.layers.decode import normalize
 from sightline.models.layers.detr import Verdicts
 from sightline.models.session import TorchSession
@@ -23,6 +22,7 @@ from sightline.spec import Spec
 from sightline.zoo.transt import Arch
 from tests.golden.follow import follow, frames
 from tests.golden.layouts import count, one_thread
+from tests.golden.networks import filled
 
 Array = NDArray[Any]
 
@@ -31,9 +31,7 @@ Array = NDArray[Any]
 def run(meta: Mapping[str, Any], weights: Mapping[str, Array], inputs: Mapping[str, Array]) -> dict[str, Array]:
     """The outputs of one fixture, whole."""
     spec = spec_of(meta)
-    network = models.build(spec)
-    fill(network, {key: torch.from_numpy(value) for key, value in weights.items()}, spec)
-    assert isinstance(network, TransT)
+    network = filled(spec, weights, TransT)
     if "init_box" in meta["arguments"]:
         return track(network, network.window, spec.arch.window, spec, meta, inputs)
     with torch.inference_mode():

@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sightline import models, zoo
-from sightline.models.checkpoint import fill
+from sightline import zoo
 from sightline.models.vittrack import VitTrack
 from sightline.spec import Spec
 from sightline.zoo.vittrack import Arch
 from tests.golden.follow import follow
 from tests.golden.layouts import Shapes, count, maps_of, stem_of
+from tests.golden.networks import filled
 
 Array = NDArray[Any]
 Head = Literal["center", "corner", "corner_v2", "corner_v3", "corner_lite"]
@@ -25,9 +25,7 @@ Head = Literal["center", "corner", "corner_v2", "corner_v3", "corner_lite"]
 def run(meta: Mapping[str, Any], weights: Mapping[str, Array], inputs: Mapping[str, Array]) -> dict[str, Array]:
     """The outputs of one fixture, whole."""
     spec = spec_of(meta)
-    network = models.build(spec)
-    fill(network, {key: torch.from_numpy(value) for key, value in weights.items()}, spec)
-    assert isinstance(network, VitTrack)
+    network = filled(spec, weights, VitTrack)
     if network.rectangle is not None:
         network.rectangle.thickness = meta["arguments"]["thickness"]
         network.rectangle.factor = meta["arguments"]["template_factor"]
