@@ -6,13 +6,17 @@ from dataclasses import replace
 import pytest
 
 from sightline.errors import BadSpec, UnknownTracker
-from sightline.spec import Memory, Reported, Spec, spec_to_json
+from sightline.spec import History, Memory, Reported, Spec, spec_to_json
 from sightline.zoo import SPECS, find, read_spec
 
 EXAMPLE = replace(SPECS["kestrel-nano"], lost_below=0.25, reported=(Reported(dataset="set", metric="auc", value=0.5, source="table 1"),))
 
 
-@pytest.mark.parametrize("spec", [*SPECS.values(), EXAMPLE], ids=lambda spec: spec.name)
+@pytest.mark.parametrize(
+    "spec",
+    [*SPECS.values(), EXAMPLE, replace(EXAMPLE, name="with-history", history=History(length=7, every=2))],
+    ids=lambda spec: spec.name,
+)
 def test_a_spec_survives_json(spec: Spec) -> None:
     assert read_spec(spec_to_json(spec)) == spec
 
@@ -54,6 +58,6 @@ def test_an_unknown_name_is_answered_with_close_ones() -> None:
 
 def test_a_file_from_before_a_field_was_added_is_read_with_its_default() -> None:
     data = json.loads(spec_to_json(EXAMPLE))
-    del data["max_batch"], data["search"]["border"], data["memory"], data["template"]["scales"]
+    del data["max_batch"], data["search"]["border"], data["memory"], data["template"]["scales"], data["history"]
     read = read_spec(json.dumps(data))
-    assert (read.max_batch, read.search.border, read.memory, read.template.scales) == (32, "zero", Memory(), (1.0,))
+    assert (read.max_batch, read.search.border, read.memory, read.template.scales, read.history) == (32, "zero", Memory(), (1.0,), None)

@@ -13,7 +13,7 @@ from sightline.errors import BadBox, BadImage, NotStarted
 from sightline.frame import Frame
 from sightline.loop import follow
 from sightline.methods.network import NetworkMethod, Target
-from sightline.spec import Border, Memory
+from sightline.spec import Border, History, Memory
 from sightline.tracker import Channels, MultiTracker, Tracker
 from tests.fakes import SPEC, FakeSession, brightest, stay
 
@@ -184,6 +184,33 @@ def test_a_network_can_ask_for_the_last_box_in_the_search_crop() -> None:
     following.update(picture(50))
     assert given[0] == pytest.approx(np.array([0.5, 0.5, 0.25, 0.25]))
     assert given[1] == pytest.approx(np.array([0.5, 0.5, 0.5, 0.125]))  # an area as before, so a crop as before
+
+
+def test_a_network_can_ask_for_past_boxes_in_the_search_crop() -> None:
+    given: list[np.ndarray] = []
+
+    def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        given.append(arrays["history"])
+        return brightest(arrays)
+
+    spec = replace(SPEC, history=History(length=3, every=2))
+    many: MultiTracker[str, Target] = MultiTracker(NetworkMethod(FakeSession(spec=spec, step=step)))
+    many.add("moves", picture(50), (50, 60, 20, 20))
+    many.add("other", picture(50), (50, 60, 20, 20))
+    for x in range(52, 66, 2):
+        many.update(picture(x))
+    assert all(boxes.shape == (2, 3, 4) and boxes.dtype == np.float32 for boxes in given)
+    # two pixels a frame, crops of 80 pixels around the last box: the distance to it of the boxes of two and of four frames ago
+    distances = [0.5 - boxes[0, :, 0] for boxes in given]
+    expected = [(0, 0, 0), (2, 2, 0), (4, 4, 0), (6, 4, 0), (8, 4, 0), (8, 4, 0), (8, 4, 0)]
+    assert np.array(distances) * 80 == pytest.approx(np.array(expected), abs=0.5)
+    assert given[-1][0, :, 1:] == pytest.approx(np.tile([0.5, 0.25, 0.25], (3, 1)), abs=0.01)
+
+
+def test_without_a_history_no_past_boxes_are_kept() -> None:
+    method = NetworkMethod(FakeSession())
+    [(state, _)] = method.advance([Frame(picture(50))], [method.begin(Frame(picture(50)), Box(50, 60, 20, 20))])
+    assert state.history == ()
 
 
 def test_small_targets_get_crops_of_their_own_size_and_stay_apart_from_the_others() -> None:

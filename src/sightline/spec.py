@@ -21,6 +21,7 @@ __all__ = [
     "Border",
     "Crop",
     "Feed",
+    "History",
     "Memory",
     "Origin",
     "Padded",
@@ -75,6 +76,23 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """Which of a target's past boxes a network is given: `length` of them, `every` frames apart, up to the last one."""
+
+    length: int
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        if self.length < 1 or self.every < 1:
+            raise BadSpec(f"a history of {self.length} boxes, {self.every} frames apart; expected whole numbers from 1 on.")
+
+    @property
+    def reach(self) -> int:
+        """How many of the last boxes have to be known."""
+        return (self.length - 1) * self.every + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """Where a tracker comes from, and under which terms."""
 
@@ -106,6 +124,7 @@ class Spec:
     search: Crop
     memory: Memory = Memory()
     feed: tuple[Feed, ...] = ()  # further inputs that the network asks for
+    history: History | None = None  # and past boxes
     max_batch: int = 32
     start: StartRule = "none"  # what becomes of the given box, of every predicted box, and of what is reported
     clip: ClipRule = "margin"

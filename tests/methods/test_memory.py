@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sightline.box import Box
 from sightline.errors import BadSpec
-from sightline.methods.memory import due, put, spread
-from sightline.spec import Memory
+from sightline.methods.memory import due, put, sampled, spread
+from sightline.spec import History, Memory
 
 THREE = Memory(every=(2, 3), above=0.5)
 
@@ -47,3 +48,24 @@ def test_a_new_template_takes_its_places_and_leaves_the_old_state_alone() -> Non
 def test_an_interval_of_no_frames_is_refused() -> None:
     with pytest.raises(BadSpec, match="from 1 on"):
         Memory(every=(10, 0))
+
+
+@pytest.mark.parametrize(
+    "known,history,told",
+    [
+        pytest.param(1, History(length=3), [0, 0, 0], id="the first box stands for what was before"),
+        pytest.param(5, History(length=3), [2, 3, 4], id="the last ones"),
+        pytest.param(5, History(length=3, every=2), [0, 2, 4], id="as far back as known"),
+        pytest.param(4, History(length=3, every=2), [0, 1, 3], id="not quite"),
+    ],
+)
+def test_past_boxes_are_told_an_interval_apart_up_to_the_last(known: int, history: History, told: list[int]) -> None:
+    boxes = [Box(x, 0, 1, 1) for x in range(known)]
+    assert [box.x for box in sampled(boxes, history)] == told
+    assert [box.x for box in sampled(boxes[-history.reach :], history)] == told
+
+
+@pytest.mark.parametrize("length,every", [(0, 1), (3, 0)])
+def test_a_history_without_boxes_or_interval_is_refused(length: int, every: int) -> None:
+    with pytest.raises(BadSpec, match="from 1 on"):
+        History(length=length, every=every)

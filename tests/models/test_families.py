@@ -15,7 +15,7 @@ from sightline import models, zoo  # noqa: E402  # after the check for torch
 from sightline.engines import Array  # noqa: E402
 from sightline.methods import memory  # noqa: E402
 from sightline.models.checkpoint import fill, state_for_authors  # noqa: E402
-from sightline.models.export import example, graphs  # noqa: E402
+from sightline.models.export import OF_STEP, example, graphs  # noqa: E402
 from sightline.models.session import TorchSession  # noqa: E402
 from sightline.spec import Spec  # noqa: E402
 from tests.models.stir import stirred  # noqa: E402
@@ -63,7 +63,7 @@ def pictures(family: str, batch: int) -> dict[str, Array]:
 
 def outputs(session: TorchSession, arrays: dict[str, Array]) -> dict[str, Array]:
     """What a network says about crops, through both of its roles where it has two."""
-    searches = {name: value for name, value in arrays.items() if name.startswith(("search", "prior"))}
+    searches = {name: value for name, value in arrays.items() if name.startswith(OF_STEP)}
     state = {name: value for name, value in arrays.items() if name not in searches}
     if "init" in session.roles:
         state = session.run("init", state)
@@ -120,7 +120,7 @@ def test_the_exported_graphs_say_what_the_network_says(family: str) -> None:
         expected = outputs(session, given)
         if "init" in exported:
             given |= run(exported["init"].SerializeToString(), given)
-        searches = {name: value for name, value in given.items() if name.startswith(("search", "prior"))}
+        searches = {name: value for name, value in given.items() if name.startswith(OF_STEP)}
         given = searches | memory.spread(
             {name: value for name, value in given.items() if name not in searches}, session.spec.memory, axis=1
         )

@@ -1,4 +1,6 @@
-"""When a target's templates change, and how: pure functions of its state. What decides is data, `Spec.memory`.
+"""What is remembered of a target: when its templates change, and how; which of its past boxes are told.
+
+Pure functions of its state. What decides is data, `Spec.memory` and `Spec.history`.
 
 Each array that a network keeps of a template stands in axis 0 of the state once for each of `Memory.slots`; where there is
 one slot only, without that axis. Place 0 is the first frame's and stays.
@@ -10,10 +12,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from sightline.box import Box
 from sightline.engines import Array
-from sightline.spec import Memory
+from sightline.spec import History, Memory
 
-__all__ = ["due", "put", "spread"]
+__all__ = ["due", "put", "sampled", "spread"]
 
 
 def due(memory: Memory, age: int, score: float) -> list[int]:
@@ -43,3 +46,14 @@ def put(arrays: Mapping[str, Array], template: Mapping[str, Array], places: Sequ
         changed[name] = arrays[name].copy()
         changed[name][list(places)] = array
     return changed
+
+
+def sampled(boxes: Sequence[Box], history: History) -> list[Box]:
+    """The boxes that a network is told, oldest first.
+
+    Args:
+        boxes: of the last frames, oldest first; not empty. Before the first of them the target stood still.
+        history: how many, and how many frames apart.
+    """
+    last = len(boxes) - 1
+    return [boxes[max(0, last - back * history.every)] for back in reversed(range(history.length))]

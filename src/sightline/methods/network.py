@@ -31,6 +31,7 @@ class Target:
         fill: colour outside the frame.
         search: what is cut around it, for its whole life.
         age: frames tracked since the first.
+        history: its boxes in the last frames, oldest first, as far back as the network is told; the last one is `box`.
     """
 
     box: Box
@@ -38,6 +39,7 @@ class Target:
     fill: Fill
     search: Crop
     age: int = 0
+    history: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class NetworkMethod:
         fill = _fill(frame, self.spec)
         box = START_RULES[self.spec.start](box, size)
         arrays = memory.spread(self._template(frame, box, fill), self.spec.memory)
-        return Target(box, arrays, fill, crop_for(box, self.spec.search, size))
+        return Target(box, arrays, fill, crop_for(box, self.spec.search, size), history=self._lengthened((), box))
 
     def advance(self, frames: Sequence[Frame], states: Sequence[Target]) -> list[tuple[Target, Estimate]]:
         """Look around each target's last box; targets whose crops have one size go through the network together."""
@@ -75,7 +77,7 @@ class NetworkMethod:
             for frame, state in zip(frames, states, strict=True)
         ]
         rows = [
-            {**state.arrays, **self._pictures("search", frame, state.box, state.search, state.fill), **self._prior(region, state)}
+            {**state.arrays, **self._pictures("search", frame, state.box, state.search, state.fill), **self._past(region, state)}
             for frame, region, state in zip(frames, regions, states, strict=True)
         ]
         outputs = self.session.run("step", {name: np.stack([row[name] for row in rows]) for name in rows[0]})
@@ -86,8 +88,9 @@ class NetworkMethod:
             reported = REPORT_RULES[self.spec.report](box, size)
             score = float(outputs["score"][i]) if "score" in outputs else float("nan")
             changed = {name.removeprefix("next."): output[i] for name, output in outputs.items() if name.startswith("next.")}
-            after = self._remember(replace(state, box=box, arrays={**state.arrays, **changed}, age=state.age + 1), frame, score)
-            results.append((after, Estimate(reported, score, status_of(score, self.spec), region)))
+            history = self._lengthened(state.history, box)
+            after = replace(state, box=box, arrays={**state.arrays, **changed}, age=state.age + 1, history=history)
+            results.append((self._remember(after, frame, score), Estimate(reported, score, status_of(score, self.spec), region)))
         return results
 
     def _remember(self, state: Target, frame: Frame, score: float) -> Target:
@@ -108,9 +111,19 @@ class NetworkMethod:
             return {name: output[0] for name, output in outputs.items()}
         return arrays
 
-    def _prior(self, region: Region, state: Target) -> dict[str, Array]:
-        """The last box in the search crop, where the network asks for it."""
-        return {"prior": region.to_crop(state.box).astype(np.float32)} if "prior" in self.spec.feed else {}
+    def _past(self, region: Region, state: Target) -> dict[str, Array]:
+        """Past boxes in the search crop: the last one, and a longer history, where the network asks for them."""
+        past: dict[str, Array] = {}
+        if "prior" in self.spec.feed:
+            past["prior"] = region.to_crop(state.box).astype(np.float32)
+        if self.spec.history is not None:
+            boxes = memory.sampled(state.history, self.spec.history)
+            past["history"] = np.stack([region.to_crop(box) for box in boxes]).astype(np.float32)
+        return past
+
+    def _lengthened(self, history: tuple[Box, ...], box: Box) -> tuple[Box, ...]:
+        """A history with one box more, and without those that nobody will ask for."""
+        return (*history, box)[-self.spec.history.reach :] if self.spec.history is not None else ()
 
     def _pictures(self, role: Literal["template", "search"], frame: Frame, box: Box, crop: Crop, fill: Fill) -> dict[str, Array]:
         """The crops around a box, and what else the network asks for: what lies outside, a second picture."""

@@ -18,9 +18,10 @@ from sightline.models.checkpoint import load
 from sightline.spec import Spec, spec_to_json
 from sightline.weights import SPEC_KEY, init_path, write_whole
 
-__all__ = ["OPSET", "example", "export", "graphs"]
+__all__ = ["OF_STEP", "OPSET", "example", "export", "graphs"]
 
 OPSET = 18
+OF_STEP = ("search", "prior", "history")  # beginnings of the names of what `step` alone is given, and new in every frame
 CELL = 16  # pixels of a crop along each side of a cell of the network's grid
 
 
@@ -57,7 +58,7 @@ def graphs(network: nn.Module, spec: Spec) -> dict[Role, onnx.ModelProto]:
     """The graphs of a network, by role."""
     network.eval()
     arrays = example(spec, 2)
-    searches = {name: arrays.pop(name) for name in list(arrays) if name.startswith(("search", "prior"))}
+    searches = {name: arrays.pop(name) for name in list(arrays) if name.startswith(OF_STEP)}
     made: dict[Role, onnx.ModelProto] = {}
     if hasattr(network, "init"):
         made["init"] = _graph(network, "init", arrays, spec)
@@ -85,6 +86,8 @@ def example(spec: Spec, batch: int) -> dict[str, Tensor]:
         arrays["target"] = torch.tensor([[0.5, 0.5, 0.5, 0.5]]).repeat(batch, 1)
     if "prior" in spec.feed:
         arrays["prior"] = torch.tensor([[0.5, 0.5, 0.25, 0.2]]).repeat(batch, 1)
+    if spec.history is not None:
+        arrays["history"] = torch.tensor([0.5, 0.5, 0.25, 0.2]).repeat(batch, spec.history.length, 1)
     return arrays
 
 
