@@ -15,6 +15,7 @@ from torch import Tensor
 from sightline.box import Box, cxcywh_from_xyxy, iou, xywh_from_xyxy, xyxy_from_cxcywh, xyxy_from_xywh
 from sightline.models.layers.decode import hann1d, hann2d, normalize
 from sightline.models.layers.eliminate import centre_mask, eliminate, keep_rate, query_weights, relevance, target_mask
+from sightline.models.layers.pool import precise_pool
 from sightline.models.layers.positions import sinusoid_table
 from sightline.region import Region, clip_to_margin, context_square, region_around, whole_square
 from sightline.spec import Crop
@@ -192,6 +193,19 @@ def losses_ostrack(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
     return {name: value.detach().numpy() for name, value in outputs.items()}
 
 
+def prroi_pool(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
+    outputs: Outputs = {}
+    for name in numbers(meta["outputs"], r"pool_(\d+)x(\d+)_scale(\d+)"):
+        height, width, scale = meta["arguments"][name]
+        maps = torch.from_numpy(inputs["feature"]).requires_grad_()
+        rois = torch.from_numpy(inputs["rois"])
+        corners = rois[:, 1:].float().requires_grad_()
+        pooled = precise_pool(maps[rois[:, 0].long()], (corners * scale).unsqueeze(1), (height, width)).squeeze(1)
+        of_maps, of_boxes = torch.autograd.grad((pooled * torch.from_numpy(inputs[f"weight_{name}"])).sum(), [maps, corners])
+        outputs |= {name: pooled.detach().numpy(), f"{name}_gradient_boxes": of_boxes.numpy(), f"{name}_gradient_feature": of_maps.numpy()}
+    return outputs
+
+
 def train_pair(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
     outputs: Outputs = {}
     for i, case in enumerate(meta["arguments"]["cases"]):
@@ -340,6 +354,7 @@ COMPONENTS: dict[str, Callable[[Mapping[str, Any], Inputs], Outputs]] = {
     "heatmap_target": heatmap,
     "losses_ostrack": losses_ostrack,
     "map_back_and_clip": map_back_and_clip,
+    "prroi_pool": prroi_pool,
     "siamfc_crop": siamfc_crop,
     "siamfc_labels": siamfc_labels,
     "stark_crop": stark_crop,
