@@ -100,7 +100,8 @@ class Origin:
     code: str = ""
     license: str = ""  # of the authors' code
     weights: str = ""  # where the weights are to be had, and their licence
-    sha256: str = ""  # of the authors' file, where it is one public file
+    url: str = ""  # of the authors' file, where it can be fetched from one public address
+    sha256: str = ""  # of that file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

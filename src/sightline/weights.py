@@ -13,7 +13,19 @@ from sightline import zoo
 from sightline.errors import BadSpec, WeightsMismatch, WeightsMissing
 from sightline.spec import Spec
 
-__all__ = ["BUILTIN", "SPEC_KEY", "Kind", "builtin_names", "find", "init_path", "kind_of", "spec_in", "write_whole"]
+__all__ = [
+    "BUILTIN",
+    "SPEC_KEY",
+    "Kind",
+    "builtin_names",
+    "cache_folder",
+    "find",
+    "how_to_get",
+    "init_path",
+    "kind_of",
+    "spec_in",
+    "write_whole",
+]
 
 SPEC_KEY = "sightline.spec"
 BUILTIN = Path(__file__).parent / "builtin"
@@ -28,12 +40,20 @@ def builtin_names() -> list[str]:
     return sorted(path.stem for path in BUILTIN.glob("*.onnx") if not path.stem.endswith(".init"))
 
 
+def cache_folder() -> Path:
+    """Where fetched weights are kept: $SIGHTLINE_CACHE, or `sightline` in the user's cache folder. It need not exist."""
+    given = os.environ.get("SIGHTLINE_CACHE")
+    if given:
+        return Path(given)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sightline"
+
+
 def find(name_or_path: str | Path) -> Path:
-    """The weights file of a built-in tracker's name, or of a path.
+    """The weights file of a path, of a built-in tracker's name, or of one that `sightline download` has prepared.
 
     Raises:
         UnknownTracker: neither a file nor a known name.
-        WeightsMissing: a known tracker whose weights are not in the wheel, or a path without a file.
+        WeightsMissing: a known tracker whose weights are not here, or a path without a file.
     """
     path = Path(name_or_path)
     if path.is_file():
@@ -44,8 +64,20 @@ def find(name_or_path: str | Path) -> Path:
     if path.suffix or path.parent != Path():
         raise WeightsMissing(f"no weights file at {path}; give a path that exists, or a name from `sightline zoo`.")
     spec = zoo.find(name)
-    raise WeightsMissing(
-        f"the weights of {name} are not in the package ({spec.origin.weights or 'its authors publish them'}): "
+    for kept in (cache_folder() / f"{name}.onnx", cache_folder() / f"{name}.safetensors"):
+        if kept.is_file():
+            return kept
+    raise WeightsMissing(how_to_get(spec))
+
+
+def how_to_get(spec: Spec) -> str:
+    """One line on how a tracker that is not in the package is had."""
+    name = spec.name
+    if spec.origin.url and spec.origin.sha256:
+        return f"the weights of {name} are not in the package: run `sightline download {name}` once."
+    where = spec.origin.weights or f"no public weights are known; code: {spec.origin.code or 'not published'}"
+    return (
+        f"the weights of {name} are not in the package and lie at no public address ({where}): get the authors' file, "
         f"run `sightline convert AUTHORS_FILE --tracker {name} --output {name}.safetensors` and give that file."
     )
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from sightline import __version__
-from sightline.cli import convert, doctor, eval, export, scene, track, train, zoo  # noqa: A004  named after its command
+from sightline.cli import convert, doctor, download, eval, export, scene, track, train, zoo  # noqa: A004  named after its command
 from sightline.cli.arguments import Command, parse
 from sightline.errors import SightlineError
 
@@ -16,6 +16,7 @@ COMMANDS: dict[str, Command] = {
     "track": track.track,
     "zoo": zoo.zoo,
     "doctor": doctor.doctor,
+    "download": download.download,
     "convert": convert.convert,
     "export": export.export,
     "train": train.train,

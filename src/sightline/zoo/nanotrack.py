@@ -26,6 +26,9 @@ class Arch:
     rate: float
 
 
+COMMIT = "248663fde6bf7c40190cf10ee396d5662919ecd3"
+
+
 def _spec(version: int, arch: Arch, figures: tuple[float, float, float, float, float, float], sha256: str) -> Spec:
     names = (
         ("vot2018", "eao"),
@@ -48,6 +51,7 @@ def _spec(version: int, arch: Arch, figures: tuple[float, float, float, float, f
             code="github.com/HonglinChu/SiamTrackers, folder NanoTrack",
             license="Apache-2.0",
             weights=f"in the authors' repository, Apache-2.0: NanoTrack/models/pretrained/nanotrackv{version}.pth",
+            url=f"https://raw.githubusercontent.com/HonglinChu/SiamTrackers/{COMMIT}/NanoTrack/models/pretrained/nanotrackv{version}.pth",
             sha256=sha256,
         ),
         reported=tuple(

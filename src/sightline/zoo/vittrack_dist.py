@@ -30,6 +30,7 @@ VITTRACK_NANO = Spec(
     origin=Origin(
         code="github.com/lpylpy0514/VitTracker (no licence file)",
         weights="object_tracking_vittrack_2023sep.onnx, huggingface.co/opencv/object_tracking_vittrack, Apache-2.0",
+        url="https://media.githubusercontent.com/media/opencv/opencv_zoo/966be4cb6eefc2a4f586ed0581bf4bbaa2533070/models/object_tracking_vittrack/object_tracking_vittrack_2023sep.onnx",
         sha256="2990f0b7cd44d92afa48cd97db6de7be113fc1d9594fddb74e2725c10478e91d",
     ),
     reported=(
