@@ -41,7 +41,9 @@ def fetch(spec: Spec, *, offline: bool = False, told: Told = lambda *_: None) ->
     if path.is_file() and _sha256(path) == spec.origin.sha256:
         return path
     if offline:
-        raise WeightsMissing(f"{path} is not in the cache and --offline was given: run `sightline download {spec.name}` once with a network.")
+        raise WeightsMissing(
+            f"{path} is not in the cache and --offline was given: run `sightline download {spec.name}` once with a network."
+        )
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +57,9 @@ def fetch(spec: Spec, *, offline: bool = False, told: Told = lambda *_: None) ->
     except OSError as error:
         if isinstance(error, WeightsMissing):
             raise
-        raise WeightsMissing(f"cannot keep {path} ({error.strerror or error}); set SIGHTLINE_CACHE to a folder that can be written.") from error
+        raise WeightsMissing(
+            f"cannot keep {path} ({error.strerror or error}); set SIGHTLINE_CACHE to a folder that can be written."
+        ) from error
     finally:
         if part.exists():
             part.unlink()
