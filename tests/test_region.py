@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline.box import Box
-from sightline.region import CLIP_RULES, CROP_RULES, REPORT_RULES, START_RULES, clip, crop_for, region_around
+from sightline.region import CLIP_RULES, CROP_RULES, REPORT_RULES, SEEK_RULES, START_RULES, clip, crop_for, region_around
 from sightline.spec import Crop, CropRule
 
 FRAME = (320, 240)
@@ -169,3 +169,25 @@ def test_a_square_of_whole_pixels_is_mapped_about_its_exact_centre() -> None:
     region = region_around(Box(20.3, 10, 10, 10), Crop(rule="context-ceil", factor=0.5, size=64), (60, 40))
     assert (region.x, region.y, region.width, region.height) == (15, 5, 20, 20)
     assert region.frame == pytest.approx((15.3, 5, 20, 20))
+
+
+@given(boxes, st.integers(20, 64))
+def test_a_crop_aligned_at_its_ends_shows_the_frame_where_boxes_say(box: Box, size: int) -> None:
+    crop = Crop(rule="context-exact", factor=1.5, size=size, border="first-mean", pixels="float32", padded="aligned")
+    columns = np.tile(np.arange(256, dtype=np.uint8)[:, np.newaxis], (FRAME[1], 1, 3))
+    region = region_around(box, crop, (256, FRAME[1]), fill=(1000.0, 0.0, 0.0))
+    taken = region.take(columns)[..., 0]
+    expected = region.frame.x + (np.arange(size) + 0.5) * region.frame.w / size - 0.5
+    shown = (taken < 1000) & (expected >= 0) & (expected <= 255)
+    pixel = max(1.0, region.frame.w / size)
+    assert np.abs(taken - expected)[shown].max(initial=0) <= 2 * pixel  # ends are cut off to whole pixels of crop and frame
+    outside = (expected < -2 * pixel) | (expected > 255 + 2 * pixel)
+    assert (taken[:, outside] == 1000).all()
+
+
+def test_a_box_to_seek_from_lies_inside_or_is_the_one_before() -> None:
+    inside, before = SEEK_RULES["inside"], Box(5, 5, 5, 5)
+    assert inside(Box(-10, 20, 30, 300), before, FRAME) == (0.5, 20, 19.5, 219.5)
+    assert inside(Box(400, 20, 30, 30), before, FRAME) == before
+    assert inside(Box(100, 20, 0, 30), before, FRAME) == before
+    assert SEEK_RULES["none"](Box(400, 20, 30, 30), before, FRAME) == (400, 20, 30, 30)

@@ -250,6 +250,19 @@ def test_rules_of_start_and_report_touch_the_given_and_the_reported_box_only() -
     assert estimate.box == pytest.approx((0, 59.5, 20, 20))
 
 
+def test_the_next_search_may_start_inside_the_frame_though_the_box_was_reported_outside() -> None:
+    said = iter([[0.1, 0.5, 0.25, 0.25], [-2.0, 0.5, 0.25, 0.25]])
+    session = FakeSession(
+        spec=replace(SPEC, clip="none", seek="inside"),
+        step=lambda arrays: stay(arrays) | {"box": np.array([next(said)], np.float32)},
+    )
+    method = NetworkMethod(session)
+    state = method.begin(Frame(picture(0)), Box(0, 60, 20, 20))
+    [(state, estimate)] = method.advance([Frame(picture(0))], [state])
+    assert estimate.box == pytest.approx((-32, 60, 20, 20))  # nothing of it is left inside: the search stays
+    assert state.box == (0, 60, 20, 20)
+
+
 @pytest.mark.parametrize("reads_once", [False, True], ids=["pixels kept", "read by init"])
 def test_templates_change_when_the_memory_says_so_and_the_first_stays(reads_once: bool) -> None:
     seen: list[list[int]] = []

@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.box import Box
-from sightline.spec import ClipRule, Crop, CropRule, Padded, Pixels, ReportRule, StartRule
+from sightline.spec import ClipRule, Crop, CropRule, Padded, Pixels, ReportRule, SeekRule, StartRule
 
 __all__ = [
     "CLIP_RULES",
     "CROP_RULES",
     "REPORT_RULES",
+    "SEEK_RULES",
     "START_RULES",
     "Fill",
     "Region",
@@ -52,7 +53,7 @@ class Region:
         limit: width and height of the part of the frame that is read; what lies beyond is filled.
         fill: colour of what lies outside.
         pixels: kind of the crop's numbers.
-        padded: whether what lies outside is put around the picture before or after it is resized.
+        padded: whether what lies outside is put around the picture before or after it is resized, and how (`Crop.padded`).
     """
 
     x: int
@@ -67,11 +68,13 @@ class Region:
     padded: Padded = "before"
 
     def take(self, image: NDArray[np.uint8]) -> NDArray[Any]:
-        """The crop: (size, size, C) of `pixels` in 0..255, a new array, by OpenCV's bilinear interpolation.
+        """The crop: (size, size, C) of `pixels` in 0..255, a new array, by bilinear interpolation (OpenCV's, unless `padded` is "aligned").
 
         Args:
             image: (H, W, C) uint8, of which only the needed part is touched.
         """
+        if self.padded == "aligned":
+            return self._aligned(image)
         left, top, right, bottom = self._overhang()
         inside = image[self.y + top : self.y + self.height - bottom, self.x + left : self.x + self.width - right]
         if self.padded == "after":
@@ -92,6 +95,27 @@ class Region:
         if end_x > x and end_y > y:
             crop[y:end_y, x:end_x] = cv2.resize(inside, (end_x - x, end_y - y), interpolation=cv2.INTER_LINEAR)
         return crop
+
+    def _aligned(self, image: NDArray[np.uint8]) -> NDArray[Any]:
+        """The crop where the part of the frame that it shows is resized so that its outermost pixels stay the outermost ones."""
+        crop = np.full((self.size, self.size, image.shape[2]), self.fill, self.pixels)
+        columns, across = self._span(self.frame.x, self.frame.w, self.limit[0])
+        rows, down = self._span(self.frame.y, self.frame.h, self.limit[1])
+        if across and down:
+            crop[down.start : down.stop, across.start : across.stop] = _stretched(
+                image[rows.start : rows.stop, columns.start : columns.stop], len(across), len(down)
+            )
+        return crop
+
+    def _span(self, start: float, length: float, limit: int) -> tuple[range, range]:
+        """One axis of `_aligned`: which pixels of the frame are shown, and in which of the crop; both empty where there are none."""
+        scale, centre, middle = self.size / length, start + 0.5 * length, 0.5 * self.size
+        first, last = (min(max((edge - centre) * scale + middle, 0.5), self.size - 0.5) for edge in (0, limit))
+        if first >= last:
+            return range(0), range(0)
+        # as published: both ends are cut off to whole pixels, in the crop and in the frame
+        shown = range(max(0, _whole((first - middle) / scale + centre)), min(_whole((last - middle) / scale + centre), limit - 1) + 1)
+        return shown, range(_whole(first), _whole(last) + 1) if shown else shown
 
     def padding(self) -> NDArray[np.bool_]:
         """(size, size), true where the crop shows anything from outside the frame."""
@@ -122,6 +146,23 @@ class Region:
         right = min(max(0, self.x + self.width - width), self.width - left)
         bottom = min(max(0, self.y + self.height - height), self.height - top)
         return left, top, right, bottom
+
+
+def _whole(place: float) -> int:
+    """A place without its fraction; what floats leave of a whole number counts as that number."""
+    return int(round(place, 9))
+
+
+def _stretched(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.float32]:
+    """A picture (h, w, C) in another size (height, width, C), the middles of its outermost pixels staying where they are; bilinear."""
+    rows: NDArray[np.float32] = picture.astype(np.float32)
+    for axis, num in enumerate((height, width)):
+        last = picture.shape[axis] - 1
+        place = np.arange(num, dtype=np.float32) * np.float32(last / max(1, num - 1))
+        low = np.minimum(place.astype(np.int64), last)
+        share = np.expand_dims(place - low, [other for other in range(3) if other != axis])
+        rows = rows.take(low, axis) * (1 - share) + rows.take(np.minimum(low + 1, last), axis) * share
+    return rows
 
 
 def crop_for(box: Box, crop: Crop, size: Size) -> Crop:
@@ -215,6 +256,16 @@ def _context_ceil(box: Box, crop: Crop, size: Size, fill: Fill) -> Region:
     return whole_square(*box.centre, math.ceil(math.sqrt((box.w + context) * (box.h + context))), crop.size, size, fill)
 
 
+def _context_exact(box: Box, crop: Crop, size: Size, fill: Fill) -> Region:
+    """The square of as many pixels as the box, of at least 10 by 10, with `factor` (w + h) added to both of its sides: SwinTrack."""
+    w, h = max(box.w, 10.0), max(box.h, 10.0)
+    context = crop.factor * (w + h)
+    side = math.sqrt((w + context) * (h + context))
+    cx, cy = box.centre
+    x, y, whole = math.floor(cx - 0.5 * side), math.floor(cy - 0.5 * side), math.ceil(side)
+    return Region(x, y, whole, whole, crop.size, Box(cx - 0.5 * side, cy - 0.5 * side, side, side), size, fill)
+
+
 def whole_square(cx: float, cy: float, side: int, crop_size: int, size: Size, fill: Fill) -> Region:
     """A square of whole pixels whose centre is read as the middle of a span of inclusive pixels: half a pixel further left and up.
 
@@ -245,6 +296,7 @@ CROP_RULES: dict[CropRule, Callable[[Box, Crop, Size, Fill], Region]] = {
     "ceil-area": _ceil_area,
     "context": _context,
     "context-ceil": _context_ceil,
+    "context-exact": _context_exact,
     "context-floor": _context_floor,
     "context-round": _context_round,
     "sides": _sides,
@@ -301,6 +353,17 @@ def _corner(box: Box, size: Size) -> Box:  # noqa: ARG001  # the signature of a 
     return box._replace(x=max(0.0, box.x), y=max(0.0, box.y))
 
 
+def _anywhere(box: Box, before: Box, size: Size) -> Box:  # noqa: ARG001  # the signature of a rule
+    return box
+
+
+def _inside(box: Box, before: Box, size: Size) -> Box:
+    """Half a pixel or more inside the frame; the box before it where nothing of it is left (SwinTrack)."""
+    x1, y1 = max(box.x, 0.5), max(box.y, 0.5)
+    x2, y2 = min(box.x + box.w, size[0] - 0.5), min(box.y + box.h, size[1] - 0.5)
+    return Box(x1, y1, x2 - x1, y2 - y1) if x1 < x2 and y1 < y2 else before
+
+
 CLIP_RULES: dict[ClipRule, Callable[[Box, Size], Box]] = {
     "margin": clip_to_margin,
     "none": _as_is,
@@ -309,3 +372,4 @@ CLIP_RULES: dict[ClipRule, Callable[[Box, Size], Box]] = {
 }
 START_RULES: dict[StartRule, Callable[[Box, Size], Box]] = {"none": _as_is, "half-pixel": _half_pixel, "whole": _clip_whole}
 REPORT_RULES: dict[ReportRule, Callable[[Box, Size], Box]] = {"none": _as_is, "corner": _corner}
+SEEK_RULES: dict[SeekRule, Callable[[Box, Box, Size], Box]] = {"none": _anywhere, "inside": _inside}

@@ -35,12 +35,13 @@ __all__ = [
 VERSION = 1
 
 Border: TypeAlias = Literal["zero", "first-mean", "first-mean-floor"]
-CropRule: TypeAlias = Literal["ceil-area", "context", "context-ceil", "context-floor", "context-round", "sides"]
+CropRule: TypeAlias = Literal["ceil-area", "context", "context-ceil", "context-exact", "context-floor", "context-round", "sides"]
 StartRule: TypeAlias = Literal["none", "half-pixel", "whole"]
 ClipRule: TypeAlias = Literal["margin", "none", "centre", "whole"]
 ReportRule: TypeAlias = Literal["none", "corner"]
+SeekRule: TypeAlias = Literal["none", "inside"]
 Pixels: TypeAlias = Literal["uint8", "float32"]
-Padded: TypeAlias = Literal["before", "after"]
+Padded: TypeAlias = Literal["before", "after", "aligned"]
 Feed: TypeAlias = Literal["target", "extra", "prior", "padding"]
 
 
@@ -53,7 +54,7 @@ class Crop:
     size: int  # pixels, after resizing
     border: Border = "zero"  # what stands outside the frame
     pixels: Pixels = "uint8"  # what the network is given, in 0..255
-    padded: Padded = "before"  # is that put around the picture before or after it is resized
+    padded: Padded = "before"  # is that put around the picture before or after it is resized ("aligned": after, its outermost pixels kept)
     small: tuple[float, int] | None = None  # a target under this share of its first frame is searched in this size, at the same scale
     scales: tuple[float, ...] = (1.0,)  # one picture for each, `factor` times it; boxes are fractions of scale 1
 
@@ -130,6 +131,7 @@ class Spec:
     start: StartRule = "none"  # what becomes of the given box, of every predicted box, and of what is reported
     clip: ClipRule = "margin"
     report: ReportRule = "none"
+    seek: SeekRule = "none"  # what becomes of the predicted box before the next search starts from it
     score: Literal["probability", "response", "none"] = "probability"
     lost_below: float | None = None  # scores under this: the status is "lost"
     sure_above: float | None = None  # scores from this on: "tracked"; between: "uncertain"

@@ -291,6 +291,19 @@ def stark_loss(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
     return {name: value.detach().numpy() for name, value in outputs.items()} | clipped
 
 
+def swintrack_crop(_meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
+    frame = inputs["frame"]
+    mean = frame.mean(axis=(0, 1))
+    patches: Any = []  # crops of several sizes, cut alike by check.py
+    parameters = []
+    for x1, y1, x2, y2, area, size in inputs["rows"]:
+        crop = Crop(rule="context-exact", factor=(area - 1) / 2, size=int(size), pixels="float32", padded="aligned")
+        region = region_around(Box(x1, y1, x2 - x1, y2 - y1), crop, (frame.shape[1], frame.shape[0]), tuple(mean))
+        patches.append(region.take(frame).transpose(2, 0, 1) / 255)
+        parameters.append([[region.size / region.frame.w] * 2, region.frame.centre, [region.size / 2] * 2])
+    return {"patches": patches, "parameters": np.array(parameters), "mean": mean / 255}
+
+
 def transt_crop(_meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
     return whole_squares(inputs, np.trunc)
 
@@ -359,6 +372,7 @@ COMPONENTS: dict[str, Callable[[Mapping[str, Any], Inputs], Outputs]] = {
     "siamfc_labels": siamfc_labels,
     "stark_crop": stark_crop,
     "stark_loss": stark_loss,
+    "swintrack_crop": swintrack_crop,
     "train_pair": train_pair,
     "transt_crop": transt_crop,
     "vittrack_positions": vittrack_positions,

@@ -15,7 +15,7 @@ from sightline.errors import BadImage
 from sightline.estimate import Estimate, status_of
 from sightline.frame import Frame
 from sightline.methods import memory
-from sightline.region import REPORT_RULES, START_RULES, Fill, Region, clip, crop_for, region_around, regions_around
+from sightline.region import REPORT_RULES, SEEK_RULES, START_RULES, Fill, Region, clip, crop_for, region_around, regions_around
 from sightline.spec import Crop, Spec
 
 __all__ = ["NetworkMethod", "Target"]
@@ -88,6 +88,7 @@ class NetworkMethod:
             reported = REPORT_RULES[self.spec.report](box, size)
             score = float(outputs["score"][i]) if "score" in outputs else float("nan")
             changed = {name.removeprefix("next."): output[i] for name, output in outputs.items() if name.startswith("next.")}
+            box = SEEK_RULES[self.spec.seek](box, state.box, size)
             history = self._lengthened(state.history, box)
             after = replace(state, box=box, arrays={**state.arrays, **changed}, age=state.age + 1, history=history)
             results.append((self._remember(after, frame, score), Estimate(reported, score, status_of(score, self.spec), region)))
