@@ -301,6 +301,42 @@ def test_targets_of_one_batch_change_templates_each_in_its_own_time() -> None:
     assert seen == [[100], [100, 101], [102, 101], [102, 103]]
 
 
+def count_templates(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+    """A score from the number of templates and the frames that went before; the frames are counted in a state."""
+    assert arrays["template"].ndim == 5
+    num = np.full(arrays["count"].shape, arrays["template"].shape[1], np.float32)
+    return stay(arrays) | {"score": (num + 100 * arrays["count"]) / 1000, "next.count": arrays["count"] + 1}
+
+
+def begin_to_count(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+    return {"template": arrays["template"], "next.count": np.zeros(arrays["template"].shape[0], np.float32)}
+
+
+@pytest.mark.parametrize(
+    "memory,read",
+    [
+        pytest.param(Memory(every=(1,)), [2, 2, 2, 2, 2, 2, 2], id="a place"),
+        pytest.param(Memory(samples=3), [1, 2, 3, 3, 3, 4, 4], id="samples"),
+    ],
+)
+def test_new_templates_leave_the_state_of_the_target_itself_alone(memory: Memory, read: list[int]) -> None:
+    following = tracker(FakeSession(spec=replace(SPEC, memory=memory), init=begin_to_count, step=count_templates))
+    for _ in range(2):  # init starts over
+        following.init(picture(50), (50, 60, 20, 20))
+        scores = [following.update(picture(50)).score for _ in read]
+        assert scores == pytest.approx([num / 1000 + 0.1 * count for count, num in enumerate(read)])
+
+
+def test_targets_that_read_different_numbers_of_templates_stay_apart() -> None:
+    method = NetworkMethod(FakeSession(spec=replace(SPEC, memory=Memory(samples=3)), init=begin_to_count, step=count_templates))
+    many: MultiTracker[str, Target] = MultiTracker(method)
+    many.add("early", picture(50), (50, 60, 20, 20))
+    many.update(picture(50))
+    many.add("late", picture(50), (50, 60, 20, 20))
+    scores = {key: estimate.score for key, estimate in many.update(picture(50)).items()}
+    assert scores == pytest.approx({"early": 0.102, "late": 0.001})
+
+
 def test_a_network_can_ask_what_lies_outside_the_frame() -> None:
     masks: dict[str, np.ndarray] = {}
 

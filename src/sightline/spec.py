@@ -61,18 +61,26 @@ class Crop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """When templates change (rules: `sightline.methods.memory`). The first one stays; behind it stands one for each interval."""
+    """When templates change (rules: `sightline.methods.memory`). The first one stays; behind it stands one for each interval.
+
+    With `samples` those of all frames stay, and the network reads about that many of them, evenly spread over time.
+    """
 
     every: tuple[int, ...] = ()  # frames between two changes of each further template
     above: float = 0.0  # only where the score is larger than this
+    samples: int = 0  # how many templates are read, or one more; 0: one for each place
 
     def __post_init__(self) -> None:
         if any(every < 1 for every in self.every):
             raise BadSpec(f"the memory changes every {self.every} frames; expected whole numbers from 1 on.")
+        if self.samples and (self.samples < 2 or self.every):
+            raise BadSpec(
+                f"the memory samples {self.samples} templates and has intervals {self.every}; expected 2 samples or more, and no intervals."
+            )
 
     @property
     def slots(self) -> int:
-        """How many templates there are."""
+        """How many templates there are in the beginning: always, but with `samples`."""
         return 1 + len(self.every)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from sightline.box import Box
 from sightline.errors import BadSpec
-from sightline.methods.memory import due, put, sampled, spread
+from sightline.methods.memory import due, put, sampled, shown, spread
 from sightline.spec import History, Memory
 
 THREE = Memory(every=(2, 3), above=0.5)
@@ -43,6 +43,32 @@ def test_a_new_template_takes_its_places_and_leaves_the_old_state_alone() -> Non
     np.testing.assert_array_equal(after["a"], [[0, 0], [0, 0], [1, 1]])
     assert not state["a"].any()
     assert after["count"] is state["count"]
+
+
+@pytest.mark.parametrize(
+    "num,read",
+    [
+        pytest.param(1, [0], id="the first"),
+        pytest.param(3, [0, 1, 2], id="all"),
+        pytest.param(5, [0, 1, 2], id="spans of one, two left over"),
+        pytest.param(6, [0, 1, 3, 5], id="spans of two"),
+        pytest.param(32, [0, 5, 15, 25], id="spans of ten"),
+    ],
+)
+def test_the_first_and_the_middle_of_each_span_of_time_are_read(num: int, read: list[int]) -> None:
+    read_now = shown(Memory(samples=3), [{"a": np.full(2, i)} for i in range(num)])
+    np.testing.assert_array_equal(read_now["a"], [[i, i] for i in read])
+
+
+def test_state_of_the_target_itself_stands_in_no_slot() -> None:
+    state = spread({"a": np.zeros(2), "next.b": np.ones(3)}, THREE)
+    assert {name: array.shape for name, array in state.items()} == {"a": (3, 2), "b": (3,)}
+
+
+@pytest.mark.parametrize("samples,every", [pytest.param(1, (), id="one"), pytest.param(3, (10,), id="intervals")])
+def test_samples_of_one_template_or_beside_intervals_are_refused(samples: int, every: tuple[int, ...]) -> None:
+    with pytest.raises(BadSpec, match="2 samples or more"):
+        Memory(samples=samples, every=every)
 
 
 def test_an_interval_of_no_frames_is_refused() -> None:

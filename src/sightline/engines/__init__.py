@@ -11,7 +11,7 @@ in the search crop likewise (for `step`), `template_extra`, `search_extra`, the 
 crop as `prior`, oldest first (for `step`); what they were before the first frame is the first box. A crop of several `scales` has them in axis 1. Every other output of `init`
 is state, given to `step` under its name. An output `next.x` of `step` replaces the state `x`. Where there is no `init`, the state is
 the template itself. Where `Spec.memory` keeps several templates, `init` reads one of them, and all state has the templates in axis 1,
-before the scales.
+before the scales; but an output `next.x` of `init` is state `x` of the target itself, as it begins.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 Pure functions of its state. What decides is data, `Spec.memory` and `Spec.history`.
 
 Each array that a network keeps of a template stands in axis 0 of the state once for each of `Memory.slots`; where there is
-one slot only, without that axis. Place 0 is the first frame's and stays.
+one slot only, without that axis. Place 0 is the first frame's and stays. With `Memory.samples` the templates of all frames
+stay, each apart, and those that are read stand in that axis, the oldest first.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from sightline.box import Box
 from sightline.engines import Array
 from sightline.spec import History, Memory
 
-__all__ = ["due", "put", "sampled", "spread"]
+__all__ = ["apart", "due", "put", "sampled", "shown", "spread"]
+
+OWN = "next."  # begins the names of state that is the target's own, not a template's
 
 
 def due(memory: Memory, age: int, score: float) -> list[int]:
-    """The places whose template is taken anew from the frame that was just tracked.
+    """The places whose template is taken anew from the frame that was just tracked; with samples, a place more.
 
     Args:
         memory: the rule.
@@ -29,14 +32,23 @@ def due(memory: Memory, age: int, score: float) -> list[int]:
     """
     if not score > memory.above:
         return []
+    if memory.samples:
+        return [age]
     return [place for place, every in enumerate(memory.every, start=1) if age % every == 0]
 
 
+def apart(arrays: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
+    """What a network keeps of a template, and the state `x` of the target itself, which it calls `next.x`."""
+    template = {name: array for name, array in arrays.items() if not name.startswith(OWN)}
+    return template, {name.removeprefix(OWN): array for name, array in arrays.items() if name.startswith(OWN)}
+
+
 def spread(arrays: Mapping[str, Array], memory: Memory, *, axis: int = 0) -> dict[str, Array]:
-    """The state of a target that has one template: it stands in every slot."""
-    if memory.slots == 1:
-        return dict(arrays)
-    return {name: np.stack([array] * memory.slots, axis=axis) for name, array in arrays.items()}
+    """The state of a target that has one template, read by a network: it stands in every slot."""
+    template, own = apart(arrays)
+    if memory.slots > 1 or memory.samples:
+        template = {name: np.stack([array] * memory.slots, axis=axis) for name, array in template.items()}
+    return template | own
 
 
 def put(arrays: Mapping[str, Array], template: Mapping[str, Array], places: Sequence[int]) -> dict[str, Array]:
@@ -57,3 +69,18 @@ def sampled(boxes: Sequence[Box], history: History) -> list[Box]:
     """
     last = len(boxes) - 1
     return [boxes[max(0, last - back * history.every)] for back in reversed(range(history.length))]
+
+
+def shown(memory: Memory, templates: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """Those of the templates of all frames, oldest first, that are read now, in axis 0; nothing without `Memory.samples`.
+
+    All of them, or the first and the middle one of each of `samples` spans of equal length; what is left over at the end waits.
+
+    Source: Zheng et al., AAAI 2024, arXiv:2401.01686; golden/odtrack/baseline_track.
+    """
+    if not memory.samples:
+        return {}
+    length = len(templates) // memory.samples
+    places = sorted({0, *(i * length + length // 2 for i in range(memory.samples))})
+    chosen = [templates[i] for i in places] if len(templates) > memory.samples else templates
+    return {name: np.stack([template[name] for template in chosen]) for name in templates[0]}

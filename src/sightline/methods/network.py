@@ -32,6 +32,7 @@ class Target:
         search: what is cut around it, for its whole life.
         age: frames tracked since the first.
         history: its boxes in the last frames, oldest first, as far back as the network is told; the last one is `box`.
+        templates: what the network keeps of every frame's template, oldest first, where `Spec.memory` samples them.
     """
 
     box: Box
@@ -40,6 +41,7 @@ class Target:
     search: Crop
     age: int = 0
     history: tuple[Box, ...] = ()
+    templates: tuple[Mapping[str, Array], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,31 +60,40 @@ class NetworkMethod:
         size = (frame.width, frame.height)
         fill = _fill(frame, self.spec)
         box = START_RULES[self.spec.start](box, size)
-        arrays = memory.spread(self._template(frame, box, fill), self.spec.memory)
-        return Target(box, arrays, fill, crop_for(box, self.spec.search, size), history=self._lengthened((), box))
+        read = self._template(frame, box, fill)
+        search, history = crop_for(box, self.spec.search, size), self._lengthened((), box)
+        if self.spec.memory.samples:
+            template, own = memory.apart(read)
+            return Target(box, own, fill, search, history=history, templates=(template,))
+        return Target(box, memory.spread(read, self.spec.memory), fill, search, history=history)
 
     def advance(self, frames: Sequence[Frame], states: Sequence[Target]) -> list[tuple[Target, Estimate]]:
-        """Look around each target's last box; targets whose crops have one size go through the network together."""
+        """Look around each target's last box; targets whose arrays have equal shapes go through the network together."""
+        looks = [self._look(frame, state) for frame, state in zip(frames, states, strict=True)]
+        kinds = [tuple((name, array.shape) for name, array in arrays.items()) for _, arrays in looks]
         results: dict[int, tuple[Target, Estimate]] = {}
-        for size in dict.fromkeys(state.search.size for state in states):
-            places = [i for i, state in enumerate(states) if state.search.size == size]
+        for kind in dict.fromkeys(kinds):
+            places = [i for i, other in enumerate(kinds) if other == kind]
             for first in range(0, len(places), self.spec.max_batch):
                 batch = places[first : first + self.spec.max_batch]
-                results |= zip(batch, self._advance_batch([frames[i] for i in batch], [states[i] for i in batch]), strict=True)
+                moved = self._advance_batch([frames[i] for i in batch], [states[i] for i in batch], [looks[i] for i in batch])
+                results |= zip(batch, moved, strict=True)
         return [results[i] for i in range(len(states))]
 
-    def _advance_batch(self, frames: Sequence[Frame], states: Sequence[Target]) -> list[tuple[Target, Estimate]]:
-        regions = [
-            region_around(state.box, state.search, (frame.width, frame.height), state.fill)
-            for frame, state in zip(frames, states, strict=True)
-        ]
-        rows = [
-            {**state.arrays, **self._pictures("search", frame, state.box, state.search, state.fill), **self._past(region, state)}
-            for frame, region, state in zip(frames, regions, states, strict=True)
-        ]
+    def _look(self, frame: Frame, state: Target) -> tuple[Region, dict[str, Array]]:
+        """Where a target is looked for, and all that the network is given of it."""
+        region = region_around(state.box, state.search, (frame.width, frame.height), state.fill)
+        pictures = self._pictures("search", frame, state.box, state.search, state.fill)
+        templates = memory.shown(self.spec.memory, state.templates)
+        return region, {**state.arrays, **templates, **pictures, **self._past(region, state)}
+
+    def _advance_batch(
+        self, frames: Sequence[Frame], states: Sequence[Target], looks: Sequence[tuple[Region, Mapping[str, Array]]]
+    ) -> list[tuple[Target, Estimate]]:
+        rows = [arrays for _, arrays in looks]
         outputs = self.session.run("step", {name: np.stack([row[name] for row in rows]) for name in rows[0]})
         results = []
-        for i, (frame, region, state) in enumerate(zip(frames, regions, states, strict=True)):
+        for i, (frame, (region, _), state) in enumerate(zip(frames, looks, states, strict=True)):
             size = (frame.width, frame.height)
             box = clip(region.to_frame(outputs["box"][i]), self.spec.clip, size)
             reported = REPORT_RULES[self.spec.report](box, size)
@@ -99,7 +110,10 @@ class NetworkMethod:
         places = memory.due(self.spec.memory, state.age, score)
         if not places:
             return state
-        return replace(state, arrays=memory.put(state.arrays, self._template(frame, state.box, state.fill), places))
+        template, _ = memory.apart(self._template(frame, state.box, state.fill))
+        if self.spec.memory.samples:
+            return replace(state, templates=(*state.templates, template))
+        return replace(state, arrays=memory.put(state.arrays, template, places))
 
     def _template(self, frame: Frame, box: Box, fill: Fill) -> dict[str, Array]:
         """What the network keeps of one template: its pictures, or what it reads in them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -64,9 +64,12 @@ def graphs(network: nn.Module, spec: Spec) -> dict[Role, onnx.ModelProto]:
         made["init"] = _graph(network, "init", arrays, spec)
         with torch.inference_mode():
             arrays = getattr(network, "init")(**arrays)  # noqa: B009  # nn.Module's attributes are tensors or modules to mypy
-    if spec.memory.slots > 1:
-        arrays = {name: torch.stack([value] * spec.memory.slots, dim=1) for name, value in arrays.items()}
-    made["step"] = _graph(network, "step", {**searches, **arrays}, spec)
+    own = {name.removeprefix("next."): value for name, value in arrays.items() if name.startswith("next.")}
+    templates = {name: value for name, value in arrays.items() if not name.startswith("next.")}
+    num = spec.memory.samples or spec.memory.slots
+    if num > 1:
+        templates = {name: torch.stack([value] * num, dim=1) for name, value in templates.items()}
+    made["step"] = _graph(network, "step", {**searches, **templates, **own}, spec, grows=templates.keys() if spec.memory.samples else ())
     return made
 
 
@@ -91,7 +94,7 @@ def example(spec: Spec, batch: int) -> dict[str, Tensor]:
     return arrays
 
 
-def _graph(network: nn.Module, role: Role, arrays: Mapping[str, Tensor], spec: Spec) -> onnx.ModelProto:
+def _graph(network: nn.Module, role: Role, arrays: Mapping[str, Tensor], spec: Spec, grows: Collection[str] = ()) -> onnx.ModelProto:
     wrapper = _Graph(network, role, list(arrays)).eval()  # a fresh module is in training mode, and the exporter keeps that
     with torch.inference_mode():
         outputs = list(getattr(network, role)(**arrays))
@@ -101,7 +104,7 @@ def _graph(network: nn.Module, role: Role, arrays: Mapping[str, Tensor], spec: S
             tuple(arrays.values()),
             input_names=list(arrays),
             output_names=outputs,
-            dynamic_shapes=(tuple(_dynamic(name, spec) for name in arrays),),
+            dynamic_shapes=(tuple(_dynamic(name, spec, varies=name in grows) for name in arrays),),
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
@@ -116,9 +119,11 @@ def _graph(network: nn.Module, role: Role, arrays: Mapping[str, Tensor], spec: S
     return model
 
 
-def _dynamic(name: str, spec: Spec) -> dict[int, Any]:
-    """The axes of an input which may have any length: the batch, and the sides of a search crop that has two sizes."""
+def _dynamic(name: str, spec: Spec, *, varies: bool) -> dict[int, Any]:
+    """The axes of an input which may have any length: the batch, templates that vary in number, the sides of a crop that has two sizes."""
     axes: dict[int, Any] = {0: torch.export.Dim("batch", min=1, max=4096)}
+    if varies:
+        axes[1] = torch.export.Dim("templates", min=1, max=spec.memory.samples + 1)
     if name == "search" and spec.search.small is not None:
         side = CELL * torch.export.Dim("cells", min=4, max=64)
         axes |= {1: side, 2: side}
