@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from sightline import zoo
 from sightline.box import Box, BoxLike
-from sightline.engines import open_session
+from sightline.engines import open_session, open_untrained
 from sightline.errors import NotStarted
 from sightline.estimate import Estimate
 from sightline.frame import Frame
@@ -18,7 +18,7 @@ from sightline.methods.network import NetworkMethod, Target
 from sightline.spec import Spec
 from sightline.weights import find
 
-__all__ = ["MultiTracker", "Tracker", "load"]
+__all__ = ["MultiTracker", "Tracker", "load", "untrained"]
 
 S = TypeVar("S")
 K = TypeVar("K", bound=Hashable)
@@ -134,3 +134,17 @@ def load(
     path = find(name_or_path)
     session = open_session(path, engine=engine, threads=threads, device=device, spec=zoo.find(spec) if spec else None)
     return Tracker(NetworkMethod(session), channels=channels)
+
+
+def untrained(name: str, *, device: str = "cpu", channels: Channels = "bgr") -> Tracker[Target]:
+    """A tracker with random weights, on torch: it runs at its true speed, and its boxes mean nothing.
+
+    Args:
+        name: from `sightline zoo`.
+        device: "cpu", or what else torch has.
+        channels: as for `load`.
+
+    Raises:
+        UnknownTracker, EngineError: what they say.
+    """
+    return Tracker(NetworkMethod(open_untrained(zoo.find(name), device=device)), channels=channels)

@@ -218,8 +218,11 @@ def test_an_unknown_tracker_with_suggestions(refused: Refused, clip: Path, asked
     assert "kestrel-nano" in refused("track", clip, "--box", BOX, "--tracker", "kestral-nano", *asked_for)
 
 
-def test_a_tracker_whose_weights_are_not_in_the_package(refused: Refused, clip: Path, asked_for: list[str]) -> None:
-    assert "sightline convert" in refused("track", clip, "--box", BOX, "--tracker", "vittrack-nano", *asked_for)
+def test_a_tracker_whose_weights_were_not_fetched_yet(
+    refused: Refused, clip: Path, tmp_path: Path, asked_for: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGHTLINE_CACHE", str(tmp_path / "cache"))
+    assert "sightline download vittrack-nano" in refused("track", clip, "--box", BOX, "--tracker", "vittrack-nano", *asked_for)
 
 
 def test_weights_that_are_not_there(refused: Refused, clip: Path, tmp_path: Path, asked_for: list[str]) -> None:

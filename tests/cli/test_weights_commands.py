@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -43,3 +45,26 @@ def test_an_unknown_name_is_refused_with_suggestions(checkpoint: Path, tmp_path:
         assert main([command, str(checkpoint), "--tracker", "kestral-nano", "--output", str(tmp_path / name)]) == 2
         assert "kestrel-nano" in capsys.readouterr().err
         assert not (tmp_path / name).exists()
+
+
+def test_a_known_tracker_without_weights_runs_with_random_ones_and_says_so(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results, again = tmp_path / "track.csv", tmp_path / "again.csv"
+    for path in (results, again):
+        assert main(["track", str(clip), "--box", BOX, "--tracker", "hit-tiny", "--results", str(path), "--json"]) == 0
+        out, err = capsys.readouterr()
+        assert json.loads(out)["weights"] == "random"
+        assert "RANDOM" in err
+        assert "sightline convert AUTHORS_FILE --tracker hit-tiny" in err
+    boxes = np.array([[float(cell) for cell in row.split(",")[2:6]] for row in results.read_text().splitlines()[1:]])
+    assert len(boxes) == 12
+    assert np.isfinite(boxes).all()
+    assert [row.split(",")[2:7] for row in again.read_text().splitlines()] == [
+        row.split(",")[2:7] for row in results.read_text().splitlines()
+    ]
+
+
+def test_a_file_that_is_not_there_is_never_replaced_by_random_weights(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["track", str(clip), "--box", BOX, "--tracker", "absent.onnx"]) == 2
+    assert "absent.onnx" in capsys.readouterr().err

@@ -13,7 +13,7 @@ import tyro
 
 from sightline.cli.arguments import box_from_text, check_suffix, optional
 from sightline.cli.environment import versions
-from sightline.cli.extras import needing
+from sightline.cli.loading import load_by_name
 from sightline.cli.results import SUFFIXES
 from sightline.errors import SightlineError, VideoError
 
@@ -53,7 +53,7 @@ def track(
         source: a video file, a folder of images, a quoted pattern such as "img/*.jpg", the number of a camera, or an address (rtsp://, http://).
         box: the object in the first frame: left, top, width, height in pixels; --box=-5,10,20,30 where it begins outside the frame.
         select: draw the box with the mouse; needs a display, and opencv-python in place of opencv-python-headless.
-        tracker: a name from `sightline zoo`, or the path of a weights file.
+        tracker: a name from `sightline zoo`, or the path of a weights file. A name whose weights can neither be found nor fetched runs with random ones, and says so.
         output: write the video with the box drawn here: .mp4 (H.264, plays in a browser), .mov, .mkv, .avi or .webm.
         results: write the boxes here: .csv has the columns frame,time,x,y,w,h,score,status, .jsonl the same keys, .txt only x,y,w,h.
         start: the frame to begin with, counted from 0; --box belongs to this frame.
@@ -73,11 +73,11 @@ def track(
         from sightline.cli.select import check_window
 
         check_window()
-    loaded, engine = _load(tracker, engine=engine, threads=threads)
+    loaded, engine, weights = load_by_name(tracker, engine=engine, threads=threads)
     done = _run(source, given, loaded, infrared=infrared, start=start, output=output, results=results)
     paths = {"output": None if output is None else str(output), "results": None if results is None else str(results)}
     sources = {"source": source, "infrared": infrared, "infrared_used": infrared is not None and "extra" in loaded.spec.feed}
-    summary = {**sources, "tracker": loaded.spec.name, "start": start, **done.figures(), **paths}
+    summary = {**sources, "tracker": loaded.spec.name, "weights": weights or "random", "start": start, **done.figures(), **paths}
     if as_json:
         print(json.dumps({**summary, "engine": engine, "threads": threads, "versions": versions()}))
     else:
@@ -110,26 +110,6 @@ def _check_paths(sources: Sequence[str | None], output: Path | None, results: Pa
             raise SightlineError(f"{option} {path} is a folder; expected the name of a file.")
         if any(source is not None and Path(source).exists() and path.exists() and path.samefile(source) for source in sources):
             raise SightlineError(f"{option} {path} is the source itself; choose another name.")
-
-
-def _load(tracker: str, *, engine: str | None, threads: int | None) -> tuple[Tracker[Any], str]:
-    """The tracker and the name of its engine; the number of threads is set wherever it counts."""
-    import cv2
-
-    from sightline.engines import READS
-    from sightline.tracker import load
-    from sightline.weights import find, kind_of
-
-    chosen = engine or READS[kind_of(find(tracker))]
-    with needing("convert", f"tracking with {tracker}"):
-        if threads is not None:
-            cv2.setNumThreads(threads)  # crops are resized by OpenCV
-            if chosen == "torch":
-                import torch
-
-                torch.set_num_threads(threads)  # of the whole process: this engine takes no number of its own
-                threads = None
-        return load(tracker, engine=chosen, threads=threads), chosen
 
 
 def _run(

@@ -28,7 +28,7 @@ from sightline.errors import EngineError
 from sightline.spec import Spec
 from sightline.weights import kind_of
 
-__all__ = ["ENGINES", "Array", "Role", "Session", "open_session"]
+__all__ = ["ENGINES", "Array", "Role", "Session", "open_session", "open_untrained"]
 
 Array: TypeAlias = NDArray[Any]
 Role: TypeAlias = Literal["init", "step"]
@@ -80,4 +80,14 @@ def open_session(
     if name not in ENGINES:
         raise EngineError(f"there is no engine called {name!r}; known are {', '.join(ENGINES)}.")
     session: Session = import_module(ENGINES[name]).open_session(path, threads=threads, device=device, spec=spec)
+    return session
+
+
+def open_untrained(spec: Spec, *, device: str = "cpu") -> Session:
+    """A network with random weights, on the torch engine: to see that a tracker runs and how fast, never to track with.
+
+    Raises:
+        EngineError: there is no such device.
+    """
+    session: Session = import_module(ENGINES["torch"]).untrained(spec, device=device)
     return session

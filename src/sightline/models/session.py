@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from sightline import models
 from sightline.engines import Array, Role
 from sightline.errors import EngineError
 from sightline.models.checkpoint import load
 from sightline.spec import Spec
 
-__all__ = ["TorchSession", "open_session"]
+__all__ = ["TorchSession", "open_session", "untrained"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,27 @@ def open_session(path: Path, *, threads: int | None = None, device: str = "cpu",
         raise EngineError(
             "the torch engine has one thread setting for the whole process: call torch.set_num_threads(N) and leave threads empty."
         )
-    try:
-        target = torch.device(device)
-        torch.empty(0, device=target)
-    except (RuntimeError, AssertionError) as error:
-        raise EngineError(f"torch has no device {device!r} here ({str(error).splitlines()[0]}).") from error
+    target = _device(device)
     network, found = load(path, spec)
     return TorchSession(found, network.to(target), device, path)
+
+
+def untrained(spec: Spec, *, device: str = "cpu", seed: int = 0) -> TorchSession:
+    """A network of `spec` with the random weights of `seed`; torch's own random state is left as it was."""
+    target = _device(device)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = models.build(spec)
+    return TorchSession(spec, network.to(target), device)
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise EngineError(f"torch has no device {name!r} here ({str(error).splitlines()[0]}).") from error
+    return device
 
 
 def _reopen(path: Path, device: str, spec: Spec) -> TorchSession:

@@ -1,0 +1,79 @@
+"""From what a user calls a tracker to one that is ready."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sightline.cli.extras import needing
+from sightline.errors import WeightsMissing
+
+if TYPE_CHECKING:
+    from sightline.tracker import Tracker
+
+__all__ = ["Loaded", "load_by_name"]
+
+
+class Loaded(NamedTuple):
+    """A tracker, what runs it, and the path of its weights; None where they are random."""
+
+    tracker: Tracker[Any]
+    engine: str
+    weights: str | None
+
+
+def load_by_name(tracker: str, *, engine: str | None, threads: int | None) -> Loaded:
+    """Load a tracker and set the number of threads wherever it counts.
+
+    A known tracker whose weights are not here, and cannot be fetched either, gets random ones where torch is installed: a line on
+    standard error says so, and where the authors publish theirs.
+
+    Args:
+        tracker: a name from the zoo, or the path of a weights file.
+        engine: None for the one that reads the file.
+        threads: None for one on each physical core.
+
+    Raises:
+        UnknownTracker, WeightsMissing, WeightsMismatch, BadSpec, EngineError, MissingExtra: what they say.
+    """
+    from sightline.engines import READS
+    from sightline.tracker import load
+    from sightline.weights import find, kind_of
+
+    try:
+        path = find(tracker)
+    except WeightsMissing as missing:
+        return Loaded(_untrained(tracker, missing, threads), "torch", None)
+    chosen = engine or READS[kind_of(path)]
+    with needing("convert", f"tracking with {tracker}"):
+        _set_threads(threads, torch_too=chosen == "torch")
+        # the torch engine takes no number of its own
+        return Loaded(load(tracker, engine=chosen, threads=None if chosen == "torch" else threads), chosen, str(path))
+
+
+def _untrained(tracker: str, missing: WeightsMissing, threads: int | None) -> Tracker[Any]:
+    from sightline.tracker import untrained
+    from sightline.zoo import SPECS
+
+    if tracker not in SPECS or SPECS[tracker].origin.url:  # a path, or weights that one command would fetch
+        raise missing
+    try:
+        _set_threads(threads, torch_too=True)
+        made = untrained(tracker)
+    except ModuleNotFoundError:
+        raise missing from None
+    print(f"sightline: warning: {tracker} runs with RANDOM weights, its boxes mean nothing: {missing}", file=sys.stderr)
+    return made
+
+
+def _set_threads(threads: int | None, *, torch_too: bool) -> None:
+    """For the whole process: crops are resized by OpenCV, and torch has one number for all networks."""
+    if threads is None:
+        return
+    import cv2
+
+    cv2.setNumThreads(threads)
+    if torch_too:
+        import torch
+
+        torch.set_num_threads(threads)
