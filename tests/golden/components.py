@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sightline.box import Box, cxcywh_from_xyxy, iou, xywh_from_xyxy, xyxy_from_cxcywh, xyxy_from_xywh
+from sightline.methods import fourier
 from sightline.models.layers.decode import hann1d, hann2d, normalize
 from sightline.models.layers.eliminate import centre_mask, eliminate, keep_rate, query_weights, relevance, target_mask
 from sightline.models.layers.pool import precise_pool
@@ -122,6 +123,47 @@ def crop_sample_target(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
     outputs["resize_factor"] = np.array([region.size / region.width for region in regions])
     outputs["crop_x1_y1_side"] = np.array([(region.x, region.y, region.width) for region in regions])
     return outputs
+
+
+def dcf_fourier(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
+    given = meta["arguments"]
+    first, second = fourier.transform(inputs["a"]), fourier.transform(inputs["b"])
+    moved, shape, sigma = fourier.shifted(first, given["shift"]), inputs["a"].shape[-2:], given["label_fourier_sigma"]
+    [(fine, (height, width))] = numbers(meta["outputs"], r"sample_fs_(\d+)x(\d+)").items()
+    samples = fourier.evaluate(first, (height, width))
+    best = samples.reshape(*samples.shape[:2], -1).argmax(axis=2)
+    down, across = fourier.interpolation(tuple(given["interp"]["size"]))
+    label = given["label_spatial"]
+    crop, target = tuple(given["regularisation"]["image_size"]), tuple(given["regularisation"]["target_size"])
+    outputs = {
+        "cfft2": in_parts(first),
+        "cifft2": fourier.evaluate(first, shape) / (shape[0] * shape[1]),
+        "sum_fs": in_parts(fourier.add([first, second])),
+        "shift_fs": in_parts(moved),
+        "inner_product": np.array(fourier.inner(first, moved)),
+        fine: samples,
+        "max": samples.max(axis=(2, 3)),
+        "argmax": np.stack(np.unravel_index(best, (height, width)), axis=-1),
+        "label_fourier_{}x{}".format(*shape): fourier.gaussian_series(shape, sigma)[None, None],
+        f"label_spatial_{label['size']}": fourier.gaussian((label["size"],) * 2, label["sigma"], label["center"])[None, None],
+        "interp_y": in_parts(down)[None, None],
+        "interp_x": in_parts(across)[None, None],
+        "reg_deep": fourier.regularisation(crop, target, least=1e-3, edge=5e-2, threshold=0.1)[None, None],
+        "reg_shallow": fourier.regularisation(crop, target, least=1e-4, edge=1e-2, threshold=0.05)[None, None],
+    }
+    outputs |= {name: fourier.hann(side) for name, (side,) in numbers(meta["outputs"], r"hann_(\d+)").items()}
+    outputs |= {name: hann1d(side, centered=False).numpy() for name, (side,) in numbers(meta["outputs"], r"hann_(\d+)_uncentred").items()}
+    for name, sides in numbers(meta["outputs"], r"hann2d_(\d+)x(\d+)").items():
+        outputs[name] = np.outer(*map(fourier.hann, sides))[None, None]
+    for name, (side, narrow) in numbers(meta["outputs"], r"hann2d_clipped_(\d+)_(\d+)").items():
+        line = np.roll(np.pad(fourier.hann(narrow), (side - narrow) // 2, mode="edge"), side // 2)
+        outputs[name] = np.outer(line, line)[None, None]
+    return outputs
+
+
+def in_parts(series: Array) -> Array:
+    """Complex numbers as the fixtures store them: real and imaginary part in a last axis."""
+    return np.stack([series.real, series.imag], axis=-1)
 
 
 def hann(meta: Mapping[str, Any], _inputs: Inputs) -> Outputs:
@@ -362,6 +404,7 @@ COMPONENTS: dict[str, Callable[[Mapping[str, Any], Inputs], Outputs]] = {
     "ce_keep_rate": ce_keep_rate,
     "ce_mask": ce_mask,
     "crop_sample_target": crop_sample_target,
+    "dcf_fourier": dcf_fourier,
     "hann": hann,
     "hcat_crop": hcat_crop,
     "heatmap_target": heatmap,
