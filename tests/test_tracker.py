@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -284,6 +284,61 @@ def test_templates_change_when_the_memory_says_so_and_the_first_stays(reads_once
     # the interval of 2 falls due in frames 2, 4 (not sure enough) and 6; that of 3 in frames 3 and 6
     expected = [(100, 100), (100, 100), (102, 100), (102, 103), (102, 103), (102, 103), (106, 106)]
     assert seen == [[100, *levels] for levels in expected]
+
+
+def levels_seen(rule: Memory, scores: Sequence[float], *, together: bool = False, gate: bool = False) -> list[list[int]]:
+    """Which templates a network is given in each frame, where frame i has a target of level 200 + i; -1 where a place is empty."""
+    seen: list[list[int]] = []
+    told = iter(scores)
+
+    def init(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        levels = arrays["template"].max(axis=(2, 3, 4)).astype(int)
+        return {"levels": np.where(arrays["filled"], levels, -1)}
+
+    def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        seen.append((arrays["levels"] if together else arrays["template"].max(axis=(2, 3, 4)))[0].tolist())
+        said = brightest(arrays) | {"score": np.array([next(told)], np.float32)}
+        return said | {"score": np.array([0.1], np.float32), "gate": said["score"]} if gate else said
+
+    spec = replace(SPEC, memory=replace(rule, together=together), feed=("filled",) if together else ())
+    one = tracker(FakeSession(spec=spec, step=step, init=init if together else None))
+    one.init(picture(50, level=200), (50, 60, 20, 20))
+    for i in range(1, len(scores) + 1):
+        one.update(picture(50, level=200 + i))
+    return seen
+
+
+BEST = Memory(every=(3,), above=0.5, keep="best", otherwise="first")
+
+
+@pytest.mark.parametrize("gate", [False, True], ids=["by score", "by gate"])
+@pytest.mark.parametrize("together", [False, True], ids=["one by one", "together"])
+def test_the_best_frame_since_the_last_change_becomes_a_template_else_the_first_one(together: bool, gate: bool) -> None:
+    scores = [0.6, 0.9, 0.8, 0.4, 0.5, 0.3, 0.6, 0.6, 0.6, 0.1]
+    seen = levels_seen(BEST, scores, together=together, gate=gate)
+    assert [second for _, second in seen] == [200] * 3 + [202] * 3 + [200] * 3 + [207]
+    assert {first for first, _ in seen} == {200}
+
+
+def test_without_a_good_frame_a_template_stays_where_the_first_may_not_return() -> None:
+    assert [row[1] for row in levels_seen(replace(BEST, otherwise="keep"), [0.9, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1])] == [200] * 3 + [201] * 4
+
+
+def test_the_first_template_returns_where_the_last_frame_is_taken_and_is_not_good() -> None:
+    seen = levels_seen(replace(BEST, keep="last"), [0.1, 0.1, 0.9, 0.9, 0.9, 0.1, 0.1])
+    assert [row[1] for row in seen] == [200] * 3 + [203] * 3 + [200]
+
+
+def test_an_old_best_score_fades() -> None:
+    scores = [0.9, 0.7, 0.7, 0.1]
+    assert levels_seen(BEST, scores)[-1] == [200, 201]
+    assert levels_seen(replace(BEST, decay=0.8), scores)[-1] == [200, 203]  # 0.9 * 0.8 > 0.7 > 0.9 * 0.8 * 0.8
+
+
+def test_places_are_filled_and_changed_in_turn() -> None:
+    rule = replace(BEST, every=(1, 1), turns=True)
+    seen = levels_seen(rule, [0.9] * 5, together=True)
+    assert seen == [[200, 200, -1], [200, 200, 201], [200, 202, 201], [200, 202, 203], [200, 204, 203]]
 
 
 def test_targets_of_one_batch_change_templates_each_in_its_own_time() -> None:

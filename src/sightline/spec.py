@@ -42,7 +42,7 @@ ReportRule: TypeAlias = Literal["none", "corner"]
 SeekRule: TypeAlias = Literal["none", "inside"]
 Pixels: TypeAlias = Literal["uint8", "float32"]
 Padded: TypeAlias = Literal["before", "after", "aligned"]
-Feed: TypeAlias = Literal["target", "extra", "prior", "padding"]
+Feed: TypeAlias = Literal["target", "extra", "prior", "padding", "filled"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +68,11 @@ class Memory:
 
     every: tuple[int, ...] = ()  # frames between two changes of each further template
     above: float = 0.0  # only where the score is larger than this
+    keep: Literal["last", "best"] = "last"  # a change takes the frame at which it is due, or the best one since the change before
+    decay: float = 1.0  # of the best score, in every frame
+    otherwise: Literal["keep", "first"] = "keep"  # where no score was larger: nothing changes, or the first template is taken
+    turns: bool = False  # one place after another changes; those behind the second template are empty until it is their turn
+    together: bool = False  # `init` reads all templates at once, and again when one has changed
     samples: int = 0  # how many templates are read, or one more; 0: one for each place
 
     def __post_init__(self) -> None:
@@ -77,6 +82,8 @@ class Memory:
             raise BadSpec(
                 f"the memory samples {self.samples} templates and has intervals {self.every}; expected 2 samples or more, and no intervals."
             )
+        if self.turns and len(set(self.every)) != 1:
+            raise BadSpec(f"templates take turns every {self.every} frames; expected one interval, the same for each.")
 
     @property
     def slots(self) -> int:

@@ -1,33 +1,55 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from sightline.box import Box
 from sightline.errors import BadSpec
-from sightline.methods.memory import due, put, sampled, shown, spread
+from sightline.methods.memory import due, filled, put, qualifies, sampled, shown, spread
 from sightline.spec import History, Memory
 
 THREE = Memory(every=(2, 3), above=0.5)
 
 
 @pytest.mark.parametrize(
-    "age,score,places",
+    "age,places",
     [
-        pytest.param(1, 0.9, [], id="too early"),
-        pytest.param(2, 0.9, [1], id="first interval"),
-        pytest.param(3, 0.9, [2], id="second interval"),
-        pytest.param(6, 0.9, [1, 2], id="both"),
-        pytest.param(6, 0.5, [], id="not above"),
-        pytest.param(6, float("nan"), [], id="no score"),
+        pytest.param(1, [], id="too early"),
+        pytest.param(2, [1], id="first interval"),
+        pytest.param(3, [2], id="second interval"),
+        pytest.param(6, [1, 2], id="both"),
     ],
 )
-def test_a_template_is_due_at_multiples_of_its_interval_where_the_score_is_high(age: int, score: float, places: list[int]) -> None:
-    assert due(THREE, age, score) == places
+def test_a_template_is_due_at_multiples_of_its_interval(age: int, places: list[int]) -> None:
+    assert due(THREE, age) == places
+
+
+@pytest.mark.parametrize("score,does", [(0.9, True), (0.5, False), (float("nan"), False)], ids=["above", "not above", "no score"])
+def test_a_frame_qualifies_where_its_score_is_high(score: float, does: bool) -> None:
+    assert qualifies(THREE, score, best=0.95) is does
+
+
+def test_the_best_frame_so_far_qualifies_and_no_other() -> None:
+    rule = replace(THREE, keep="best")
+    assert [qualifies(rule, score, best=0.7) for score in (0.6, 0.7, 0.8)] == [False, False, True]
+
+
+def test_places_take_turns_and_are_filled_one_by_one() -> None:
+    rule = Memory(every=(5, 5, 5), turns=True)
+    assert [due(rule, age) for age in range(5, 35, 5)] == [[2], [3], [1], [2], [3], [1]]
+    assert not any(due(rule, age) for age in range(1, 35) if age % 5)
+    assert [filled(rule, age).sum() for age in (0, 4, 5, 10, 15)] == [2, 2, 3, 4, 4]
+    assert filled(rule, 5).tolist() == [True, True, True, False]
+
+
+def test_without_turns_every_place_is_filled_from_the_start() -> None:
+    assert filled(THREE, 0).all()
 
 
 def test_without_intervals_nothing_is_ever_due() -> None:
-    assert not any(due(Memory(), age, 1.0) for age in range(1, 500))
+    assert not any(due(Memory(), age) for age in range(1, 500))
 
 
 def test_one_template_stands_in_every_slot() -> None:
@@ -95,3 +117,9 @@ def test_past_boxes_are_told_an_interval_apart_up_to_the_last(known: int, histor
 def test_a_history_without_boxes_or_interval_is_refused(length: int, every: int) -> None:
     with pytest.raises(BadSpec, match="from 1 on"):
         History(length=length, every=every)
+
+
+@pytest.mark.parametrize("every", [(), (10, 20)], ids=["no place", "two intervals"])
+def test_turns_of_different_lengths_are_refused(every: tuple[int, ...]) -> None:
+    with pytest.raises(BadSpec, match="one interval"):
+        Memory(every=every, turns=True)

@@ -8,10 +8,14 @@ Names of arrays, axis 0 being the batch: `template` (B, Ht, Wt, 3) RGB, `search`
 `Spec.feed` asks for them, `target` (B, 4) float32, the box in the template crop as cx, cy, w, h in 0..1, `prior` (B, 4) float32, the last box
 in the search crop likewise (for `step`), `template_extra`, `search_extra`, the same crops of a second picture, and `template_padding`,
 `search_padding` (B, H, W) bool, true outside the frame. Where there is a `Spec.history`, `history` (B, K, 4) float32, past boxes in the search
-crop as `prior`, oldest first (for `step`); what they were before the first frame is the first box. A crop of several `scales` has them in axis 1. Every other output of `init`
-is state, given to `step` under its name. An output `next.x` of `step` replaces the state `x`. Where there is no `init`, the state is
-the template itself. Where `Spec.memory` keeps several templates, `init` reads one of them, and all state has the templates in axis 1,
-before the scales; but an output `next.x` of `init` is state `x` of the target itself, as it begins.
+crop as `prior`, oldest first (for `step`); what they were before the first frame is the first box. A crop of several `scales` has them in
+axis 1. Every other output of `init` is state, given to `step` under its name. An output `next.x` of `step` replaces the state `x`. Where there
+is no `init`, the state is the template itself. An output `gate` (B,) of `step` says instead of `score` how good a template this frame is.
+
+Where `Spec.memory` keeps several templates, `init` reads one of them, and all state has the templates in axis 1, before the scales; but
+an output `next.x` of `init` is state `x` of the target itself, as it begins. Where they
+are read `together`, what `init` is given has them in axis 1, with `filled` (B, slots) bool where `Spec.feed` asks which of them are there; it
+runs anew whenever one has changed, and its outputs replace the state under their names.
 """
 
 from __future__ import annotations

@@ -12,28 +12,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sightline.box import Box
 from sightline.engines import Array
 from sightline.spec import History, Memory
 
-__all__ = ["apart", "due", "put", "sampled", "shown", "spread"]
+__all__ = ["apart", "due", "filled", "put", "qualifies", "sampled", "shown", "spread"]
 
 OWN = "next."  # begins the names of state that is the target's own, not a template's
 
 
-def due(memory: Memory, age: int, score: float) -> list[int]:
-    """The places whose template is taken anew from the frame that was just tracked; with samples, a place more.
+def due(memory: Memory, age: int) -> list[int]:
+    """The places whose template may change now; with samples, a place more in every frame.
 
     Args:
         memory: the rule.
-        age: frames tracked so far, this one included.
-        score: of this frame; with NaN nothing changes.
+        age: frames tracked so far, the one just tracked included.
     """
-    if not score > memory.above:
-        return []
     if memory.samples:
         return [age]
+    if memory.turns:
+        changes, rest = divmod(age, memory.every[0])
+        return [] if rest else [1 + changes % len(memory.every)]
     return [place for place, every in enumerate(memory.every, start=1) if age % every == 0]
 
 
@@ -41,6 +42,23 @@ def apart(arrays: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Arra
     """What a network keeps of a template, and the state `x` of the target itself, which it calls `next.x`."""
     template = {name: array for name, array in arrays.items() if not name.startswith(OWN)}
     return template, {name.removeprefix(OWN): array for name, array in arrays.items() if name.startswith(OWN)}
+
+
+def qualifies(memory: Memory, score: float, best: float) -> bool:
+    """Whether a frame's template is the one that a change would take.
+
+    Args:
+        memory: the rule.
+        score: of the frame; NaN never qualifies.
+        best: score of the template that a change would take so far.
+    """
+    return score > memory.above and (memory.keep == "last" or score > best)
+
+
+def filled(memory: Memory, age: int) -> NDArray[np.bool_]:
+    """Which places hold a template: (slots,), always the first two."""
+    num = 2 + age // memory.every[0] if memory.turns else memory.slots
+    return np.arange(memory.slots) < num
 
 
 def spread(arrays: Mapping[str, Array], memory: Memory, *, axis: int = 0) -> dict[str, Array]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import cv2
@@ -33,6 +34,9 @@ class Target:
         age: frames tracked since the first.
         history: its boxes in the last frames, oldest first, as far back as the network is told; the last one is `box`.
         templates: what the network keeps of every frame's template, oldest first, where `Spec.memory` samples them.
+        pictures: of all templates, where they are read together or the first one may return.
+        candidate: pictures of the template that the next change of the memory takes; empty where there is none yet.
+        best: its score.
     """
 
     box: Box
@@ -42,6 +46,9 @@ class Target:
     age: int = 0
     history: tuple[Box, ...] = ()
     templates: tuple[Mapping[str, Array], ...] = ()
+    pictures: Mapping[str, Array] = field(default_factory=dict)
+    candidate: Mapping[str, Array] = field(default_factory=dict)
+    best: float = -math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +67,14 @@ class NetworkMethod:
         size = (frame.width, frame.height)
         fill = _fill(frame, self.spec)
         box = START_RULES[self.spec.start](box, size)
-        read = self._template(frame, box, fill)
+        rule, template = self.spec.memory, self._template(frame, box, fill)
+        pictures = memory.spread(template, rule) if rule.together or rule.otherwise == "first" else {}
+        read, own = self._read(pictures if rule.together else template, 0)
         search, history = crop_for(box, self.spec.search, size), self._lengthened((), box)
-        if self.spec.memory.samples:
-            template, own = memory.apart(read)
-            return Target(box, own, fill, search, history=history, templates=(template,))
-        return Target(box, memory.spread(read, self.spec.memory), fill, search, history=history)
+        state = Target(box, own, fill, search, history=history, pictures=pictures)
+        if rule.samples:
+            return replace(state, templates=(read,))
+        return replace(state, arrays=own | (read if rule.together else memory.spread(read, rule)))
 
     def advance(self, frames: Sequence[Frame], states: Sequence[Target]) -> list[tuple[Target, Estimate]]:
         """Look around each target's last box; targets whose arrays have equal shapes go through the network together."""
@@ -102,29 +111,53 @@ class NetworkMethod:
             box = SEEK_RULES[self.spec.seek](box, state.box, size)
             history = self._lengthened(state.history, box)
             after = replace(state, box=box, arrays={**state.arrays, **changed}, age=state.age + 1, history=history)
-            results.append((self._remember(after, frame, score), Estimate(reported, score, status_of(score, self.spec), region)))
+            gate = float(outputs["gate"][i]) if "gate" in outputs else score
+            results.append((self._remember(after, frame, gate), Estimate(reported, score, status_of(score, self.spec), region)))
         return results
 
-    def _remember(self, state: Target, frame: Frame, score: float) -> Target:
-        """The target with the templates of this frame where its memory wants them."""
-        places = memory.due(self.spec.memory, state.age, score)
-        if not places:
+    def _remember(self, state: Target, frame: Frame, gate: float) -> Target:
+        """The target with the templates that its memory wants, where `gate` says how good this frame's is."""
+        rule = self.spec.memory
+        places = memory.due(rule, state.age)
+        if not places and rule.keep == "last":
             return state
-        template, _ = memory.apart(self._template(frame, state.box, state.fill))
-        if self.spec.memory.samples:
-            return replace(state, templates=(*state.templates, template))
-        return replace(state, arrays=memory.put(state.arrays, template, places))
+        candidate, best = state.candidate, state.best * rule.decay
+        if memory.qualifies(rule, gate, best):
+            candidate, best = self._template(frame, state.box, state.fill), gate
+        if not places:
+            return replace(state, candidate=candidate, best=best)
+        if not candidate and rule.otherwise == "first":
+            candidate = {name: array[0] for name, array in state.pictures.items()}
+        state = replace(state, candidate={}, best=-math.inf)
+        return self._changed(state, candidate, places) if candidate else state
+
+    def _changed(self, state: Target, template: Mapping[str, Array], places: Sequence[int]) -> Target:
+        """The target with a template, given as pictures, in some places."""
+        rule = self.spec.memory
+        pictures = memory.put(state.pictures, template, places) if state.pictures else {}
+        read, _ = self._read(pictures if rule.together else template, state.age)
+        if rule.samples:
+            return replace(state, templates=(*state.templates, read))
+        arrays = {**state.arrays, **read} if rule.together else memory.put(state.arrays, read, places)
+        return replace(state, arrays=arrays, pictures=pictures)
 
     def _template(self, frame: Frame, box: Box, fill: Fill) -> dict[str, Array]:
-        """What the network keeps of one template: its pictures, or what it reads in them."""
-        arrays = self._pictures("template", frame, box, self.spec.template, fill)
+        """The pictures of one template, and where the target is in it, if the network asks for that."""
+        pictures = self._pictures("template", frame, box, self.spec.template, fill)
         if "target" in self.spec.feed:
             region = region_around(box, self.spec.template, (frame.width, frame.height), fill)
-            arrays["target"] = region.to_crop(box).astype(np.float32)
-        if "init" in self.session.roles:
-            outputs = self.session.run("init", {name: array[np.newaxis] for name, array in arrays.items()})
-            return {name: output[0] for name, output in outputs.items()}
-        return arrays
+            pictures["target"] = region.to_crop(box).astype(np.float32)
+        return pictures
+
+    def _read(self, pictures: Mapping[str, Array], age: int) -> tuple[dict[str, Array], dict[str, Array]]:
+        """What the network keeps of the pictures of one template, or of all of them together, and the target's own state."""
+        arrays = dict(pictures)
+        if "filled" in self.spec.feed:
+            arrays["filled"] = memory.filled(self.spec.memory, age)
+        if "init" not in self.session.roles:
+            return arrays, {}
+        outputs = self.session.run("init", {name: array[np.newaxis] for name, array in arrays.items()})
+        return memory.apart({name: output[0] for name, output in outputs.items()})
 
     def _past(self, region: Region, state: Target) -> dict[str, Array]:
         """Past boxes in the search crop: the last one, and a longer history, where the network asks for them."""

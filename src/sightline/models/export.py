@@ -67,14 +67,14 @@ def graphs(network: nn.Module, spec: Spec) -> dict[Role, onnx.ModelProto]:
     own = {name.removeprefix("next."): value for name, value in arrays.items() if name.startswith("next.")}
     templates = {name: value for name, value in arrays.items() if not name.startswith("next.")}
     num = spec.memory.samples or spec.memory.slots
-    if num > 1:
+    if num > 1 and not spec.memory.together:
         templates = {name: torch.stack([value] * num, dim=1) for name, value in templates.items()}
     made["step"] = _graph(network, "step", {**searches, **templates, **own}, spec, grows=templates.keys() if spec.memory.samples else ())
     return made
 
 
 def example(spec: Spec, batch: int) -> dict[str, Tensor]:
-    """Inputs of the right names, shapes and dtypes for a network of `spec` that reads one template."""
+    """Inputs of the right names, shapes and dtypes for a network of `spec` that reads one template, or all of them together."""
     crops = {"template": spec.template, "search": spec.search}
     shapes = {name: (batch, *([len(crop.scales)] if len(crop.scales) > 1 else []), crop.size, crop.size) for name, crop in crops.items()}
     kinds = {name: getattr(torch, crop.pixels) for name, crop in crops.items()}
@@ -87,6 +87,12 @@ def example(spec: Spec, batch: int) -> dict[str, Tensor]:
         }
     if "target" in spec.feed:
         arrays["target"] = torch.tensor([[0.5, 0.5, 0.5, 0.5]]).repeat(batch, 1)
+    if spec.memory.together:
+        arrays = {
+            name: value if name.startswith(OF_STEP) else torch.stack([value] * spec.memory.slots, dim=1) for name, value in arrays.items()
+        }
+    if "filled" in spec.feed:  # all but the last
+        arrays["filled"] = (torch.arange(spec.memory.slots) < spec.memory.slots - 1).repeat(batch, 1)
     if "prior" in spec.feed:
         arrays["prior"] = torch.tensor([[0.5, 0.5, 0.25, 0.2]]).repeat(batch, 1)
     if spec.history is not None:
