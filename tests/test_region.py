@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline.box import Box
+from sightline.errors import BadSpec
 from sightline.region import CLIP_RULES, CROP_RULES, REPORT_RULES, SEEK_RULES, START_RULES, clip, crop_for, region_around
-from sightline.spec import Crop, CropRule
+from sightline.spec import Crop, CropRule, Zoom
 
 FRAME = (320, 240)
 boxes = st.builds(Box, st.floats(-50, 330), st.floats(-50, 250), st.floats(0.5, 400), st.floats(0.5, 300))
@@ -191,3 +194,79 @@ def test_a_box_to_seek_from_lies_inside_or_is_the_one_before() -> None:
     assert inside(Box(400, 20, 30, 30), before, FRAME) == before
     assert inside(Box(100, 20, 0, 30), before, FRAME) == before
     assert SEEK_RULES["none"](Box(400, 20, 30, 30), before, FRAME) == (400, 20, 30, 30)
+
+
+bent = crops.map(lambda crop: replace(crop, zoom=Zoom(), pixels="float32"))
+zooms = st.builds(Zoom, factor=st.floats(1, 4), cells=st.integers(2, 20), bandwidth=st.floats(1, 500))
+corners = st.tuples(*[st.floats(0, 1)] * 4)
+
+
+@given(boxes, corners, crops, zooms)
+def test_a_box_survives_the_way_out_of_a_bent_crop_and_back(box: Box, xyxy: tuple[float, ...], crop: Crop, zoom: Zoom) -> None:
+    region = region_around(box, replace(crop, zoom=zoom), FRAME)
+    x1, y1, x2, y2 = xyxy
+    unit = np.array([(x1 + x2) / 2, (y1 + y2) / 2, abs(x2 - x1), abs(y2 - y1)])
+    mapped = region.to_frame(unit)
+    assert region.to_crop(mapped) == pytest.approx(unit, abs=1e-6)
+    assert region.to_frame(region.to_crop(mapped)) == pytest.approx(mapped, abs=1e-6)
+
+
+@given(boxes, bent)
+def test_a_bent_crop_has_its_size_wherever_it_lies(box: Box, crop: Crop) -> None:
+    image = np.full((FRAME[1], FRAME[0], 3), 200, np.uint8)
+    region = region_around(box, crop, FRAME)
+    taken, padded = region.take(image), region.padding()
+    assert taken.shape == (crop.size, crop.size, 3)
+    assert padded.shape == (crop.size, crop.size)
+    assert taken[~padded] == pytest.approx(200)
+
+
+@given(boxes, bent)
+def test_a_bent_crop_covers_what_an_even_one_covers(box: Box, crop: Crop) -> None:
+    region, even = region_around(box, crop, FRAME), region_around(box, replace(crop, zoom=None), FRAME)
+    whole = np.array([0.5, 0.5, 1, 1])
+    assert region.to_frame(whole) == pytest.approx(even.to_frame(whole), abs=1e-6)
+    assert (region.x, region.y, region.width, region.height) == (even.x, even.y, even.width, even.height)
+    assert region.frame == even.frame
+    assert region.size == even.size
+
+
+def test_a_bent_crop_shows_the_target_larger_and_where_boxes_are_mapped_to() -> None:
+    box = Box(130, 90, 60, 48)
+    image = np.zeros((FRAME[1], FRAME[0], 3), np.uint8)
+    image[90:138, 130:190] = 255
+    sides = {}
+    for zoom in (None, Zoom(factor=1.5)):
+        region = region_around(box, Crop(factor=5.0, size=256, pixels="float32", zoom=zoom), FRAME)
+        rows, columns = np.nonzero(region.take(image)[..., 0] > 127)
+        seen = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]) / 256
+        cx, cy, w, h = region.to_crop(box)
+        assert seen == pytest.approx([cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2], abs=1.5 / 256)
+        sides[zoom] = np.array([w, h])
+    larger = sides[Zoom(factor=1.5)] / sides[None]
+    assert (larger > 1.2).all()
+    assert (larger < 1.5).all()
+
+
+def test_a_zoom_of_one_is_an_even_crop_in_which_the_middle_of_a_pixel_counts() -> None:
+    image = np.random.default_rng(0).integers(0, 255, (FRAME[1], FRAME[0], 3), np.uint8)
+    crop = Crop(factor=4.0, size=96, zoom=Zoom(factor=1.0), pixels="float32")
+    region = region_around(Box(148, 108, 24, 24), crop, FRAME)
+    np.testing.assert_allclose(region.take(image), image[72:168, 112:208], atol=1e-3)
+
+
+def test_a_bent_crop_of_whole_numbers_is_rounded() -> None:
+    image = np.random.default_rng(0).integers(0, 255, (FRAME[1], FRAME[0], 3), np.uint8)
+    whole, exact = (
+        region_around(Box(100, 100, 40, 20), Crop(factor=4.0, size=64, zoom=Zoom(), pixels=pixels), FRAME).take(image)
+        for pixels in ("uint8", "float32")
+    )
+    assert whole.dtype == np.uint8
+    assert exact.dtype == np.float32
+    np.testing.assert_array_equal(whole, np.rint(exact))
+
+
+@pytest.mark.parametrize("change", [{"factor": 0.9}, {"cells": 1}, {"bandwidth": 0.0}], ids=str)
+def test_a_zoom_that_folds_or_has_no_cells_is_refused(change: dict[str, float]) -> None:
+    with pytest.raises(BadSpec, match="expected at least 1"):
+        Zoom(**change)  # type: ignore[arg-type]  # one field of each kind

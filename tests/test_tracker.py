@@ -13,7 +13,7 @@ from sightline.errors import BadBox, BadImage, NotStarted
 from sightline.frame import Frame
 from sightline.loop import follow
 from sightline.methods.network import NetworkMethod, Target
-from sightline.spec import Border, History, Memory
+from sightline.spec import Border, History, Memory, Zoom
 from sightline.tracker import Channels, MultiTracker, Tracker
 from tests.fakes import SPEC, FakeSession, brightest, stay
 
@@ -158,6 +158,13 @@ def test_a_network_that_wants_two_pictures_gets_both_and_misses_none_silently() 
     assert shapes == [(1, 256, 256, 3)]
     with pytest.raises(BadImage, match="two pictures"):
         following.update(Frame(picture(50)))
+
+
+def test_any_tracker_can_look_at_bent_crops() -> None:
+    following = tracker(FakeSession(spec=replace(SPEC, search=replace(SPEC.search, zoom=Zoom())), step=brightest))
+    following.init(picture(50), (50, 60, 20, 20))
+    for x in range(55, 120, 5):
+        assert following.update(picture(x)).box == pytest.approx((x, 60, 20, 20), abs=1.0)
 
 
 def test_a_network_can_ask_for_the_target_in_the_template() -> None:

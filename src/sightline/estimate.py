@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from sightline.box import Box
-from sightline.region import Region
+from sightline.region import BentRegion, Region
 from sightline.spec import Spec
 
 __all__ = ["Estimate", "Status", "status_of"]
@@ -28,7 +28,7 @@ class Estimate:
     box: Box
     score: float
     status: Status
-    region: Region
+    region: Region | BentRegion
 
 
 def status_of(score: float, spec: Spec) -> Status:

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.bend import Bend, bend_around
 from sightline.box import Box
 from sightline.spec import ClipRule, Crop, CropRule, Padded, Pixels, ReportRule, SeekRule, StartRule
 
@@ -25,6 +26,7 @@ __all__ = [
     "REPORT_RULES",
     "SEEK_RULES",
     "START_RULES",
+    "BentRegion",
     "Fill",
     "Region",
     "Size",
@@ -75,14 +77,21 @@ class Region:
         """
         if self.padded == "aligned":
             return self._aligned(image)
-        left, top, right, bottom = self._overhang()
-        inside = image[self.y + top : self.y + self.height - bottom, self.x + left : self.x + self.width - right]
         if self.padded == "after":
-            return self._surrounded(inside)
-        picture: NDArray[Any] = inside.astype(self.pixels, copy=False)
+            return self._surrounded(self._inside(image))
+        return cv2.resize(self.cut(image), (self.size, self.size), interpolation=cv2.INTER_LINEAR)
+
+    def cut(self, image: NDArray[np.uint8]) -> NDArray[Any]:
+        """What the crop is made of, not yet resized: (height, width, C) of `pixels`, filled outside; not to be written to."""
+        left, top, right, bottom = self._overhang()
+        picture: NDArray[Any] = self._inside(image).astype(self.pixels, copy=False)
         if left or top or right or bottom:
             picture = cv2.copyMakeBorder(picture, top, bottom, left, right, cv2.BORDER_CONSTANT, value=self.fill)
-        return cv2.resize(picture, (self.size, self.size), interpolation=cv2.INTER_LINEAR)
+        return picture
+
+    def _inside(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        left, top, right, bottom = self._overhang()
+        return image[self.y + top : self.y + self.height - bottom, self.x + left : self.x + self.width - right]
 
     def _surrounded(self, inside: NDArray[np.uint8]) -> NDArray[Any]:
         """The crop where only what lies inside the frame is resized, and the rest of it is filled; start and length are rounded apart."""
@@ -119,12 +128,17 @@ class Region:
 
     def padding(self) -> NDArray[np.bool_]:
         """(size, size), true where the crop shows anything from outside the frame."""
-        left, top, right, bottom = self._overhang()
-        mask = np.ones((self.height, self.width))
-        mask[top : self.height - bottom, left : self.width - right] = 0.0
+        mask = self.outside()
         resized: NDArray[np.float64] = cv2.resize(mask, (self.size, self.size), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]  # float64 in, float64 out
         padded: NDArray[np.bool_] = resized != 0
         return padded
+
+    def outside(self) -> NDArray[np.float64]:
+        """(height, width), 1 where what is cut lies outside the frame, else 0."""
+        left, top, right, bottom = self._overhang()
+        mask = np.ones((self.height, self.width))
+        mask[top : self.height - bottom, left : self.width - right] = 0.0
+        return mask
 
     def to_crop(self, box: Box) -> NDArray[np.float64]:
         """A box of the frame as cx, cy, w, h (4,) in fractions of the crop."""
@@ -165,6 +179,74 @@ def _stretched(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[n
     return rows
 
 
+@dataclass(frozen=True, slots=True)
+class BentRegion:
+    """A rectangle of a frame that is sampled unevenly (`Crop.zoom`); beside that it is used as a `Region`.
+
+    Attributes:
+        even: the rectangle, as it would be without that.
+        bend: where the crop's rows and columns come from.
+    """
+
+    even: Region
+    bend: Bend
+
+    @property
+    def x(self) -> int:
+        """Left pixel that is cut."""
+        return self.even.x
+
+    @property
+    def y(self) -> int:
+        """Top pixel that is cut."""
+        return self.even.y
+
+    @property
+    def width(self) -> int:
+        """Of the cut in pixels."""
+        return self.even.width
+
+    @property
+    def height(self) -> int:
+        """Of the cut in pixels."""
+        return self.even.height
+
+    @property
+    def frame(self) -> Box:
+        """The rectangle that is looked at, in frame pixels."""
+        return self.even.frame
+
+    @property
+    def size(self) -> int:
+        """Pixels along each side of the crop."""
+        return self.bend.size
+
+    def take(self, image: NDArray[np.uint8]) -> NDArray[Any]:
+        """The crop: (size, size, C) of `Crop.pixels` in 0..255, a new array; floats are not rounded."""
+        crop = self.bend.sample(self.even.cut(image))
+        return crop if self.even.pixels == "float32" else np.rint(crop).astype(np.uint8)
+
+    def padding(self) -> NDArray[np.bool_]:
+        """(size, size), true where the crop shows anything from outside the frame."""
+        padded: NDArray[np.bool_] = self.bend.sample(self.even.outside()[..., np.newaxis])[..., 0] != 0
+        return padded
+
+    def to_crop(self, box: Box) -> NDArray[np.float64]:
+        """A box of the frame as cx, cy, w, h (4,) in fractions of the crop; sides that lie beyond it are moved to its edge."""
+        return _bent(self.even.to_crop(box), self.bend.from_cut)
+
+    def to_frame(self, unit_cxcywh: NDArray[np.floating]) -> Box:
+        """The box of the frame for cx, cy, w, h (4,) in fractions of the crop: the inverse of `to_crop` for boxes inside it."""
+        return self.even.to_frame(_bent(np.asarray(unit_cxcywh, np.float64), self.bend.to_cut))
+
+
+def _bent(unit_cxcywh: NDArray[np.float64], move: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> NDArray[np.float64]:
+    """A box whose corners were moved."""
+    centre, half = unit_cxcywh[:2], unit_cxcywh[2:] / 2
+    moved = move(np.concatenate([centre - half, centre + half]))
+    return np.concatenate([(moved[:2] + moved[2:]) / 2, moved[2:] - moved[:2]])
+
+
 def crop_for(box: Box, crop: Crop, size: Size) -> Crop:
     """The crop by which a target of `box` in its first frame, of `size`, is looked at; as it is for all but small targets."""
     if crop.small is None or box.w * box.h / (size[0] * size[1]) >= crop.small[0]:
@@ -173,7 +255,7 @@ def crop_for(box: Box, crop: Crop, size: Size) -> Crop:
     return replace(crop, size=larger, factor=crop.factor * larger / crop.size)
 
 
-def region_around(box: Box, crop: Crop, size: Size, fill: Fill = (0.0, 0.0, 0.0)) -> Region:
+def region_around(box: Box, crop: Crop, size: Size, fill: Fill = (0.0, 0.0, 0.0)) -> Region | BentRegion:
     """The region of `crop` around a box, in a frame of `size`.
 
     Args:
@@ -182,10 +264,13 @@ def region_around(box: Box, crop: Crop, size: Size, fill: Fill = (0.0, 0.0, 0.0)
         size: width and height of the frame.
         fill: colour for what lies outside, RGB.
     """
-    return replace(CROP_RULES[crop.rule](box, crop, size, fill), pixels=crop.pixels, padded=crop.padded)
+    even = replace(CROP_RULES[crop.rule](box, crop, size, fill), pixels=crop.pixels, padded=crop.padded)
+    if crop.zoom is None:
+        return even
+    return BentRegion(even, bend_around((box.w, box.h), (even.width, even.height), crop.zoom, crop.size))
 
 
-def regions_around(box: Box, crop: Crop, size: Size, fill: Fill = (0.0, 0.0, 0.0)) -> list[Region]:
+def regions_around(box: Box, crop: Crop, size: Size, fill: Fill = (0.0, 0.0, 0.0)) -> list[Region | BentRegion]:
     """The regions of `crop` around a box, one for each of its scales; arguments as `region_around`, which knows one scale."""
     return [region_around(box, replace(crop, factor=crop.factor * scale), size, fill) for scale in crop.scales]
 

@@ -28,6 +28,7 @@ __all__ = [
     "Pixels",
     "Reported",
     "Spec",
+    "Zoom",
     "spec_from_json",
     "spec_to_json",
 ]
@@ -46,6 +47,21 @@ Feed: TypeAlias = Literal["target", "extra", "prior", "padding", "filled"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Zoom:
+    """How a crop is bent, so that a target in its middle is seen larger and its surroundings smaller (`sightline.bend`)."""
+
+    factor: float = 1.5  # how many times as large as in an even crop the target would be, if the rest allowed it
+    cells: int = 16  # along each side of the grid whose lines move
+    bandwidth: float = 64.0  # variance of what counts as target, in pixels, per pixel of its width or height
+
+    def __post_init__(self) -> None:
+        if not (self.factor >= 1 and self.cells >= 2 and self.bandwidth > 0):
+            raise BadSpec(
+                f"zoom {self.factor} with {self.cells} cells and bandwidth {self.bandwidth}: expected at least 1, at least 2, and more than 0."
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Crop:
     """Which square around a box a network looks at (rules: `sightline.region`)."""
 
@@ -57,6 +73,7 @@ class Crop:
     padded: Padded = "before"  # is that put around the picture before or after it is resized ("aligned": after, its outermost pixels kept)
     small: tuple[float, int] | None = None  # a target under this share of its first frame is searched in this size, at the same scale
     scales: tuple[float, ...] = (1.0,)  # one picture for each, `factor` times it; boxes are fractions of scale 1
+    zoom: Zoom | None = None  # None: every part of the square gets as much of the crop as any other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

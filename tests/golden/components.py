@@ -12,14 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sightline.bend import cell_sides, saliency
 from sightline.box import Box, cxcywh_from_xyxy, iou, xywh_from_xyxy, xyxy_from_cxcywh, xyxy_from_xywh
 from sightline.methods import fourier
 from sightline.models.layers.decode import hann1d, hann2d, normalize
 from sightline.models.layers.eliminate import centre_mask, eliminate, keep_rate, query_weights, relevance, target_mask
 from sightline.models.layers.pool import precise_pool
 from sightline.models.layers.positions import sinusoid_table
-from sightline.region import Region, clip_to_margin, context_square, region_around, whole_square
-from sightline.spec import Crop
+from sightline.region import BentRegion, Region, clip_to_margin, context_square, region_around, whole_square
+from sightline.spec import Crop, Zoom
 from sightline.train import augment, losses, pairs, responses
 from sightline.train.targets import heatmap_target
 
@@ -397,6 +398,34 @@ def vittrack_positions(meta: Mapping[str, Any], _inputs: Inputs) -> Outputs:
     return {name: sinusoid_table(num, width).numpy() for name, (num, width) in numbers(meta["outputs"], r"table_(\d+)_(\d+)").items()}
 
 
+def zoomtrack_crop(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
+    arguments, frame = meta["arguments"], inputs["frame0"]
+    zoom = Zoom(factor=arguments["zoom_factor"], cells=arguments["grid"][0] - 1, bandwidth=arguments["bandwidth_scale"])
+    crop = Crop(factor=arguments["search_factor"], size=arguments["size"], pixels="float32", zoom=zoom)
+    outputs: Outputs = {}
+    for i, box in enumerate(inputs["boxes"]):
+        region = region_around(Box(*box), crop, (frame.shape[1], frame.shape[0]))
+        assert isinstance(region, BentRegion)
+        cut = (region.width, region.height)
+        nodes = saliency((box[2], box[3]), cut, zoom)
+        widths, heights = cell_sides(nodes, cut, zoom)
+        columns, rows = region.bend.places()
+        unwarped = np.array([region.bend.to_cut(corners) for corners in inputs["test_boxes"]])
+        warped = np.array([region.bend.from_cut(corners) for corners in inputs["test_boxes"]])
+        outputs |= {
+            f"saliency_{i}": nodes,
+            f"row_steps_{i}": heights,
+            f"column_steps_{i}": widths,
+            f"grid_{i}": np.stack(np.broadcast_arrays(2 * columns - 1, 2 * rows[:, np.newaxis] - 1), axis=2),
+            f"crop_{i}": region.take(frame).transpose(2, 0, 1),
+            f"crop_side_{i}": np.array([region.width]),
+            f"unwarped_{i}": unwarped * region.width,
+            f"unwarped_fraction_{i}": unwarped,
+            f"warped_{i}": warped * (region.size - 1) / region.size,  # as published: there, pixel i stands at i / size
+        }
+    return outputs
+
+
 COMPONENTS: dict[str, Callable[[Mapping[str, Any], Inputs], Outputs]] = {
     "boxes": boxes,
     "box_to_crop": box_to_crop,
@@ -419,4 +448,5 @@ COMPONENTS: dict[str, Callable[[Mapping[str, Any], Inputs], Outputs]] = {
     "train_pair": train_pair,
     "transt_crop": transt_crop,
     "vittrack_positions": vittrack_positions,
+    "zoomtrack_crop": zoomtrack_crop,
 }

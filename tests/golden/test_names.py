@@ -32,6 +32,7 @@ from tests.golden import (  # noqa: E402
     transt,
     vittrack,
     vittrack_dist,
+    zoomtrack,
 )
 
 
@@ -54,6 +55,7 @@ from tests.golden import (  # noqa: E402
         pytest.param("transt", transt.spec_of, id="transt"),
         pytest.param("vittrack", vittrack.spec_of, id="vittrack"),
         pytest.param("vittrack_dist", vittrack_dist.spec_of, id="vittrack_dist"),
+        pytest.param("zoomtrack", zoomtrack.spec_of, id="zoomtrack"),
     ],
 )
 def test_a_saved_network_has_the_names_and_shapes_of_its_authors(system: str, spec_of: Callable[[Mapping[str, Any]], Spec]) -> None:

@@ -16,7 +16,7 @@ from sightline.errors import BadImage
 from sightline.estimate import Estimate, status_of
 from sightline.frame import Frame
 from sightline.methods import memory
-from sightline.region import REPORT_RULES, SEEK_RULES, START_RULES, Fill, Region, clip, crop_for, region_around, regions_around
+from sightline.region import REPORT_RULES, SEEK_RULES, START_RULES, BentRegion, Fill, Region, clip, crop_for, region_around, regions_around
 from sightline.spec import Crop, Spec
 
 __all__ = ["NetworkMethod", "Target"]
@@ -89,7 +89,7 @@ class NetworkMethod:
                 results |= zip(batch, moved, strict=True)
         return [results[i] for i in range(len(states))]
 
-    def _look(self, frame: Frame, state: Target) -> tuple[Region, dict[str, Array]]:
+    def _look(self, frame: Frame, state: Target) -> tuple[Region | BentRegion, dict[str, Array]]:
         """Where a target is looked for, and all that the network is given of it."""
         region = region_around(state.box, state.search, (frame.width, frame.height), state.fill)
         pictures = self._pictures("search", frame, state.box, state.search, state.fill)
@@ -159,7 +159,7 @@ class NetworkMethod:
         outputs = self.session.run("init", {name: array[np.newaxis] for name, array in arrays.items()})
         return memory.apart({name: output[0] for name, output in outputs.items()})
 
-    def _past(self, region: Region, state: Target) -> dict[str, Array]:
+    def _past(self, region: Region | BentRegion, state: Target) -> dict[str, Array]:
         """Past boxes in the search crop: the last one, and a longer history, where the network asks for them."""
         past: dict[str, Array] = {}
         if "prior" in self.spec.feed:

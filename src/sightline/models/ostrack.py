@@ -4,7 +4,8 @@ Paper   Ye et al., ECCV 2022, arXiv:2203.11991
 Facts   docs/trackers/ostrack.md      Spec  sightline/zoo/ostrack.py      Golden  golden/ostrack
 
 ProContEXT (Lan et al., ICASSP 2023, arXiv:2210.15511; docs/trackers/procontext.md, golden/procontext) is the same network with
-several templates: of the first frame and of a later one, each cut narrow and wide. It has no tensor more.
+several templates: of the first frame and of a later one, each cut narrow and wide. It has no tensor more. ZoomTrack (Kou et al.,
+NeurIPS 2023, arXiv:2310.10071; docs/trackers/zoomtrack.md, golden/zoomtrack) differs in the search crop alone (`sightline.bend`).
 
 B batch, P templates, T template tokens of all of them, S search tokens (a G x G grid), K of them still there, C channels, H heads, D = C / H.
 Pixels enter as uint8 (B, H, W, 3) RGB; boxes leave as cx, cy, w, h in 0..1 of the search crop.

@@ -1,15 +1,19 @@
-"""OSTrack: one plain ViT-B over template and search tokens, which drops search tokens on the way. ProContEXT: with four templates."""
+"""OSTrack: one plain ViT-B over template and search tokens, which drops search tokens on the way.
+
+ProContEXT: the same with four templates. ZoomTrack: the same on bent search crops.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from sightline.spec import Crop, Memory, Origin, Reported, Spec
+from sightline.spec import Crop, Memory, Origin, Reported, Spec, Zoom
 
 __all__ = ["SPECS", "Arch"]
 
 README = "the authors' README"
+PAPER = "the paper"
 PAGE = "Papers-with-Code page of the paper"
 
 
@@ -116,4 +120,20 @@ PROCONTEXT = replace(
     reported=(_figure("trackingnet-test", "auc", 0.846),),
 )
 PROCONTEXT_GOT10K = replace(PROCONTEXT, name="procontext-384-got10k", reported=(_figure("got10k-test", "ao", 0.746),))
-SPECS = (B256, B256_CE, B256_CE_GOT10K, B384, B384_CE, B384_CE_GOT10K, PROCONTEXT, PROCONTEXT_GOT10K)
+ZOOMTRACK = replace(
+    B256_CE,
+    name="zoomtrack-b256",
+    search=Crop(factor=5.0, size=256, pixels="float32", zoom=Zoom()),
+    origin=Origin(
+        paper="arXiv:2310.10071",
+        code="github.com/Kou-99/ZoomTrack (no licence file)",
+        weights="linked from the authors' README (Google Drive), no licence of their own",
+    ),
+    reported=(
+        _figure("lasot-test", "auc", 0.702, PAPER),
+        _figure("tnl2k", "auc", 0.565, PAPER),
+        _figure("trackingnet-test", "auc", 0.832, PAPER),
+    ),
+)
+ZOOMTRACK_GOT10K = replace(ZOOMTRACK, name="zoomtrack-b256-got10k", reported=(_figure("got10k-test", "ao", 0.735, PAPER),))
+SPECS = (B256, B256_CE, B256_CE_GOT10K, B384, B384_CE, B384_CE_GOT10K, PROCONTEXT, PROCONTEXT_GOT10K, ZOOMTRACK, ZOOMTRACK_GOT10K)
