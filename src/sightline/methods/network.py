@@ -97,7 +97,7 @@ class NetworkMethod:
         return region, {**state.arrays, **templates, **pictures, **self._past(region, state)}
 
     def _advance_batch(
-        self, frames: Sequence[Frame], states: Sequence[Target], looks: Sequence[tuple[Region, Mapping[str, Array]]]
+        self, frames: Sequence[Frame], states: Sequence[Target], looks: Sequence[tuple[Region | BentRegion, Mapping[str, Array]]]
     ) -> list[tuple[Target, Estimate]]:
         rows = [arrays for _, arrays in looks]
         outputs = self.session.run("step", {name: np.stack([row[name] for row in rows]) for name in rows[0]})
