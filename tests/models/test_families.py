@@ -32,6 +32,7 @@ SMALL: dict[str, dict[str, object]] = {
     "litetrack": {"depth": 2, "mixing": 1, "width": 64, "heads": 2, "head_width": 32},
     "nanotrack": {},
     "ostrack": {"depth": 2, "width": 64, "heads": 2, "head_width": 32, "eliminate": (0,), "keep": (0.7,)},
+    "seqtrack": {"depth": 1, "width": 64, "heads": 2, "layers": 2, "layer_width": 32, "layer_heads": 2, "layer_hidden": 32, "bins": 100},
     "siamfc": {"widths": (8, 16, 8, 8, 8), "gain": 1e-6},
     "simtrack": {"depth": 2, "width": 64, "heads": 2, "head_width": 32},
     "stark": {"depth": 18, "width": 32, "heads": 2, "hidden": 64, "encoder": 1, "decoder": 1},
