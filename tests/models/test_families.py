@@ -31,6 +31,7 @@ SMALL: dict[str, dict[str, object]] = {
     "lighttrack": {"stages": (((3, 2),), ((3, 2),), ((3, 2),), ((5, 2),)), "score_kernels": (3,), "box_kernels": (3, 5)},
     "litetrack": {"depth": 2, "mixing": 1, "width": 64, "heads": 2, "head_width": 32},
     "nanotrack": {},
+    "odtrack": {"depth": 2, "width": 64, "heads": 2, "head_width": 32, "eliminate": (0,), "keep": (0.7,)},
     "ostrack": {"depth": 2, "width": 64, "heads": 2, "head_width": 32, "eliminate": (0,), "keep": (0.7,)},
     "seqtrack": {"depth": 1, "width": 64, "heads": 2, "layers": 2, "layer_width": 32, "layer_heads": 2, "layer_hidden": 32, "bins": 100},
     "siamfc": {"widths": (8, 16, 8, 8, 8), "gain": 1e-6},

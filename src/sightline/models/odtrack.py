@@ -1,0 +1,140 @@
+"""ODTrack: one stream through a plain ViT over templates of many frames; a token that looked at one frame goes on to the next.
+
+Paper   Zheng et al., AAAI 2024, arXiv:2401.01686
+Facts   docs/trackers/odtrack.md      Spec  sightline/zoo/odtrack.py      Golden  golden/odtrack
+
+B batch, P templates (their number varies), T tokens of each, S search tokens (a G x G grid), K of them still there, N all tokens:
+the passed one, templates, search; C channels, H heads, D = C / H.
+Pixels enter as uint8 (B, H, W, 3) RGB; boxes leave as cx, cy, w, h in 0..1 of the search crop.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sightline.models.layers.conv import Stem
+from sightline.models.layers.decode import decode_center, hann2d, normalize
+from sightline.models.layers.eliminate import Survivors, eliminate, restore
+from sightline.models.layers.heads import CENTER_KEYS, CenterHead, CenterMaps, to_grid
+from sightline.models.layers.vit import BLOCK_KEYS, Block, attention_weights
+from sightline.zoo.odtrack import Arch
+
+__all__ = ["KEYS", "UNUSED", "Look", "ODTrack", "build"]
+
+KEYS = (
+    ("backbone.cls_token", "token"),
+    ("backbone.cls_pos_embed", "token_position"),
+    ("backbone.patch_embed.proj", "stem.layers.0"),
+    ("backbone.pos_embed_z", "template_positions"),
+    ("backbone.pos_embed_x", "search_positions"),
+    *((f"backbone.{theirs}", ours) for theirs, ours in BLOCK_KEYS),
+    ("backbone.blocks", "blocks"),
+    ("backbone.norm", "norm"),
+    *CENTER_KEYS,
+)
+UNUSED = ("backbone.pos_embed",)  # of the pre-training
+
+
+class Look(NamedTuple):
+    """Everything that a network sees on its way.
+
+    tokens    (B, N, C), into the first block
+    stages    after each block, the search tokens that are left at their end
+    removed   (B, R) places in the search grid, one tensor for each entry of `Arch.eliminate`, most relevant first
+    features  (B, N, C) after the last norm, search tokens row by row; zeros where one was eliminated
+    maps      what the head says about every cell
+    """
+
+    tokens: Tensor
+    stages: list[Tensor]
+    removed: list[Tensor]
+    features: Tensor
+    maps: CenterMaps
+
+
+class ODTrack(nn.Module):
+    """See the module's docstring."""
+
+    window: Tensor
+
+    def __init__(self, arch: Arch) -> None:
+        super().__init__()
+        self.arch = arch
+        self.keep = dict(zip(arch.eliminate, arch.keep, strict=True))
+        self.num_template, self.num_search = arch.template_grid**2, arch.search_grid**2
+        self.middle = (arch.template_grid - 1) // 2 * (arch.template_grid + 1)  # its place in the grid; for an even side up and left of it
+        self.stem = Stem(arch.width, "conv16")
+        self.template_positions = nn.Parameter(torch.zeros(1, self.num_template, arch.width))
+        self.search_positions = nn.Parameter(torch.zeros(1, self.num_search, arch.width))
+        self.token = nn.Parameter(torch.zeros(1, 1, arch.width))
+        self.token_position = nn.Parameter(torch.zeros(1, 1, arch.width))
+        self.blocks = nn.ModuleList(Block(arch.width, arch.heads) for _ in range(arch.depth))
+        self.norm = nn.LayerNorm(arch.width, eps=1e-6)
+        self.head = CenterHead(arch.width, arch.head_width)
+        self.register_buffer("window", hann2d(arch.search_grid), persistent=False)
+
+    def embed(self, templates: Tensor, search: Tensor, passed: Tensor) -> Tensor:
+        """Tokens (B, N, C) of normalised crops (B P, 3, h, w), those of one target together, and (B, 3, h, w); `passed` as in `look`."""
+        batch, num = search.shape[0], templates.shape[0] // search.shape[0]
+        read = (self.stem(templates) + self.template_positions).reshape(batch, num * self.num_template, -1)
+        return torch.cat([self.token + self.token_position + passed, read, self.stem(search) + self.search_positions], dim=1)
+
+    def encode(self, tokens: Tensor) -> tuple[list[Tensor], Tensor, list[Tensor]]:
+        """Tokens (B, N, C) through all blocks: after each, where those (B, K) that are left of the search stand, and who left."""
+        front = tokens.shape[1] - self.num_search
+        places = torch.arange(self.num_search, device=tokens.device).expand(tokens.shape[0], -1)
+        stages, removed = [], []
+        for i, block in enumerate(self.blocks):
+            assert isinstance(block, Block)
+            queries, keys, values = block.attention.project(block.norm1(tokens))
+            tokens = tokens + block.attention.merge(functional.scaled_dot_product_attention(queries, keys, values))
+            if i in self.keep:
+                middles = queries[:, :, 1 + self.middle : front : self.num_template]  # of every template: (B, H, P, D)
+                looked_at = attention_weights(middles, keys)[..., front:].mean(dim=2).mean(dim=1)  # (B, K)
+                left: Survivors = eliminate(tokens[:, front:], places, looked_at, self.keep[i])
+                tokens, places = torch.cat([tokens[:, :front], left.tokens], dim=1), left.places
+                removed.append(left.removed)
+            tokens = tokens + block.mlp(block.norm2(tokens))
+            stages.append(tokens)
+        return stages, places, removed
+
+    def look(self, templates: Tensor, search: Tensor, passed: Tensor) -> Look:
+        """The network with all that it sees on its way.
+
+        Args:
+            templates: normalised (B P, 3, h, w), those of one target together, oldest first.
+            search: normalised (B, 3, h, w).
+            passed: (B, 1, C), the first token of the last frame's features; zeros in the first one.
+        """
+        tokens = self.embed(templates, search, passed)
+        stages, places, removed = self.encode(tokens)
+        front = tokens.shape[1] - self.num_search
+        last = self.norm(stages[-1])
+        grid = restore(last[:, front:], places, self.num_search)
+        maps = self.head(to_grid(grid * (grid @ last[:, :1].transpose(1, 2))))
+        return Look(tokens, stages, removed, torch.cat([last[:, :front], grid], dim=1), maps)
+
+    def init(self, template: Tensor) -> dict[str, Tensor]:
+        """The template as it is, uint8 (B, 16 n, 16 n, 3), a quarter of its tokens' size; nothing was `passed` on yet: zeros (B, 1, C)."""
+        return {"views": template, "next.passed": torch.zeros_like(self.token).expand(template.shape[0], -1, -1)}
+
+    def step(self, search: Tensor, views: Tensor, passed: Tensor) -> dict[str, Tensor]:
+        """`box` (B, 4), `score` (B,), and what is passed on (B, 1, C).
+
+        Args:
+            search: uint8 (B, 16 G, 16 G, 3).
+            views: templates, uint8 (B, P, 16 n, 16 n, 3), oldest first.
+            passed: (B, 1, C), of the last frame.
+        """
+        seen = self.look(normalize(views.flatten(0, 1)), normalize(search), passed)
+        box, score = decode_center(seen.maps, self.window)
+        return {"box": box, "score": score, "next.passed": seen.features[:, :1]}
+
+
+def build(arch: Arch) -> ODTrack:
+    """An untrained network."""
+    return ODTrack(arch)
