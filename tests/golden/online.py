@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sightline.methods.filters import FilterProblem, JointProblem, bounded, correlate
 from sightline.methods.samples import weigh
-from sightline.methods.solve import Course, conjugate_gradient, gauss_newton
+from sightline.methods.solve import Course, Point, conjugate_gradient, gauss_newton
 from sightline.models.layers.peaks import Finer, find_target, gaussian_labels
 
 Array = NDArray[Any]
@@ -41,7 +41,8 @@ def atom_optimizer(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
     num = len(labels)
     weights = np.full((num, 1, 1), num**-0.5, np.float32)
     joint = JointProblem(inputs["samples"], labels, weights, activate, arguments["filter_reg"], arguments["projection_reg"])
-    point, losses = (kernel, projection), []
+    point: Point = (kernel, projection)
+    losses = []
     outputs["loss_start"] = np.array(joint.loss(point))
     for i in (1, 2):
         point = gauss_newton(joint.linearise, point, iterations=[4], precondition=joint.precondition)
@@ -75,7 +76,7 @@ def learned(problem: FilterProblem, kernel: Array, iterations: list[int], **opti
         matrix, right = problem.linearise((kernel,))
         (step,), course = conjugate_gradient(matrix, right, iterations=number, course=course, **options)
         kernel = kernel + step
-    return filter
+    return kernel
 
 
 def remembered(example: Arguments, num_steps: int) -> Outputs:

@@ -180,4 +180,5 @@ def _for_filter(features: Array, responses: Array, side: int) -> Array:
     num, channels, height, width = features.shape
     spread = _scattered(responses, side, (height, width))
     flat = features.reshape(num, channels, -1)
-    return (flat @ spread.transpose(0, 2, 1)).sum(axis=0).reshape(channels, side, side)
+    back: Array = (flat @ spread.transpose(0, 2, 1)).sum(axis=0)
+    return back.reshape(channels, side, side)
