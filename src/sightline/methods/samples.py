@@ -23,7 +23,7 @@ def weigh(
         first_share: they never count for less, together.
 
     Returns:
-        The new weights (slots,), adding up to 1, and the place of the new sample, which was the one of least weight.
+        The new weights (slots,), adding up to 1 (a little more where `first_share` is needed: as published), and the place of the new sample, which was the one of least weight.
     """
     place = num_first + int(np.argmin(weights[num_first:]))
     changed = weights / weights.dtype.type(1 - rate) if before is None else weights.copy()
