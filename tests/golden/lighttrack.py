@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from sightline import models, zoo
 from sightline.models.layers.decode import normalize
+from sightline.models.layers.pixelwise import Pixelwise
 from sightline.models.layers.siamese import hanning2d
-from sightline.models.lighttrack import LightTrack
 from sightline.spec import Spec
 from tests.golden.siamese import Track, fill_from, scaled, track
 
@@ -24,7 +24,7 @@ def run(meta: Mapping[str, Any], weights: Mapping[str, Array], inputs: Mapping[s
     """The outputs of one fixture, whole."""
     spec = spec_of(meta)
     network = models.build(spec)
-    assert isinstance(network, LightTrack)
+    assert isinstance(network, Pixelwise)
     fill_from(network, spec, meta, weights)
     if "init_box" not in meta["arguments"]:
         return stages(network, meta, inputs)
@@ -41,7 +41,7 @@ def spec_of(meta: Mapping[str, Any]) -> Spec:
 
 
 @torch.inference_mode()
-def stages(network: LightTrack, meta: Mapping[str, Any], inputs: Mapping[str, Array]) -> dict[str, Array]:
+def stages(network: Pixelwise, meta: Mapping[str, Any], inputs: Mapping[str, Array]) -> dict[str, Array]:
     """The network on given, normalised crops, with every inner stage that the fixtures store."""
     template, search = scaled(meta, inputs)
     kernel, features, start = network.extract(template), network.extract(search), network.backbone.stem(search)
@@ -61,7 +61,7 @@ def stages(network: LightTrack, meta: Mapping[str, Any], inputs: Mapping[str, Ar
 
 
 @torch.inference_mode()
-def tracked(network: LightTrack, found: Track) -> dict[str, Array]:
+def tracked(network: Pixelwise, found: Track) -> dict[str, Array]:
     """A whole run, with what the network said about every crop."""
     kernel = torch.from_numpy(found.first.arrays["kernel"])[None]
     crops = [normalize(torch.from_numpy(crop)[None]) for crop in found.searches]

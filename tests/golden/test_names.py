@@ -17,6 +17,7 @@ from sightline.spec import Spec  # noqa: E402
 from tests.conftest import need_shared  # noqa: E402
 from tests.golden import (  # noqa: E402
     efficienttrack,
+    ettrack,
     fear,
     grm,
     hcat,
@@ -42,6 +43,7 @@ from tests.golden import (  # noqa: E402
     "system,spec_of",
     [
         pytest.param("efficienttrack", efficienttrack.spec_of, id="efficienttrack"),
+        pytest.param("ettrack", ettrack.spec_of, id="ettrack"),
         pytest.param("fear", fear.spec_of, id="fear"),
         pytest.param("grm", grm.spec_of, id="grm"),
         pytest.param("hcat", hcat.spec_of, id="hcat"),

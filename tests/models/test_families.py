@@ -23,6 +23,15 @@ from tests.models.stir import stirred  # noqa: E402
 SMALL: dict[str, dict[str, object]] = {
     "efficienttrack": {"depth": 1, "order": "FGAF"},
     "efficienttrack_ln": {"depth": 1},
+    "ettrack": {
+        "stages": (((3, 2),), ((3, 2),), ((3, 2),), ((5, 2),)),
+        "score_width": 32,
+        "score_kernels": (5, 3, 3),
+        "box_width": 32,
+        "box_kernels": (3, 5, 5),
+        "query_width": 16,
+        "hidden": 32,
+    },
     "fear": {"width": 32, "tower": 1},
     "grm": {"depth": 2, "width": 64, "heads": 2, "head_width": 32},
     "hcat": {"layers": 1, "width": 32, "heads": 2, "hidden": 32},

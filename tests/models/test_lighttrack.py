@@ -18,7 +18,7 @@ from sightline.box import Box  # noqa: E402
 from sightline.frame import Frame  # noqa: E402
 from sightline.models.checkpoint import fill, fits, read_tensors, save_weights, state_for_authors  # noqa: E402
 from sightline.models.export import export  # noqa: E402
-from sightline.models.lighttrack import LightTrack  # noqa: E402
+from sightline.models.layers.pixelwise import Pixelwise  # noqa: E402
 from sightline.tracker import load  # noqa: E402
 from tests.conftest import need_shared  # noqa: E402
 from tests.models.stir import stirred  # noqa: E402
@@ -60,7 +60,7 @@ def lively(network: nn.Module) -> nn.Module:
 
 def test_one_exported_graph_follows_large_and_small_targets_as_the_network_does(tmp_path: Path) -> None:
     network = lively(stirred(models.build(SMALL))).eval()
-    assert isinstance(network, LightTrack)
+    assert isinstance(network, Pixelwise)
     save_weights(network, SMALL, tmp_path / "w.safetensors")
     export(tmp_path / "w.safetensors", tmp_path / "w.onnx")
     inputs = onnxruntime.InferenceSession(tmp_path / "w.onnx").get_inputs()

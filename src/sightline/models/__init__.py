@@ -20,6 +20,7 @@ from torch import nn
 from sightline.models import (
     efficienttrack,
     efficienttrack_ln,
+    ettrack,
     fear,
     grm,
     hcat,
@@ -46,6 +47,7 @@ __all__ = ["FAMILIES", "build"]
 FAMILIES: dict[str, ModuleType] = {
     "efficienttrack": efficienttrack,
     "efficienttrack_ln": efficienttrack_ln,
+    "ettrack": ettrack,
     "fear": fear,
     "grm": grm,
     "hcat": hcat,

@@ -10,6 +10,7 @@ from sightline.spec import Spec, spec_from_json
 from sightline.zoo import (
     efficienttrack,
     efficienttrack_ln,
+    ettrack,
     fear,
     grm,
     hcat,
@@ -35,6 +36,7 @@ __all__ = ["ARCHES", "FAMILIES", "SPECS", "find", "read_spec"]
 FAMILIES: dict[str, ModuleType] = {
     "efficienttrack": efficienttrack,
     "efficienttrack_ln": efficienttrack_ln,
+    "ettrack": ettrack,
     "fear": fear,
     "grm": grm,
     "hcat": hcat,

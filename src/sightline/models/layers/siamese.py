@@ -39,12 +39,15 @@ def correlate_channels(kernel: Tensor, search: Tensor, padding: int = 0) -> Tens
 
 
 class ChannelAttention(nn.Module):
-    """Each channel times a gate that sees the mean of all channels; `fc1`, `fc2`: 1x1 convolutions with bias."""
+    """Each channel times a gate that sees the mean of all channels; `fc1`, `fc2`: 1x1 convolutions with bias.
 
-    def __init__(self, channels: int) -> None:
+    Between them there are `hidden` channels, or as many as go in.
+    """
+
+    def __init__(self, channels: int, hidden: int | None = None) -> None:
         super().__init__()
-        self.fc1 = nn.Conv2d(channels, channels, 1)
-        self.fc2 = nn.Conv2d(channels, channels, 1)
+        self.fc1 = nn.Conv2d(channels, hidden or channels, 1)
+        self.fc2 = nn.Conv2d(hidden or channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, G, G) to the same."""
