@@ -1,6 +1,6 @@
 # make demo    a virtual environment with the core, then one object followed through a rendered clip
 # make test    everything a change has to pass; installs what it needs into the same .venv
-# Further: test-golden (every fixture, full size), table (of README), pictures (of README and docs), docs (served), clean
+# Further: test-golden (every fixture, full size), zoo (sizes and parities), table (of README), pictures (of README and docs), docs (served), clean
 
 PYTHON ?= python3
 SHARED ?= $(or $(SIGHTLINE_SHARED),../shared)
@@ -12,7 +12,7 @@ INSTALL := -m pip --disable-pip-version-check --quiet install -c constraints.txt
 
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test lint test-golden table pictures docs clean
+.PHONY: demo test lint test-golden zoo table pictures docs clean
 
 demo: .venv/core
 	@mkdir -p demo
@@ -34,6 +34,10 @@ lint: .venv/dev
 # `tests/golden/check.py DIR` also lists the fixtures that have no runner, and fails because of them.
 test-golden: .venv/dev
 	SIGHTLINE_SHARED="$(abspath $(SHARED))" .venv/bin/pytest tests/test_golden.py tests/test_accuracy.py -m "golden or not golden"
+
+# What `sightline zoo` and its page of the documentation show: sizes of every tracker, and parities where recorded outputs are at hand.
+zoo: .venv/dev
+	.venv/bin/python benchmarks/zoo.py $(if $(wildcard $(SHARED)/golden),--golden "$(SHARED)/golden")
 
 # Published networks by way of our own, and OpenCV's trackers from a wheel that cannot stand beside the core's.
 table: .venv/dev .venv-bench/made

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import onnx
 import torch
@@ -18,11 +18,25 @@ from sightline.models.checkpoint import load
 from sightline.spec import Spec, spec_to_json
 from sightline.weights import SPEC_KEY, init_path, write_whole
 
-__all__ = ["OF_STEP", "OPSET", "example", "export", "graphs"]
+__all__ = ["OF_STEP", "OPSET", "Call", "calls", "example", "export", "graphs"]
 
 OPSET = 18
 OF_STEP = ("search", "prior", "history")  # beginnings of the names of what `step` alone is given, and new in every frame
 CELL = 16  # pixels of a crop along each side of a cell of the network's grid
+
+
+class Call(NamedTuple):
+    """One use of a network.
+
+    Attributes:
+        role: which of its methods.
+        arrays: what it is given, by name.
+        vary: the names of those that hold any number of templates.
+    """
+
+    role: Role
+    arrays: dict[str, Tensor]
+    vary: frozenset[str] = frozenset()
 
 
 class _Graph(nn.Module):
@@ -57,11 +71,15 @@ def export(weights: Path, output: Path, spec: Spec | None = None) -> list[Path]:
 def graphs(network: nn.Module, spec: Spec) -> dict[Role, onnx.ModelProto]:
     """The graphs of a network, by role."""
     network.eval()
-    arrays = example(spec, 2)
+    return {call.role: _graph(network, call, spec) for call in calls(network, spec, 2)}
+
+
+def calls(network: nn.Module, spec: Spec, batch: int) -> Iterator[Call]:
+    """The roles that a network has, in the order of their use, each with inputs of the right names, shapes and dtypes."""
+    arrays = example(spec, batch)
     searches = {name: arrays.pop(name) for name in list(arrays) if name.startswith(OF_STEP)}
-    made: dict[Role, onnx.ModelProto] = {}
     if hasattr(network, "init"):
-        made["init"] = _graph(network, "init", arrays, spec)
+        yield Call("init", arrays)
         with torch.inference_mode():
             arrays = getattr(network, "init")(**arrays)  # noqa: B009  # nn.Module's attributes are tensors or modules to mypy
     own = {name.removeprefix("next."): value for name, value in arrays.items() if name.startswith("next.")}
@@ -69,8 +87,7 @@ def graphs(network: nn.Module, spec: Spec) -> dict[Role, onnx.ModelProto]:
     num = spec.memory.samples or spec.memory.slots
     if num > 1 and not spec.memory.together:
         templates = {name: torch.stack([value] * num, dim=1) for name, value in templates.items()}
-    made["step"] = _graph(network, "step", {**searches, **templates, **own}, spec, grows=templates.keys() if spec.memory.samples else ())
-    return made
+    yield Call("step", {**searches, **templates, **own}, frozenset(templates) if spec.memory.samples else frozenset())
 
 
 def example(spec: Spec, batch: int) -> dict[str, Tensor]:
@@ -100,17 +117,18 @@ def example(spec: Spec, batch: int) -> dict[str, Tensor]:
     return arrays
 
 
-def _graph(network: nn.Module, role: Role, arrays: Mapping[str, Tensor], spec: Spec, grows: Collection[str] = ()) -> onnx.ModelProto:
-    wrapper = _Graph(network, role, list(arrays)).eval()  # a fresh module is in training mode, and the exporter keeps that
+def _graph(network: nn.Module, call: Call, spec: Spec) -> onnx.ModelProto:
+    arrays = call.arrays
+    wrapper = _Graph(network, call.role, list(arrays)).eval()  # a fresh module is in training mode, and the exporter keeps that
     with torch.inference_mode():
-        outputs = list(getattr(network, role)(**arrays))
+        outputs = list(getattr(network, call.role)(**arrays))
     with _quiet_exporter():
         program = torch.onnx.export(
             wrapper,
             tuple(arrays.values()),
             input_names=list(arrays),
             output_names=outputs,
-            dynamic_shapes=(tuple(_dynamic(name, spec, varies=name in grows) for name in arrays),),
+            dynamic_shapes=(tuple(_dynamic(name, spec, varies=name in call.vary) for name in arrays),),
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
