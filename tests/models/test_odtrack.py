@@ -8,7 +8,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from sightline import models, zoo  # noqa: E402  # after the check for torch
+from torch import Tensor  # noqa: E402  # after the check for torch
+
+from sightline import models, zoo  # noqa: E402
 from sightline.methods.network import NetworkMethod, Target  # noqa: E402
 from sightline.models.export import graphs  # noqa: E402
 from sightline.models.odtrack import ODTrack  # noqa: E402
@@ -33,7 +35,7 @@ def made() -> tuple[ODTrack, Spec]:
     return network.eval(), SPEC
 
 
-def pixels(*shape: int, seed: int = 0) -> torch.Tensor:
+def pixels(*shape: int, seed: int = 0) -> Tensor:
     return torch.randint(0, 256, (*shape, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
 
 

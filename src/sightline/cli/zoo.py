@@ -12,6 +12,11 @@ import tyro
 
 __all__ = ["entries", "page", "zoo"]
 
+PREFACE = (
+    "Parameters and multiply-accumulates (MACs) of one frame are counted by us, attention included; where a template is read once and apart,",
+    "that is not in them. *Parity* counts the recorded outputs of the authors' own code which ours reproduces, and how near the nearest comes to",
+    "its limit (1e-4 of an output's standard deviation, 0.01 pixels for boxes). *Published* figures are the authors', never ours.",
+)
 PIPED_WIDTH = 150  # characters, enough for every row: a pipe has no width of its own
 
 
@@ -74,9 +79,7 @@ def page(told: Sequence[dict[str, Any]]) -> str:
         "",
         "Written by `make zoo`; `sightline zoo` prints the same on a terminal, `sightline zoo --json` with every source.",
         "",
-        "Parameters and multiply-accumulates (MACs) of one frame are counted by us, attention included; where a template is read once and apart, "
-        "that is not in them. *Parity* counts the recorded outputs of the authors' own code which ours reproduces, and how near the nearest comes to "
-        "its limit (1e-4 of an output's standard deviation, 0.01 pixels for boxes). *Published* figures are the authors', never ours.",
+        *PREFACE,
     ]
     for family in dict.fromkeys(entry["family"] for entry in told):
         members = [entry for entry in told if entry["family"] == family]
