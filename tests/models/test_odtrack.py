@@ -36,7 +36,8 @@ def made() -> tuple[ODTrack, Spec]:
 
 
 def pixels(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randint(0, 256, (*shape, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
+    made: Tensor = torch.randint(0, 256, (*shape, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
+    return made
 
 
 def test_a_graph_reads_any_number_of_templates() -> None:
