@@ -39,6 +39,7 @@ SMALL: dict[str, dict[str, object]] = {
     "kestrel": {"depth": 1},
     "lighttrack": {"stages": (((3, 2),), ((3, 2),), ((3, 2),), ((5, 2),)), "score_kernels": (3,), "box_kernels": (3, 5)},
     "litetrack": {"depth": 2, "mixing": 1, "width": 64, "heads": 2, "head_width": 32},
+    "mixformerv2": {"depth": 2, "width": 64, "heads": 2, "bins": 24},
     "nanotrack": {},
     "odtrack": {"depth": 2, "width": 64, "heads": 2, "head_width": 32, "eliminate": (0,), "keep": (0.7,)},
     "ostrack": {"depth": 2, "width": 64, "heads": 2, "head_width": 32, "eliminate": (0,), "keep": (0.7,)},

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from sightline.models.layers.conv import Stem
 from sightline.models.layers.decode import decode_center, hann2d, normalize
 from sightline.models.layers.heads import CenterHead, CenterMaps, to_grid
-from sightline.models.layers.vit import Block, KeysValues
+from sightline.models.layers.vit import Block, KeysValues, packed, unpacked
 from sightline.zoo.kestrel import Arch
 
 __all__ = ["KEYS", "UNUSED", "Kestrel", "build"]
@@ -62,13 +62,11 @@ class Kestrel(nn.Module):
 
     def init(self, template: Tensor) -> dict[str, Tensor]:
         """State of one target from its template, uint8 (B, 128, 128, 3): `keys` and `values` (B, depth, H, T, D)."""
-        memory = self.read_template(normalize(template))
-        return {"keys": torch.stack([keys for keys, _ in memory], dim=1), "values": torch.stack([values for _, values in memory], dim=1)}
+        return packed(self.read_template(normalize(template)))
 
     def step(self, search: Tensor, keys: Tensor, values: Tensor) -> dict[str, Tensor]:
         """`box` (B, 4) and `score` (B,) in a search crop, uint8 (B, 256, 256, 3), given the state of the targets."""
-        memory = list(zip(keys.unbind(1), values.unbind(1), strict=True))
-        _, maps = self.look(normalize(search), memory)
+        _, maps = self.look(normalize(search), unpacked(keys, values))
         box, score = decode_center(maps, self.window)
         return {"box": box, "score": score}
 

@@ -19,7 +19,7 @@ from sightline.errors import BadSpec
 from sightline.models.layers.conv import Stem
 from sightline.models.layers.decode import decode_center, hann2d, normalize, target_corners
 from sightline.models.layers.heads import CENTER_KEYS, CenterHead, CenterMaps, to_grid
-from sightline.models.layers.vit import BLOCK_KEYS, Attention, KeysValues, Mlp
+from sightline.models.layers.vit import BLOCK_KEYS, Attention, KeysValues, Mlp, packed, unpacked
 from sightline.zoo.litetrack import Arch
 
 __all__ = ["KEYS", "UNUSED", "LiteTrack", "build"]
@@ -139,13 +139,12 @@ class LiteTrack(nn.Module):
             target: (B, 4), the box in the template crop as cx, cy, w, h in 0..1.
         """
         corners = target_corners(target, template.shape[1])
-        memory = self.remember(self.read_template(normalize(template), corners))
-        return {"keys": torch.stack([keys for keys, _ in memory], dim=1), "values": torch.stack([values for _, values in memory], dim=1)}
+        return packed(self.remember(self.read_template(normalize(template), corners)))
 
     def step(self, search: Tensor, keys: Tensor, values: Tensor) -> dict[str, Tensor]:
         """`box` (B, 4) and `score` (B,) in a search crop, uint8 (B, 256, 256, 3), given the state of the targets."""
-        memory = list(zip(keys.unbind(1), values.unbind(1), strict=True))
-        box, score = decode_center(self.look(self.mix(self.read_alone(normalize(search)), memory)), self.window)
+        tokens = self.mix(self.read_alone(normalize(search)), unpacked(keys, values))
+        box, score = decode_center(self.look(tokens), self.window)
         return {"box": box, "score": score}
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["BLOCK_KEYS", "Attention", "Block", "KeysValues", "Mlp", "PlainBlock", "attention_weights", "quick_gelu"]
+__all__ = ["BLOCK_KEYS", "Attention", "Block", "KeysValues", "Mlp", "PlainBlock", "attention_weights", "packed", "quick_gelu", "unpacked"]
 
 # names in the authors' files of the whole family -> names here
 BLOCK_KEYS = (
@@ -23,6 +23,16 @@ BLOCK_KEYS = (
 )
 
 KeysValues: TypeAlias = tuple[Tensor, Tensor]  # (B, H, N, D) twice
+
+
+def packed(memory: list[KeysValues]) -> dict[str, Tensor]:
+    """Keys and values of every block as state: `keys`, `values` (B, blocks, H, N, D)."""
+    return {"keys": torch.stack([keys for keys, _ in memory], dim=1), "values": torch.stack([values for _, values in memory], dim=1)}
+
+
+def unpacked(keys: Tensor, values: Tensor) -> list[KeysValues]:
+    """What `packed` made state of."""
+    return list(zip(keys.unbind(1), values.unbind(1), strict=True))
 
 
 def attention_weights(queries: Tensor, keys: Tensor) -> Tensor:
@@ -50,12 +60,13 @@ class Attention(nn.Module):
         batch, num_heads, num, channels = heads.shape
         return self.out(heads.transpose(1, 2).reshape(batch, num, num_heads * channels))  # type: ignore[no-any-return]  # nn.Module calls are Any
 
-    def forward(self, x: Tensor, memory: KeysValues | None = None) -> tuple[Tensor, KeysValues]:
+    def forward(self, x: Tensor, memory: KeysValues | None = None, mask: Tensor | None = None) -> tuple[Tensor, KeysValues]:
         """Let tokens read one another and, before them, a memory.
 
         Args:
             x: (B, N, C).
             memory: keys and values (B, H, M, D) of tokens that do not read `x` themselves.
+            mask: (B, M + N) bool, true where a token, the memory's first, may be read; None: all may.
 
         Returns:
             (B, N, C), and the keys and values of `x` alone.
@@ -64,7 +75,8 @@ class Attention(nn.Module):
         own = (keys, values)
         if memory is not None:
             keys, values = torch.cat([memory[0], keys], dim=2), torch.cat([memory[1], values], dim=2)
-        return self.merge(functional.scaled_dot_product_attention(queries, keys, values)), own
+        shown = None if mask is None else mask[:, None, None]
+        return self.merge(functional.scaled_dot_product_attention(queries, keys, values, attn_mask=shown)), own
 
 
 def quick_gelu(x: Tensor) -> Tensor:
@@ -96,9 +108,9 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(width, eps=eps)
         self.mlp = Mlp(width, int(width * ratio))
 
-    def forward(self, x: Tensor, memory: KeysValues | None = None) -> tuple[Tensor, KeysValues]:
-        """Tokens (B, N, C) to tokens, and their keys and values; `memory` as in `Attention.forward`."""
-        read, own = self.attention(self.norm1(x), memory)
+    def forward(self, x: Tensor, memory: KeysValues | None = None, mask: Tensor | None = None) -> tuple[Tensor, KeysValues]:
+        """Tokens (B, N, C) to tokens, and their keys and values; `memory` and `mask` as in `Attention.forward`."""
+        read, own = self.attention(self.norm1(x), memory, mask)
         x = x + read
         return x + self.mlp(self.norm2(x)), own
 
