@@ -17,6 +17,7 @@ from sightline.box import Box, cxcywh_from_xyxy, iou, xywh_from_xyxy, xyxy_from_
 from sightline.methods import fourier
 from sightline.models.layers.decode import hann1d, hann2d, normalize
 from sightline.models.layers.eliminate import centre_mask, eliminate, keep_rate, query_weights, relevance, target_mask
+from sightline.models.layers.peaks import gaussian_labels
 from sightline.models.layers.pool import precise_pool
 from sightline.models.layers.positions import sinusoid_table
 from sightline.region import BentRegion, Region, clip_to_margin, context_square, region_around, whole_square
@@ -146,7 +147,7 @@ def dcf_fourier(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
         "max": samples.max(axis=(2, 3)),
         "argmax": np.stack(np.unravel_index(best, (height, width)), axis=-1),
         "label_fourier_{}x{}".format(*shape): fourier.gaussian_series(shape, sigma)[None, None],
-        f"label_spatial_{label['size']}": fourier.gaussian((label["size"],) * 2, label["sigma"], label["center"])[None, None],
+        f"label_spatial_{label['size']}": gaussian_labels(torch.tensor([label["center"]]), label["sigma"], label["size"]).numpy()[None],
         "interp_y": in_parts(down)[None, None],
         "interp_x": in_parts(across)[None, None],
         "reg_deep": fourier.regularisation(crop, target, least=1e-3, edge=5e-2, threshold=0.1)[None, None],

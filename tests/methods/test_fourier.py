@@ -65,9 +65,11 @@ def test_a_series_made_symmetric_is_that_of_the_same_function() -> None:
     np.testing.assert_allclose(fourier.evaluate(made, (8, 12)), fourier.evaluate(series, (8, 12)), atol=1e-4)
 
 
-def test_the_two_gaussians_are_one() -> None:
-    around = fourier.evaluate(fourier.gaussian_series((21, 25), (1.5, 1.5)).astype(np.complex64), (21, 25))
-    np.testing.assert_allclose(np.roll(around, (10, 12), axis=(0, 1)), fourier.gaussian((21, 25), 1.5), atol=1e-4)
+def test_the_series_of_a_gaussian_is_a_gaussian() -> None:
+    around = fourier.evaluate(fourier.gaussian_series((21, 25), (1.5, 2.0)).astype(np.complex64), (21, 25))
+    y, x = np.arange(21) - 10, np.arange(25) - 12
+    expected = np.exp(-(y[:, np.newaxis] ** 2) / (2 * 1.5**2) - x**2 / (2 * 2.0**2))
+    np.testing.assert_allclose(np.roll(around, (10, 12), axis=(0, 1)), expected, atol=1e-4)
 
 
 def test_a_filter_is_held_down_least_in_the_middle_of_the_crop() -> None:

@@ -19,7 +19,6 @@ __all__ = [
     "Series",
     "add",
     "evaluate",
-    "gaussian",
     "gaussian_series",
     "hann",
     "inner",
@@ -101,12 +100,6 @@ def symmetric(series: Series) -> Series:
 def left_of(series: Series, num: int) -> Series:
     """The `num` columns of frequencies -num..-1, which are not stored."""
     return series[..., ::-1, num:0:-1].conj()
-
-
-def gaussian(shape: tuple[int, int], sigma: float, centre: tuple[float, float] = (0.0, 0.0)) -> NDArray[np.float32]:
-    """A Gaussian of height 1 on a grid (h, w), of `sigma` cells, about `centre` (down, across) in cells from the middle."""
-    down, across = (np.exp(-((np.arange(num) - (num - 1) / 2 - off) ** 2) / (2 * sigma**2)) for num, off in zip(shape, centre, strict=True))
-    return np.outer(down, across).astype(np.float32)
 
 
 def gaussian_series(shape: tuple[int, int], sigma: tuple[float, float]) -> NDArray[np.float32]:

@@ -93,7 +93,9 @@ def conjugate_gradient(
     return x, course
 
 
-def gauss_newton(linearise: Linearise, start: Point, *, iterations: Sequence[int], precondition: Matrix | None = None) -> Point:
+def gauss_newton(
+    linearise: Linearise, start: Point, *, iterations: Sequence[int], precondition: Matrix | None = None, product: Inner = inner
+) -> Point:
     """Minimise a sum of squares: linearise, take some conjugate gradients, and again from there.
 
     Args:
@@ -101,11 +103,12 @@ def gauss_newton(linearise: Linearise, start: Point, *, iterations: Sequence[int
         start: the first point.
         iterations: of conjugate gradients (Fletcher and Reeves), one number for each linearisation.
         precondition: see `conjugate_gradient`.
+        product: likewise.
     """
     point = start
     for number in iterations:
         matrix, right = linearise(point)
-        step, _ = conjugate_gradient(matrix, right, iterations=number, precondition=precondition)
+        step, _ = conjugate_gradient(matrix, right, iterations=number, precondition=precondition, product=product)
         point = _add(point, 1.0, step)
     return point
 
