@@ -112,7 +112,9 @@ class Case:
             weights /= weights.sum()
             energy = (1 - self.rate) * energy + self.rate * np.abs(memory[num + i]) ** 2
             problem = FilterProblem(memory, weights, self.label, self.kernel)
-            filters, course = continuous.refine(problem, filters, self.divisor(energy), iterations=LATER_STEPS, course=course, forget=FORGET)
+            filters, course = continuous.refine(
+                problem, filters, self.divisor(energy), iterations=LATER_STEPS, course=course, forget=FORGET
+            )
             found.outputs[f"filter_{self.name}_update{i + 1}"] = in_parts(filters)[None]
         found.response = np.float32(self.share) * continuous.respond(filters, memory[num : num + 1])
         return found

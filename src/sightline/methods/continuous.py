@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.methods import fourier, solve
-from sightline.methods.fourier import Series
+from sightline.methods.fourier import Coefficients, Series
 from sightline.methods.solve import Course, Matrix, Point
 
 __all__ = [
@@ -153,7 +153,8 @@ def divisor(energy: Real, kernel: Real, *, data: float, confine: float) -> Real:
         confine: share of the kernel.
     """
     mixed = data * energy + (1 - data) * energy.mean(axis=0, keepdims=True)
-    return ((1 - confine) * mixed + confine * np.sum(kernel**2)).astype(energy.dtype)
+    nearly: Real = ((1 - confine) * mixed + confine * np.sum(kernel**2)).astype(energy.dtype)
+    return nearly
 
 
 def projection_divisor(label: Real, num: int, *, ridge: float, factor: float) -> np.float32:
@@ -190,7 +191,7 @@ def refine(
     return fourier.symmetric(found), course
 
 
-def _back(samples: Series, responses: Series) -> Series:
+def _back(samples: Series, responses: Coefficients) -> Series:
     """Responses (N, H, L) back through samples (N, C, H, L) to (C, H, L)."""
     # conjugated twice: so the large array is not copied
     back: Series = np.einsum("nckl,nkl->ckl", samples, responses.conj()).conj()

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "Coefficients",
     "Series",
     "add",
     "evaluate",
@@ -32,6 +33,7 @@ __all__ = [
 
 Real: TypeAlias = NDArray[np.floating[Any]]
 Series: TypeAlias = NDArray[np.complexfloating[Any, Any]]
+Coefficients: TypeAlias = NDArray[np.inexact[Any]]  # real where the function is even
 
 CUBIC = -0.75  # slope of the cubic kernel where it first is zero
 
@@ -85,7 +87,7 @@ def frequencies(series: Series) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return (np.arange(down) - down // 2)[:, np.newaxis], np.arange(across)[np.newaxis]
 
 
-def inner(left: Series, right: Series) -> float:
+def inner(left: Coefficients, right: Coefficients) -> float:
     """The sum of products of two functions' coefficients over all frequencies, those included that are not stored."""
     products = (left.conj() * right).real
     return float(2 * products.sum() - products[..., 0].sum())
