@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sightline.box import Box
 from sightline.errors import BadSpec
-from sightline.region import CLIP_RULES, CROP_RULES, REPORT_RULES, SEEK_RULES, START_RULES, clip, crop_for, region_around
+from sightline.region import CLIP_RULES, CROP_RULES, REPORT_RULES, SEEK_RULES, START_RULES, Region, clip, crop_for, region_around
 from sightline.spec import Crop, CropRule, Zoom
 
 FRAME = (320, 240)
@@ -31,17 +31,26 @@ def test_a_crop_has_its_size_wherever_it_lies(box: Box, crop: Crop) -> None:
     assert region.padding().shape == (crop.size, crop.size)
 
 
-@given(boxes, crops.filter(lambda crop: crop.rule != "sides"))
+@given(boxes, crops.filter(lambda crop: crop.rule != "sides" and not crop.rule.startswith("patch")))
 def test_the_box_lies_in_the_middle_of_its_own_crop(box: Box, crop: Crop) -> None:
     assert region_around(box, crop, FRAME).to_crop(box)[:2] == pytest.approx([0.5, 0.5], abs=1e-6)
 
 
-@given(boxes, crops)
+@given(boxes, crops.filter(lambda crop: not crop.rule.startswith("patch")))
 def test_what_is_cut_lies_where_boxes_are_mapped_to_within_the_rounding(box: Box, crop: Crop) -> None:
     region = region_around(box, crop, FRAME)
     cut = (region.x, region.y, region.x + region.width, region.y + region.height)
     exact = (region.frame.x, region.frame.y, region.frame.x + region.frame.w, region.frame.y + region.frame.h)
     assert cut == pytest.approx(exact, abs=1.6)
+
+
+@given(boxes, crops, st.sampled_from(["patch", "patch-mostly", "patch-round"]))
+def test_a_patch_lies_where_boxes_are_mapped_to_within_the_pixels_it_leaves_out(box: Box, crop: Crop, rule: CropRule) -> None:
+    region = region_around(box, replace(crop, rule=rule), FRAME)
+    assert isinstance(region, Region)
+    cut = (region.x, region.y, region.x + region.width, region.y + region.height)
+    exact = (region.frame.x, region.frame.y, region.frame.x + region.frame.w, region.frame.y + region.frame.h)
+    assert cut == pytest.approx(exact, abs=2.5 * region.stride)
 
 
 def test_sides_keep_no_aspect_and_are_cut_toward_zero() -> None:
@@ -123,7 +132,7 @@ def test_a_clipped_box_lies_in_the_frame_and_is_not_tiny(box: Box) -> None:
     assert y + h <= FRAME[1] + 1e-9
 
 
-@pytest.mark.parametrize("rule", sorted(CROP_RULES))
+@pytest.mark.parametrize("rule", sorted(set(CROP_RULES) - {"patch-mostly"}))  # which is moved inside
 def test_a_crop_far_outside_shows_only_the_fill_colour(rule: CropRule) -> None:
     image = np.full((240, 320, 3), 200, np.uint8)
     region = region_around(Box(5000, -4000, 20, 20), Crop(rule=rule, factor=2.0, size=16), FRAME, fill=(7.0, 8.0, 9.0))
@@ -270,3 +279,20 @@ def test_a_bent_crop_of_whole_numbers_is_rounded() -> None:
 def test_a_zoom_that_folds_or_has_no_cells_is_refused(change: dict[str, float]) -> None:
     with pytest.raises(BadSpec, match="expected at least 1"):
         Zoom(**change)  # type: ignore[arg-type]  # one field of each kind
+
+
+@pytest.mark.parametrize("rule", ["patch", "patch-mostly", "patch-round"])
+@pytest.mark.parametrize("box", [Box(-40, -30, 20, 20), Box(90, 50, 60, 60), Box(0, 0, 100, 80), Box(300, 200, 900, 900)], ids=str)
+def test_a_patch_is_made_of_pixels_of_the_frame_alone(rule: CropRule, box: Box) -> None:
+    image = np.full((80, 100, 3), 7, np.uint8)
+    region = region_around(box, Crop(rule=rule, factor=5.0, size=32, padded="edge", pixels="float32"), (100, 80))
+    crop = region.take(image)
+    assert crop.shape == (32, 32, 3)
+    np.testing.assert_allclose(crop, 7, atol=1e-4)
+
+
+def test_a_wide_patch_reads_every_other_pixel() -> None:
+    image = np.zeros((200, 200, 3), np.uint8)
+    image[::2, ::2] = 100
+    region = region_around(Box(90.5, 90.5, 20, 20), Crop(rule="patch", factor=5.0, size=40, padded="edge", pixels="float32"), (200, 200))
+    np.testing.assert_allclose(region.take(image), 100, atol=1e-4)

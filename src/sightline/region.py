@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -34,6 +34,7 @@ __all__ = [
     "clip_to_margin",
     "context_square",
     "crop_for",
+    "patch_square",
     "region_around",
     "regions_around",
     "whole_square",
@@ -56,6 +57,7 @@ class Region:
         fill: colour of what lies outside.
         pixels: kind of the crop's numbers.
         padded: whether what lies outside is put around the picture before or after it is resized, and how (`Crop.padded`).
+        stride: of how many pixels along each side one is read.
     """
 
     x: int
@@ -68,6 +70,7 @@ class Region:
     fill: Fill = (0.0, 0.0, 0.0)
     pixels: Pixels = "uint8"
     padded: Padded = "before"
+    stride: int = 1
 
     def take(self, image: NDArray[np.uint8]) -> NDArray[Any]:
         """The crop: (size, size, C) of `pixels` in 0..255, a new array, by bilinear interpolation (OpenCV's, unless `padded` is "aligned").
@@ -77,6 +80,10 @@ class Region:
         """
         if self.padded == "aligned":
             return self._aligned(image)
+        if self.padded == "edge":
+            rows, columns = self._strided(self.y, self.height, image.shape[0]), self._strided(self.x, self.width, image.shape[1])
+            picture = image[rows.reshape(-1, 1), columns].astype(self.pixels)
+            return cv2.resize(picture, (self.size, self.size), interpolation=cv2.INTER_LINEAR)
         if self.padded == "after":
             return self._surrounded(self._inside(image))
         return cv2.resize(self.cut(image), (self.size, self.size), interpolation=cv2.INTER_LINEAR)
@@ -125,6 +132,12 @@ class Region:
         # as published: both ends are cut off to whole pixels, in the crop and in the frame
         shown = range(max(0, _whole((first - middle) / scale + centre)), min(_whole((last - middle) / scale + centre), limit - 1) + 1)
         return shown, range(_whole(first), _whole(last) + 1) if shown else shown
+
+    def _strided(self, start: int, length: int, limit: int) -> NDArray[np.int64]:
+        """One axis of a crop whose outermost pixels go on outside the frame: which pixels are read."""
+        first = start % self.stride
+        last = limit - 1 - (limit - 1 - first) % self.stride
+        return np.clip(np.arange(start, start + length, self.stride), first, last)
 
     def padding(self) -> NDArray[np.bool_]:
         """(size, size), true where the crop shows anything from outside the frame."""
@@ -377,6 +390,85 @@ def _sides(box: Box, crop: Crop, size: Size, fill: Fill) -> Region:
     return Region(x, y, width, height, crop.size, Box(x, y, width, height), size, fill)
 
 
+def patch_square(
+    row: float,
+    column: float,
+    side: float,
+    crop_size: int,
+    size: Size,
+    *,
+    stays: Literal["anywhere", "inside", "mostly"] = "anywhere",
+    change: float = 1.0,
+    halves: bool = True,
+) -> Region:
+    """PyTracking's square about a pixel; outside the frame its outermost pixels go on. Its `frame` is what was cut, halves kept.
+
+    Args:
+        row: of the pixel in the middle, counted from 0; its fraction is cut off.
+        column: likewise.
+        side: of the square.
+        crop_size: pixels along each side of the crop.
+        size: width and height of the frame.
+        stays: whether the square is made smaller, and then moved, so that it lies in the frame ("mostly": in its longer side).
+        change: how many times smaller it may get by that.
+        halves: whether half of an odd number of pixels is that, as the authors' code does today; it was cut off where it ran on PyTorch 1.4.
+
+    Source: golden/components/pytracking_crop; Danelljan and Bhat, PyTracking, 2019.
+    """
+    width, height = size
+    if stays != "anywhere":
+        shares = np.array([side / height, side / width], np.float32)
+        shrink = np.clip(shares.max() if stays == "inside" else shares.min(), 1, np.float32(change))
+        side = int(np.float32(side) / shrink)
+    stride = max(int(np.float32(side) / crop_size - 0.1), 1)
+    whole = max(round(np.float32(side) / stride), 2)
+    half, before = (whole / 2, (whole - 1) / 2) if halves else (whole // 2, (whole - 1) // 2)
+    spans, starts = [], []
+    for place, limit in ((math.trunc(column), width), (math.trunc(row), height)):
+        offset = place % stride
+        middle, pixels = (place - offset) // stride, -(-(limit - offset) // stride)
+        begin, end = middle - before, middle + half + 1
+        if stays != "anywhere":
+            begin, end = _moved_inside(begin, end, pixels)
+        spans.append((begin * stride, (end - begin) * stride))  # as published: without the offset
+        starts.append((offset + math.trunc(begin) * stride, (math.trunc(end) - math.trunc(begin)) * stride))
+    (x, across), (y, down) = starts
+    frame = Box(spans[0][0], spans[1][0], spans[0][1], spans[1][1])
+    return Region(x, y, across, down, crop_size, frame, size, padded="edge", stride=stride)
+
+
+def _moved_inside(begin: float, end: float, limit: int) -> tuple[float, float]:
+    """A span moved into 0..limit; as far over one end as over the other, where it is too long."""
+    shift = max(-begin, 0) - max(end - limit, 0)
+    begin, end = begin + shift, end + shift
+    outside = (max(-begin, 0) + max(end - limit, 0)) // 2
+    shift = -begin - outside if outside > 0 else 0
+    return begin + shift, end + shift
+
+
+def _patch(box: Box, crop: Crop, size: Size, fill: Fill) -> Region:
+    """Square of side sqrt(w h) factor, whatever of it lies in the frame: DiMP."""
+    cx, cy = box.centre
+    region = patch_square(cy - 0.5, cx - 0.5, math.sqrt(box.w * box.h) * crop.factor, crop.size, size)
+    return replace(region, fill=fill)
+
+
+def _patch_mostly(box: Box, crop: Crop, size: Size, fill: Fill) -> Region:
+    """The square of `_patch`, up to half as small and moved into the longer side of the frame: ToMP."""
+    cx, cy = box.centre
+    region = patch_square(cy - 0.5, cx - 0.5, math.sqrt(box.w * box.h) * crop.factor, crop.size, size, stays="mostly", change=1.5)
+    return replace(region, fill=fill)
+
+
+def _patch_round(box: Box, crop: Crop, size: Size, fill: Fill) -> Region:
+    """The square of `_patch` without halves of pixels; as published, boxes are mapped about another centre, rounded: ATOM."""
+    cx, cy = box.centre
+    side = math.sqrt(box.w * box.h) * crop.factor
+    region = patch_square(cy - 0.5, cx - 0.5, side, crop.size, size, halves=False)
+    x, y = round(cx - 0.5) + 0.5 - 0.5 * side, round(cy - 0.5) + 0.5 - 0.5 * side
+    return replace(region, frame=Box(x, y, side, side), fill=fill)
+
+
 CROP_RULES: dict[CropRule, Callable[[Box, Crop, Size, Fill], Region]] = {
     "ceil-area": _ceil_area,
     "context": _context,
@@ -384,6 +476,9 @@ CROP_RULES: dict[CropRule, Callable[[Box, Crop, Size, Fill], Region]] = {
     "context-exact": _context_exact,
     "context-floor": _context_floor,
     "context-round": _context_round,
+    "patch": _patch,
+    "patch-mostly": _patch_mostly,
+    "patch-round": _patch_round,
     "sides": _sides,
 }
 

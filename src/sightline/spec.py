@@ -36,13 +36,24 @@ __all__ = [
 VERSION = 1
 
 Border: TypeAlias = Literal["zero", "first-mean", "first-mean-floor"]
-CropRule: TypeAlias = Literal["ceil-area", "context", "context-ceil", "context-exact", "context-floor", "context-round", "sides"]
+CropRule: TypeAlias = Literal[
+    "ceil-area",
+    "context",
+    "context-ceil",
+    "context-exact",
+    "context-floor",
+    "context-round",
+    "patch",
+    "patch-mostly",
+    "patch-round",
+    "sides",
+]
 StartRule: TypeAlias = Literal["none", "half-pixel", "whole"]
 ClipRule: TypeAlias = Literal["margin", "none", "centre", "whole"]
 ReportRule: TypeAlias = Literal["none", "corner"]
 SeekRule: TypeAlias = Literal["none", "inside"]
 Pixels: TypeAlias = Literal["uint8", "float32"]
-Padded: TypeAlias = Literal["before", "after", "aligned"]
+Padded: TypeAlias = Literal["before", "after", "aligned", "edge"]
 Feed: TypeAlias = Literal["target", "extra", "prior", "padding", "filled"]
 
 
@@ -70,7 +81,9 @@ class Crop:
     size: int  # pixels, after resizing
     border: Border = "zero"  # what stands outside the frame
     pixels: Pixels = "uint8"  # what the network is given, in 0..255
-    padded: Padded = "before"  # is that put around the picture before or after it is resized ("aligned": after, its outermost pixels kept)
+    # is that put around the picture before or after it is resized ("aligned": after, its outermost pixels kept; "edge": before, and
+    # it is no colour: the outermost pixels of the frame go on)
+    padded: Padded = "before"
     small: tuple[float, int] | None = None  # a target under this share of its first frame is searched in this size, at the same scale
     scales: tuple[float, ...] = (1.0,)  # one picture for each, `factor` times it; boxes are fractions of scale 1
     zoom: Zoom | None = None  # None: every part of the square gets as much of the crop as any other

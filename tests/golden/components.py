@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from sightline.models.layers.eliminate import centre_mask, eliminate, keep_rate,
 from sightline.models.layers.peaks import gaussian_labels
 from sightline.models.layers.pool import precise_pool
 from sightline.models.layers.positions import sinusoid_table
-from sightline.region import BentRegion, Region, clip_to_margin, context_square, region_around, whole_square
+from sightline.region import BentRegion, Region, clip_to_margin, context_square, patch_square, region_around, whole_square
 from sightline.spec import Crop, Zoom
 from sightline.train import augment, losses, pairs, responses
 from sightline.train.targets import heatmap_target
@@ -289,6 +289,27 @@ def training_crop(case: Mapping[str, Any], frame: Array) -> Outputs:
     }
 
 
+def pytracking_crop(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
+    frame = inputs["frame"]
+    size, change = (frame.shape[1], frame.shape[0]), meta["arguments"]["max_scale_change"]
+    ways: dict[str, Literal["anywhere", "inside", "mostly"]] = {"replicate": "anywhere", "inside": "inside", "inside_major": "mostly"}
+    outputs: Outputs = {}
+    for name, stays in ways.items():
+        for division, halves in (("true", True), ("int", False)):
+            regions = [
+                replace(patch_square(row, column, side, int(crop_size), size, stays=stays, change=change, halves=halves), pixels="float32")
+                for row, column, side, crop_size in inputs["rows"]
+            ]
+            patches: Any = [region.take(frame).transpose(2, 0, 1) for region in regions]  # of two sizes, cut alike by check.py
+            corners = np.array([xyxy_from_xywh(np.array(region.frame)) for region in regions])
+            outputs |= {
+                f"{name}_{division}_patch": patches,
+                f"{name}_{division}_coordinates": corners[:, [1, 0, 3, 2]],
+                f"{name}_{division}_valid": np.full(len(regions), fill_value=True),
+            }
+    return outputs
+
+
 def siamfc_crop(_meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
     frame = inputs["frame"]
     border = frame.mean(axis=(0, 1))
@@ -441,6 +462,7 @@ COMPONENTS: dict[str, Callable[[Mapping[str, Any], Inputs], Outputs]] = {
     "losses_ostrack": losses_ostrack,
     "map_back_and_clip": map_back_and_clip,
     "prroi_pool": prroi_pool,
+    "pytracking_crop": pytracking_crop,
     "siamfc_crop": siamfc_crop,
     "siamfc_labels": siamfc_labels,
     "stark_crop": stark_crop,
