@@ -6,6 +6,7 @@ G x G is the grid of search tokens, C their channels, stride 16 pixels.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -118,15 +119,18 @@ class CornerLiteHead(nn.Module):
 
 
 class PerceptronHead(nn.Module):
-    """Linear layers with ReLU between them, from a token to four numbers, or another number of them."""
+    """Linear layers with an activation between them, from a token to four numbers, or another number of them."""
 
-    def __init__(self, channels: int, hidden: int, *, depth: int = 3, outputs: int = 4) -> None:
+    def __init__(
+        self, channels: int, hidden: int, *, depth: int = 3, outputs: int = 4, activation: Callable[[Tensor], Tensor] = torch.relu
+    ) -> None:
         super().__init__()
+        self.activation = activation
         widths = [channels, *[hidden] * (depth - 1), outputs]
         self.layers = nn.ModuleList(nn.Linear(width_in, width_out) for width_in, width_out in pairwise(widths))
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(..., C) to (..., `outputs`), any real numbers."""
         for layer in self.layers[:-1]:
-            tokens = torch.relu(layer(tokens))
+            tokens = self.activation(layer(tokens))
         return self.layers[-1](tokens)  # type: ignore[no-any-return]  # nn.Module calls are Any

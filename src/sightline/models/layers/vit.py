@@ -35,9 +35,10 @@ def unpacked(keys: Tensor, values: Tensor) -> list[KeysValues]:
     return list(zip(keys.unbind(1), values.unbind(1), strict=True))
 
 
-def attention_weights(queries: Tensor, keys: Tensor) -> Tensor:
-    """Softmax over keys of scaled products: (B, H, N, D) and (B, H, M, D) to (B, H, N, M)."""
-    return torch.softmax(queries @ keys.transpose(-2, -1) * queries.shape[-1] ** -0.5, dim=-1)
+def attention_weights(queries: Tensor, keys: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Softmax over keys of scaled products, to which a bias may be added: (B, H, N, D) and (B, H, M, D) to (B, H, N, M)."""
+    logits = queries @ keys.transpose(-2, -1) * queries.shape[-1] ** -0.5
+    return torch.softmax(logits if bias is None else logits + bias, dim=-1)
 
 
 class Attention(nn.Module):
@@ -77,6 +78,11 @@ class Attention(nn.Module):
             keys, values = torch.cat([memory[0], keys], dim=2), torch.cat([memory[1], values], dim=2)
         shown = None if mask is None else mask[:, None, None]
         return self.merge(functional.scaled_dot_product_attention(queries, keys, values, attn_mask=shown)), own
+
+    def biased(self, x: Tensor, bias: Tensor) -> Tensor:
+        """Tokens (B, N, C) that have read one another with a bias (1 or B, H, N, N) on the logits."""
+        queries, keys, values = self.project(x)
+        return self.merge(attention_weights(queries, keys, bias) @ values)  # torch's own function does not export with such a mask
 
 
 def quick_gelu(x: Tensor) -> Tensor:
@@ -136,11 +142,11 @@ class PlainBlock(nn.Module):
             self.norm2 = nn.LayerNorm(width, eps=eps)
             self.mlp = Mlp(width, 4 * width, activation=activation)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, N, C) to (B, N, C)."""
+    def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        """(B, N, C) to (B, N, C); `bias` as in `Attention.biased`."""
         if "A" in self.branches:
-            read, _ = self.attention(self.norm1(x))
-            x = x + read
+            tokens = self.norm1(x)
+            x = x + (self.attention(tokens)[0] if bias is None else self.attention.biased(tokens, bias))
         if "F" in self.branches:
             x = x + self.mlp(self.norm2(x))
         return x
