@@ -20,9 +20,11 @@ from sightline.models.layers.eliminate import centre_mask, eliminate, keep_rate,
 from sightline.models.layers.peaks import gaussian_labels
 from sightline.models.layers.pool import precise_pool
 from sightline.models.layers.positions import sinusoid_table
+from sightline.models.layers.swin import moved_mask, window_index
+from sightline.models.layers.untied import pair_index
 from sightline.region import BentRegion, Region, clip_to_margin, context_square, patch_square, region_around, whole_square
 from sightline.spec import Crop, Zoom
-from sightline.train import augment, losses, pairs, responses
+from sightline.train import augment, losses, overlap, pairs, responses
 from sightline.train.targets import heatmap_target
 
 Array = NDArray[Any]
@@ -369,6 +371,44 @@ def swintrack_crop(_meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
     return {"patches": patches, "parameters": np.array(parameters), "mean": mean / 255}
 
 
+def swintrack_loss(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
+    arguments = meta["arguments"]
+    score, boxes = (torch.from_numpy(inputs[name]).sigmoid().requires_grad_() for name in ("class_logits", "box_logits"))
+    targets = torch.from_numpy(inputs["boxes_xyxy"]) / arguments["search_size"]
+    varifocal, giou, quality = overlap.overlap_losses(score.squeeze(1), boxes, targets.float())
+    total = arguments["weights"]["varifocal"] * varifocal + arguments["weights"]["giou"] * giou
+    of_score, of_box = torch.autograd.grad(total, [score, boxes])
+    batch, cell = overlap.covered_cells(targets, arguments["grid"]).flatten(1).nonzero(as_tuple=True)
+    outputs = {
+        "positive_batch": batch,
+        "positive_cell": cell,
+        "box_label": torch.from_numpy(cxcywh_from_xyxy(targets.numpy()))[batch],
+        "quality": quality,
+        "loss_varifocal": varifocal,
+        "loss_giou": giou,
+        "loss_total": total,
+        "gradient_class_score": of_score,
+        "gradient_box": of_box,
+    }
+    return {name: value.detach().numpy() for name, value in outputs.items()}
+
+
+def swintrack_positions(meta: Mapping[str, Any], _inputs: Inputs) -> Outputs:
+    def pairs_of(template: tuple[int, int], search: tuple[int, int]) -> tuple[Array, Array]:
+        return pair_index((template, search), (0, 1)), pair_index((template, search), (1,))
+
+    tiny, base = pairs_of((7, 7), (14, 14)), pairs_of((12, 12), (24, 24))
+    outputs: Outputs = {"self_index_tiny": tiny[0], "cross_index_tiny": tiny[1]}
+    outputs["table_sizes"] = np.array([index.max() + 1 for index in (*tiny, *base)])
+    for name, (a, b, c, d) in numbers(meta["outputs"], r"self_index_(\d+)x(\d+)_(\d+)x(\d+)").items():
+        outputs[name], outputs[name.replace("self", "cross")] = pairs_of((a, b), (c, d))
+    for name, (side,) in numbers(meta["outputs"], r"window_index_(\d+)").items():
+        outputs[name] = window_index(side).numpy()
+    for name, (height, width, side) in numbers(meta["outputs"], r"shift_mask_(\d+)x(\d+)_window(\d+)").items():
+        outputs[name] = moved_mask(height + -height % side, width + -width % side, side).numpy()
+    return outputs
+
+
 def transt_crop(_meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
     return whole_squares(inputs, np.trunc)
 
@@ -468,6 +508,8 @@ COMPONENTS: dict[str, Callable[[Mapping[str, Any], Inputs], Outputs]] = {
     "stark_crop": stark_crop,
     "stark_loss": stark_loss,
     "swintrack_crop": swintrack_crop,
+    "swintrack_loss": swintrack_loss,
+    "swintrack_positions": swintrack_positions,
     "train_pair": train_pair,
     "transt_crop": transt_crop,
     "vittrack_positions": vittrack_positions,
