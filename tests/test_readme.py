@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import types
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,7 +76,9 @@ def test_everything_a_page_shows_runs(page: Path, stand_ins: Path, tmp_path: Pat
         (tmp_path / "data").mkdir()
         make_data(tmp_path / "data")
     monkeypatch.chdir(tmp_path)
-    seen: dict[str, object] = {"__name__": "page"}
+    module = types.ModuleType("page")  # known by its name, as a user's script is: what it defines can be pickled
+    monkeypatch.setitem(sys.modules, "page", module)
+    seen: dict[str, object] = module.__dict__
     for block in blocks(page):
         if block.language == "python":
             exec(compile("\n" * (block.line - 1) + block.text, str(page), "exec"), seen)

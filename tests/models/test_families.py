@@ -12,8 +12,10 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from sightline import models, zoo  # noqa: E402  # after the check for torch
+from sightline.contract import checks  # noqa: E402
 from sightline.engines import Array  # noqa: E402
 from sightline.methods import memory  # noqa: E402
+from sightline.methods.network import NetworkMethod  # noqa: E402
 from sightline.models.checkpoint import fill, state_for_authors  # noqa: E402
 from sightline.models.export import OF_STEP, example, graphs  # noqa: E402
 from sightline.models.session import TorchSession  # noqa: E402
@@ -100,6 +102,12 @@ def test_a_network_says_a_box_and_a_score_as_its_spec_promises(family: str) -> N
     assert named == ({"box"} if small(family).score == "none" else {"box", "score"})
     assert said["box"].shape == (2, 4)
     assert all(value.dtype == np.float32 and np.isfinite(value).all() for value in said.values())
+
+
+@FAMILIES
+def test_a_tracker_keeps_every_promise_of_the_contract(family: str) -> None:
+    for check in checks(NetworkMethod(session_of(family))):
+        check()
 
 
 @FAMILIES
