@@ -50,7 +50,7 @@ def stages(network: Pixelwise, template: torch.Tensor, search: torch.Tensor) -> 
     kernel, features = network.extract(template), network.extract(search)
     maps = network.look(kernel, features)
     outputs = {"template_features": kernel, "search_features": features, "cls": maps.logits, "reg": maps.distances}
-    joined = network.join(network.correlate(kernel, features))
+    joined = network.correlation(kernel, features)
     for name, tower in (("cls_branch", network.score_tower), ("bbreg_branch", network.box_tower)):
         x = joined
         for i, layer in enumerate(tower, start=1):

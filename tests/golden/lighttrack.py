@@ -45,7 +45,7 @@ def stages(network: Pixelwise, meta: Mapping[str, Any], inputs: Mapping[str, Arr
     """The network on given, normalised crops, with every inner stage that the fixtures store."""
     template, search = scaled(meta, inputs)
     kernel, features, start = network.extract(template), network.extract(search), network.backbone.stem(search)
-    response = network.correlate(kernel, features)
+    response = network.correlation.compare(kernel, features)
     maps = network.look(kernel, features)
     outputs = {
         "template_features": kernel,
@@ -53,7 +53,7 @@ def stages(network: Pixelwise, meta: Mapping[str, Any], inputs: Mapping[str, Arr
         "search_stage2": network.backbone.blocks[:3](start),
         "search_features": features,
         "correlation": response,
-        "cls_tower": network.score_tower(network.join(response)),
+        "cls_tower": network.score_tower(network.correlation.join(response)),
         "cls": maps.logits,
         "reg": maps.distances,
     }

@@ -36,10 +36,10 @@ _EXEMPLAR = (
 )
 KEYS = (
     ("backbone_net", "backbone"),
-    ("neck.BN_z.0", "template_norm"),
-    ("neck.BN_x.0", "search_norm"),
-    ("feature_fusor.pw_corr.0.CA_layer", "attention"),
-    ("feature_fusor.adj_layer.0", "join"),
+    ("neck.BN_z.0", "correlation.template_norm"),
+    ("neck.BN_x.0", "correlation.search_norm"),
+    ("feature_fusor.pw_corr.0.CA_layer", "correlation.attention"),
+    ("feature_fusor.adj_layer.0", "correlation.join"),
     *(
         (f"{branch}_{i + 1}.{theirs}", f"{tower}.{i}.{ours}")
         for branch, tower in (("cls_branch", "score_tower"), ("bbreg_branch", "box_tower"))

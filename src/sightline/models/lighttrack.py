@@ -19,10 +19,10 @@ __all__ = ["KEYS", "UNUSED", "build"]
 KEYS = (
     ("features", "backbone"),
     ("feature_extractor.features", "backbone"),  # in some copies
-    ("neck.BN_z", "template_norm"),
-    ("neck.BN_x", "search_norm"),
-    ("feature_fusor.pw_corr.CA_layer", "attention"),
-    ("feature_fusor.adj_layer", "join"),
+    ("neck.BN_z", "correlation.template_norm"),
+    ("neck.BN_x", "correlation.search_norm"),
+    ("feature_fusor.pw_corr.CA_layer", "correlation.attention"),
+    ("feature_fusor.adj_layer", "correlation.join"),
     *((f"head.cls_tower.{{}}.{theirs}", f"score_tower.{{}}.{ours}") for theirs, ours in SEPARABLE_KEYS),
     *((f"head.reg_tower.{{}}.{theirs}", f"box_tower.{{}}.{ours}") for theirs, ours in SEPARABLE_KEYS),
     ("head.cls_perd.cls_pred", "score_last"),

@@ -15,9 +15,9 @@ StemKind: TypeAlias = Literal["conv16", "conv2x2", "conv3x3"]
 class ConvNorm(nn.Sequential):
     """Convolution without bias, then batch norm; entries `conv` and `norm`."""
 
-    def __init__(self, channels_in: int, channels_out: int, kernel: int, *, stride: int = 1, padding: int = 0) -> None:
+    def __init__(self, channels_in: int, channels_out: int, kernel: int, *, stride: int = 1, padding: int = 0, groups: int = 1) -> None:
         super().__init__()
-        self.add_module("conv", nn.Conv2d(channels_in, channels_out, kernel, stride, padding, bias=False))
+        self.add_module("conv", nn.Conv2d(channels_in, channels_out, kernel, stride, padding, groups=groups, bias=False))
         self.add_module("norm", nn.BatchNorm2d(channels_out))
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sightline.models.layers.heads import CenterMaps, CornerMaps
 
-__all__ = ["decode_center", "decode_corners", "hann2d", "normalize", "target_corners"]
+__all__ = ["decode_center", "decode_corners", "hann2d", "normalize", "target_corners", "unit"]
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB, for values in 0..1
 STD = (0.229, 0.224, 0.225)
@@ -19,8 +19,13 @@ def normalize(pixels: Tensor) -> Tensor:
     """uint8 RGB (B, H, W, 3) to zero-mean floats (B, 3, H, W), by the mean and deviation of ImageNet."""
     mean = torch.tensor(MEAN, device=pixels.device).reshape(1, 3, 1, 1)
     std = torch.tensor(STD, device=pixels.device).reshape(1, 3, 1, 1)
+    return (unit(pixels) - mean) / std
+
+
+def unit(pixels: Tensor) -> Tensor:
+    """uint8 RGB (B, H, W, 3) to floats 0..1 (B, 3, H, W)."""
     planes = pixels.permute(0, 3, 1, 2).contiguous()  # convolutions add up in another order where channels come last in memory
-    return (planes.float() / 255.0 - mean) / std
+    return planes.float() / 255.0
 
 
 def target_corners(target: Tensor, size: int) -> Tensor:

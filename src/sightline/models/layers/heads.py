@@ -22,6 +22,7 @@ __all__ = [
     "CornerLiteHead",
     "CornerMaps",
     "PerceptronHead",
+    "bounded",
     "to_grid",
     "tower",
 ]
@@ -46,15 +47,15 @@ def to_grid(tokens: Tensor) -> Tensor:
     return tokens.transpose(1, 2).reshape(batch, width, side, side).contiguous()
 
 
-def tower(channels: int, hidden: int, outputs: int, *, last_kernel: int = 1) -> nn.Sequential:
-    """Four 3x3 convolutions with batch norm and ReLU, each half as wide as the one before, then one to `outputs` maps."""
-    widths = [channels, hidden, hidden // 2, hidden // 4, hidden // 8]
+def tower(channels: int, hidden: int, outputs: int, *, depth: int = 4, last_kernel: int = 1) -> nn.Sequential:
+    """3x3 convolutions with batch norm and ReLU, each half as wide as the one before, then one to `outputs` maps."""
+    widths = [channels, *(hidden // 2**i for i in range(depth))]
     layers = nn.Sequential()
     for i, (channels_in, channels_out) in enumerate(pairwise(widths), start=1):
         layers.add_module(
             f"conv{i}", nn.Sequential(nn.Conv2d(channels_in, channels_out, 3, padding=1), nn.BatchNorm2d(channels_out), nn.ReLU())
         )
-    layers.add_module("conv5", nn.Conv2d(widths[-1], outputs, last_kernel, padding=last_kernel // 2))
+    layers.add_module(f"conv{depth + 1}", nn.Conv2d(widths[-1], outputs, last_kernel, padding=last_kernel // 2))
     return layers
 
 
@@ -69,6 +70,11 @@ class CenterMaps(NamedTuple):
     offset: Tensor
 
 
+def bounded(logits: Tensor) -> Tensor:
+    """Sigmoid, kept away from 0 and 1."""
+    return torch.clamp(torch.sigmoid(logits), 1e-4, 1 - 1e-4)
+
+
 class CenterHead(nn.Module):
     """Three towers: is the centre here, how large, how far from the cell's corner. Ye et al., ECCV 2022, section 3.3."""
 
@@ -80,9 +86,7 @@ class CenterHead(nn.Module):
 
     def forward(self, grid: Tensor) -> CenterMaps:
         """Search map (B, C, G, G) to `CenterMaps`."""
-        score = torch.clamp(torch.sigmoid(self.score(grid)), 1e-4, 1 - 1e-4)
-        size = torch.clamp(torch.sigmoid(self.size(grid)), 1e-4, 1 - 1e-4)
-        return CenterMaps(score, size, self.offset(grid))
+        return CenterMaps(bounded(self.score(grid)), bounded(self.size(grid)), self.offset(grid))
 
 
 class CornerMaps(NamedTuple):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from sightline.models.layers.decode import normalize
 from sightline.models.layers.lightnet import LightNet
-from sightline.models.layers.siamese import ChannelAttention, choose, correlate_pixels, grid_points, smooth
+from sightline.models.layers.siamese import PixelCorrelation, choose, grid_points, smooth
 
 __all__ = ["SEPARABLE_KEYS", "Maps", "Pixelwise", "Separable"]
 
@@ -76,9 +76,7 @@ class Pixelwise(nn.Module):
         super().__init__()
         self.penalty, self.window, self.rate = penalty, window, rate
         self.backbone = backbone
-        self.template_norm, self.search_norm = nn.BatchNorm2d(backbone.channels), nn.BatchNorm2d(backbone.channels)
-        self.attention = ChannelAttention(CELLS)
-        self.join = nn.Conv2d(CELLS, joined, 1)
+        self.correlation = PixelCorrelation(backbone.channels, CELLS, joined)
         self.score_tower, self.box_tower = score_tower, box_tower
         self.score_last = nn.Conv2d(score_width, 1, 3, padding=1)
         self.box_last = nn.Conv2d(box_width, 4, 3, padding=1)
@@ -88,14 +86,9 @@ class Pixelwise(nn.Module):
         features: Tensor = self.backbone(pixels)
         return features
 
-    def correlate(self, template: Tensor, search: Tensor) -> Tensor:
-        """How each search cell agrees with each template cell: (B, 64, G, G), for features of both."""
-        response: Tensor = self.attention(correlate_pixels(self.template_norm(template), self.search_norm(search)))
-        return response
-
     def look(self, template: Tensor, search: Tensor) -> Maps:
         """What the heads say, for features of both."""
-        joined = self.join(self.correlate(template, search))
+        joined = self.correlation(template, search)
         logits = 0.1 * self.score_last(self.score_tower(joined))
         return Maps(logits, STRIDE * torch.relu(self.box_last(self.box_tower(joined))))
 

@@ -13,7 +13,17 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-__all__ = ["ChannelAttention", "Choice", "choose", "correlate_channels", "correlate_pixels", "grid_points", "hanning2d", "smooth"]
+__all__ = [
+    "ChannelAttention",
+    "Choice",
+    "PixelCorrelation",
+    "choose",
+    "correlate_channels",
+    "correlate_pixels",
+    "grid_points",
+    "hanning2d",
+    "smooth",
+]
 
 
 def correlate_pixels(template: Tensor, search: Tensor) -> Tensor:
@@ -53,6 +63,28 @@ class ChannelAttention(nn.Module):
         """(B, C, G, G) to the same."""
         gate: Tensor = torch.sigmoid(self.fc2(torch.relu(self.fc1(x.mean(dim=(2, 3), keepdim=True)))))
         return x * gate
+
+
+class PixelCorrelation(nn.Module):
+    """Features of both crops, a norm for each, correlated pixel by pixel, gated, and joined by a 1x1 convolution.
+
+    Yan et al., CVPR 2021, arXiv:2104.14545 (LightTrack), section 3.3.
+    """
+
+    def __init__(self, channels: int, cells: int, joined: int) -> None:
+        super().__init__()
+        self.template_norm, self.search_norm = nn.BatchNorm2d(channels), nn.BatchNorm2d(channels)
+        self.attention = ChannelAttention(cells)
+        self.join = nn.Conv2d(cells, joined, 1)
+
+    def compare(self, template: Tensor, search: Tensor) -> Tensor:
+        """How each search cell agrees with each template cell: (B, C, h, w) and (B, C, G, G) to (B, K, G, G)."""
+        response: Tensor = self.attention(correlate_pixels(self.template_norm(template), self.search_norm(search)))
+        return response
+
+    def forward(self, template: Tensor, search: Tensor) -> Tensor:
+        """(B, C, h, w) and (B, C, G, G) to (B, `joined`, G, G)."""
+        return self.join(self.compare(template, search))  # type: ignore[no-any-return]  # nn.Module calls are Any
 
 
 def grid_points(side: int, stride: int, middle: float, device: torch.device) -> Tensor:

@@ -130,6 +130,7 @@ class PlainBlock(nn.Module):
         heads: int,
         *,
         branches: str = "AF",
+        ratio: int = 4,
         eps: float = 1e-5,
         activation: Callable[[Tensor], Tensor] = functional.gelu,
     ) -> None:
@@ -140,7 +141,7 @@ class PlainBlock(nn.Module):
             self.attention = Attention(width, heads)
         if "F" in branches:
             self.norm2 = nn.LayerNorm(width, eps=eps)
-            self.mlp = Mlp(width, 4 * width, activation=activation)
+            self.mlp = Mlp(width, ratio * width, activation=activation)
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         """(B, N, C) to (B, N, C); `bias` as in `Attention.biased`."""
