@@ -16,6 +16,7 @@ from sightline.models.checkpoint import state_for_authors  # noqa: E402
 from sightline.spec import Spec  # noqa: E402
 from tests.conftest import need_shared  # noqa: E402
 from tests.golden import (  # noqa: E402
+    aqatrack,
     efficienttrack,
     ettrack,
     fear,
@@ -45,6 +46,7 @@ from tests.golden import (  # noqa: E402
 @pytest.mark.parametrize(
     "system,spec_of",
     [
+        pytest.param("aqatrack", aqatrack.spec_of, id="aqatrack"),
         pytest.param("efficienttrack", efficienttrack.spec_of, id="efficienttrack"),
         pytest.param("ettrack", ettrack.spec_of, id="ettrack"),
         pytest.param("fear", fear.spec_of, id="fear"),

@@ -18,6 +18,7 @@ from types import ModuleType
 from torch import nn
 
 from sightline.models import (
+    aqatrack,
     efficienttrack,
     efficienttrack_ln,
     ettrack,
@@ -49,6 +50,7 @@ from sightline.spec import Spec
 __all__ = ["FAMILIES", "build"]
 
 FAMILIES: dict[str, ModuleType] = {
+    "aqatrack": aqatrack,
     "efficienttrack": efficienttrack,
     "efficienttrack_ln": efficienttrack_ln,
     "ettrack": ettrack,

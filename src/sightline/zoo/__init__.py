@@ -8,6 +8,7 @@ from types import ModuleType
 from sightline.errors import UnknownTracker
 from sightline.spec import Spec, spec_from_json
 from sightline.zoo import (
+    aqatrack,
     efficienttrack,
     efficienttrack_ln,
     ettrack,
@@ -38,6 +39,7 @@ from sightline.zoo import (
 __all__ = ["ARCHES", "FAMILIES", "SPECS", "find", "read_spec"]
 
 FAMILIES: dict[str, ModuleType] = {
+    "aqatrack": aqatrack,
     "efficienttrack": efficienttrack,
     "efficienttrack_ln": efficienttrack_ln,
     "ettrack": ettrack,

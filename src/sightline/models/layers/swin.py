@@ -127,9 +127,9 @@ class Embed(nn.Module):
 class Merge(nn.Module):
     """Every two by two tokens of a grid (B, 2 G, 2 G, C) to one of (B, G, G, 2 C)."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, *, eps: float = 1e-5) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(4 * width)
+        self.norm = nn.LayerNorm(4 * width, eps=eps)
         self.reduce = nn.Linear(4 * width, 2 * width, bias=False)
 
     def forward(self, grid: Tensor) -> Tensor:
