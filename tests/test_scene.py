@@ -208,6 +208,8 @@ def test_the_truth_is_always_a_box_in_the_frame_or_absent(
         {"occlusion": -0.1},
         {"light": math.nan},
         {"absent": 2},
+        {"straight": -1.0},
+        {"straight": math.inf},
         {"fps": 0.0},
         {"fps": math.inf},
     ],
@@ -223,3 +225,23 @@ def test_a_value_outside_its_range_is_refused_by_name(wrong: dict[str, object]) 
 def test_a_frame_outside_the_clip_is_refused(index: int) -> None:
     with pytest.raises(IndexError, match="24 frames"):
         next(render(SHORT, [index]))
+
+
+def test_straight_ways_are_straight_and_fast_and_stay_in_the_picture() -> None:
+    scene = replace(QUIET, size=(320, 180), target="ellipse", num_frames=40, motion=0.0, straight=0.5)
+    found = boxes(list(render(scene)))
+    centres = found[:, :2] + found[:, 2:] / 2
+    moves = np.diff(centres, axis=0)
+    assert np.hypot(*moves.T).max() == pytest.approx(0.5 * found[:, 2:].max(axis=1).mean(), rel=0.35)
+    turns = np.hypot(*np.diff(moves, axis=0).T) > 1
+    assert 0 < turns.sum() < 20  # straight but where the border throws it back, between two frames
+    assert found[:, :2].min() > 0
+    assert (found[:, :2] + found[:, 2:] < (320, 180)).all()
+
+
+def test_doubles_of_what_goes_straight_are_seen_and_do_not_change_its_way() -> None:
+    scene = replace(QUIET, size=(320, 180), target="ellipse", num_frames=8, motion=0.0, straight=0.5)
+    alone, among = (np.array([shot.frame.image for shot in render(replace(scene, distractors=number))]) for number in (0, 3))
+    assert boxes(list(render(scene))).tolist() == boxes(list(render(replace(scene, distractors=3)))).tolist()
+    changed = (np.abs(alone.astype(int) - among).max(axis=3) > 30).mean(axis=(1, 2))
+    assert (changed > 0.005).all()

@@ -28,6 +28,7 @@ __all__ = [
     "look_away",
     "occluders",
     "road_of",
+    "straightened",
     "world_course",
 ]
 
@@ -128,6 +129,24 @@ def frame_course(rng: np.random.Generator, times: Floats, size: tuple[int, int],
     angle = TURNS[kind] * drift(rng, times, 4)
     narrow = np.ones_like(times) if kind in {"car", "person"} else 1 - 0.14 * (1 + drift(rng, times, 3))
     return Course(where, half, angle, narrow, np.ones_like(times))
+
+
+def straightened(rng: np.random.Generator, times: Floats, course: Course, size: tuple[int, int], step: float, reach: float) -> Course:
+    """A course through the steady picture in straight lines, thrown back by the border like a ball; all but the places is kept.
+
+    Args:
+        rng: from where and which way.
+        times: seconds (T,), equally far apart.
+        course: of what moves.
+        size: width and height of the frame.
+        step: how far from one frame to the next, in mean lengths of the object.
+        reach: largest distance of its silhouette from its middle, in half lengths.
+    """
+    border = np.minimum(reach * course.size.max() + min(size) / 60, 0.4 * np.array(size))
+    room, bearing = np.array(size) - 2 * border, rng.uniform(0, 2 * np.pi)
+    move = 2 * step * course.size.mean() * np.array([np.cos(bearing), np.sin(bearing)])
+    run = (rng.uniform(0, room) + np.arange(len(times))[:, None] * move) % (2 * room)
+    return replace(course, where=border + np.minimum(run, 2 * room - run))
 
 
 def world_course(course: Course, steady: Floats, kind: Kind, fps: float) -> Course:

@@ -16,7 +16,20 @@ from sightline.errors import BadSpec
 from sightline.frame import Frame
 from sightline.scene.film import Band, Film, daylight, infrared
 from sightline.scene.ground import paint_ground
-from sightline.scene.motion import LEAD, Course, apply, camera, doubles, frame_course, glances, look_away, occluders, road_of, world_course
+from sightline.scene.motion import (
+    LEAD,
+    Course,
+    apply,
+    camera,
+    doubles,
+    frame_course,
+    glances,
+    look_away,
+    occluders,
+    road_of,
+    straightened,
+    world_course,
+)
 from sightline.scene.paint import Bytes, Sprite, balloon, blend_, crown, paint_sprite, palette
 from sightline.scene.shapes import KINDS, POSES, Floats, Kind
 
@@ -44,6 +57,8 @@ class Scene:
         fps: frames per second.
         target: what is followed; "any" lets the seed choose.
         motion: 0..1, of camera and target.
+        straight: how far the target and its doubles go from one frame to the next, in lengths of the target: each in straight lines of its
+            own, thrown back by the frame's border. At 0 the target wanders and its doubles keep it company.
         occlusion: 0..1, how much of the target is covered when something passes over it: more than half at 0.5, all of it at 1.
         light: 0..1, change of exposure and shadows.
         distractors: how many objects look like the target.
@@ -60,6 +75,7 @@ class Scene:
     fps: float = 30.0
     target: Kind | Literal["any"] = "any"
     motion: float = 0.6
+    straight: float = 0.0
     occlusion: float = 0.5
     light: float = 0.5
     distractors: int = 2
@@ -78,6 +94,8 @@ class Scene:
         for name in ("motion", "occlusion", "light", "absent"):
             if not 0 <= getattr(self, name) <= 1:
                 raise BadSpec(f"{name} is {getattr(self, name)}; expected 0 to 1.")
+        if not 0 <= self.straight < math.inf:
+            raise BadSpec(f"straight is {self.straight}; expected a number of lengths from 0 on.")
         if not 0 < self.fps < math.inf:
             raise BadSpec(f"fps is {self.fps}; expected a positive number of frames per second.")
 
@@ -173,6 +191,8 @@ def _build(scene: Scene) -> _Stage:
     reach = _radius(paint_sprite(details, kind, colours, SMALLEST))  # its final size follows from its course
     steady, views = camera(_random(scene, 1), times, scene.size, kind, scene.motion)
     passing = frame_course(_random(scene, 2), times, scene.size, kind, scene.motion, reach)
+    if scene.straight:
+        passing = straightened(_random(scene, 12), times, passing, scene.size, scene.straight, reach)
     course = world_course(passing, steady, kind, scene.fps)
     duration = scene.num_frames / scene.fps
     away = glances(_random(scene, 3), duration, scene.absent)
@@ -181,7 +201,7 @@ def _build(scene: Scene) -> _Stage:
     side = _side(2 * reach * passing.size[clip].max())
     target = _mover(paint_sprite(details, kind, colours, side), course, kind, times, views, clip)
     below, above = [], []
-    for i, way in enumerate(doubles(_random(scene, 5), times, course, kind, scene.distractors)):
+    for i, way in enumerate(_doubles(scene, times, kind, passing, course, steady, reach)):
         lookalike = palette(np.random.default_rng((scene.seed, 6, i)), like=colours)
         below.append(_mover(paint_sprite((*details, i), kind, lookalike, side), way, kind, times, views, clip))
     covers = occluders(_random(scene, 7), times, course, duration, scene.occlusion, reach)
@@ -192,6 +212,15 @@ def _build(scene: Scene) -> _Stage:
     roads = [road_of(course, 2.0 * max(scene.size))] if kind == "car" else []
     ground, view = _landscape(scene, views[clip], roads)
     return _Stage(scene, ground, view, _travel(view, scene.size), below, target, above, _films(scene, times[clip], view))
+
+
+def _doubles(scene: Scene, times: Floats, kind: Kind, passing: Course, course: Course, steady: Floats, reach: float) -> list[Course]:
+    """Ways in the world of what looks like the target, which goes through the picture as `passing` and through the world on a `course`."""
+    rng = _random(scene, 5)
+    if not scene.straight:
+        return doubles(rng, times, course, kind, scene.distractors)
+    ways = [straightened(rng, times, passing, scene.size, scene.straight, reach) for _ in range(scene.distractors)]
+    return [world_course(way, steady, kind, scene.fps) for way in ways]
 
 
 def _random(scene: Scene, subject: int) -> np.random.Generator:
