@@ -197,6 +197,37 @@ def test_a_crop_aligned_at_its_ends_shows_the_frame_where_boxes_say(box: Box, si
     assert (taken[:, outside] == 1000).all()
 
 
+@given(boxes, st.integers(20, 64))
+def test_a_crop_on_the_grid_shows_the_frame_where_boxes_say(box: Box, size: int) -> None:
+    crop = Crop(rule="context-exact", factor=1.5, size=size, border="first-mean", pixels="float32", padded="grid")
+    columns = np.tile(np.arange(256, dtype=np.uint8)[:, np.newaxis], (FRAME[1], 1, 3))
+    region = region_around(box, crop, (256, FRAME[1]), fill=(1000.0, 0.0, 0.0))
+    taken = region.take(columns)[..., 0]
+    expected = region.frame.x + (np.arange(size) + 0.5) * region.frame.w / size - 0.5
+    shown = taken < 1000
+    np.testing.assert_array_equal(shown, ~region.padding())
+    clipped = np.clip(expected, region.x, region.x + region.width - 1)
+    assert np.abs(taken - clipped)[shown].max(initial=0) <= 0.01  # float32: up to 255 in steps of 1.5e-5, and their products
+    # the last rows and columns that are shown may lie outside by less than one of them
+    pixel = max(1.0, region.frame.w / size)
+    outside = (expected < -0.5 - pixel) | (expected > 255.5 + pixel)
+    assert not shown[:, outside].any()
+
+
+def test_a_crop_on_the_grid_that_shows_nothing_of_the_frame_is_filled() -> None:
+    crop = Crop(rule="context-exact", factor=0.5, size=32, border="first-mean", pixels="float32", padded="grid")
+    region = region_around(Box(900, 40, 20, 20), crop, FRAME, fill=(1.5, 2.5, 3.5))
+    assert (region.take(np.zeros((FRAME[1], FRAME[0], 3), np.uint8)) == (1.5, 2.5, 3.5)).all()
+    assert region.padding().all()
+
+
+def test_a_box_in_the_frame_is_what_can_be_seen_of_it_or_the_one_before() -> None:
+    seek, report, before = SEEK_RULES["frame"], REPORT_RULES["frame"], Box(5, 5, 5, 5)
+    assert seek(Box(-10, 20, 30, 300), before, FRAME) == report(Box(-10, 20, 30, 300), FRAME) == (0, 20, 20, 220)
+    assert seek(Box(400, 20, 30, 30), before, FRAME) == before
+    assert report(Box(400, 20, 30, 30), FRAME) == (320, 20, 0, 30)
+
+
 def test_a_box_to_seek_from_lies_inside_or_is_the_one_before() -> None:
     inside, before = SEEK_RULES["inside"], Box(5, 5, 5, 5)
     assert inside(Box(-10, 20, 30, 300), before, FRAME) == (0.5, 20, 19.5, 219.5)

@@ -80,6 +80,8 @@ class Region:
         """
         if self.padded == "aligned":
             return self._aligned(image)
+        if self.padded == "grid":
+            return self._on_grid(image)
         if self.padded == "edge":
             rows, columns = self._strided(self.y, self.height, image.shape[0]), self._strided(self.x, self.width, image.shape[1])
             picture = image[rows.reshape(-1, 1), columns].astype(self.pixels)
@@ -133,6 +135,25 @@ class Region:
         shown = range(max(0, _whole((first - middle) / scale + centre)), min(_whole((last - middle) / scale + centre), limit - 1) + 1)
         return shown, range(_whole(first), _whole(last) + 1) if shown else shown
 
+    def _on_grid(self, image: NDArray[np.uint8]) -> NDArray[Any]:
+        """The crop where what is cut lies in the frame, and becomes whole pixels of the crop."""
+        crop = np.full((self.size, self.size, image.shape[2]), self.fill, self.pixels)
+        if self.width and self.height:
+            rows, columns = self._shown()
+            picture = image[self.y : self.y + self.height, self.x : self.x + self.width].astype(self.pixels)
+            length = (columns.stop - columns.start, rows.stop - rows.start)
+            crop[rows, columns] = cv2.resize(picture, length, interpolation=cv2.INTER_LINEAR).reshape(*reversed(length), -1)
+        return crop
+
+    def _shown(self) -> tuple[slice, slice]:
+        """Which rows and columns of the crop what is cut becomes."""
+        spans = ((self.y, self.height, self.frame.y, self.frame.h), (self.x, self.width, self.frame.x, self.frame.w))
+        down, across = (
+            slice(round((first - start) * self.size / length), round((first + num - start) * self.size / length))
+            for first, num, start, length in spans
+        )
+        return down, across
+
     def _strided(self, start: int, length: int, limit: int) -> NDArray[np.int64]:
         """One axis of a crop whose outermost pixels go on outside the frame: which pixels are read."""
         first = start % self.stride
@@ -141,6 +162,11 @@ class Region:
 
     def padding(self) -> NDArray[np.bool_]:
         """(size, size), true where the crop shows anything from outside the frame."""
+        if self.padded == "grid":
+            alone = np.ones((self.size, self.size), bool)
+            if self.width and self.height:
+                alone[self._shown()] = False
+            return alone
         mask = self.outside()
         resized: NDArray[np.float64] = cv2.resize(mask, (self.size, self.size), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]  # float64 in, float64 out
         padded: NDArray[np.bool_] = resized != 0
@@ -278,6 +304,10 @@ def region_around(box: Box, crop: Crop, size: Size, fill: Fill = (0.0, 0.0, 0.0)
         fill: colour for what lies outside, RGB.
     """
     even = replace(CROP_RULES[crop.rule](box, crop, size, fill), pixels=crop.pixels, padded=crop.padded)
+    if crop.padded == "grid":
+        x, width, left, across = _on_whole_pixels(even.frame.x, even.frame.w, crop.size, even.limit[0])
+        y, height, top, down = _on_whole_pixels(even.frame.y, even.frame.h, crop.size, even.limit[1])
+        even = replace(even, x=x, y=y, width=width, height=height, frame=Box(left, top, across, down))
     if crop.zoom is None:
         return even
     return BentRegion(even, bend_around((box.w, box.h), (even.width, even.height), crop.zoom, crop.size))
@@ -355,13 +385,33 @@ def _context_ceil(box: Box, crop: Crop, size: Size, fill: Fill) -> Region:
 
 
 def _context_exact(box: Box, crop: Crop, size: Size, fill: Fill) -> Region:
-    """The square of as many pixels as the box, of at least 10 by 10, with `factor` (w + h) added to both of its sides: SwinTrack."""
+    """The square of as many pixels as the box, of at least 10 by 10, with `factor` (w + h) added to both of its sides: SwinTrack, LoRAT."""
     w, h = max(box.w, 10.0), max(box.h, 10.0)
     context = crop.factor * (w + h)
     side = math.sqrt((w + context) * (h + context))
     cx, cy = box.centre
     x, y, whole = math.floor(cx - 0.5 * side), math.floor(cy - 0.5 * side), math.ceil(side)
     return Region(x, y, whole, whole, crop.size, Box(cx - 0.5 * side, cy - 0.5 * side, side, side), size, fill)
+
+
+def _on_whole_pixels(start: float, length: float, size: int, limit: int) -> tuple[int, int, float, float]:
+    """One axis of a region on the grid: first pixel and number of pixels that are read, start and length after stretching.
+
+    Source: golden/lorat/crop.
+    """
+    scale = size / length
+    low, high = (min(max((edge - start) * scale, 0.0), size) for edge in (0, limit))
+    near, far = math.floor(low), _nearly_up(high)
+    first, last = max(0, math.floor(low / scale + start)), min(limit, _nearly_up(high / scale + start))
+    if low >= high or near >= far or first >= last:
+        return 0, 0, start, length
+    stretch = (far - near) / (last - first)
+    return first, last - first, first - near / stretch, size / stretch
+
+
+def _nearly_up(end: float) -> int:
+    """As published: the end of a span rounded up, but for less than a ten-thousandth."""
+    return math.floor(end + 1 - 1e-4)
 
 
 def whole_square(cx: float, cy: float, side: int, crop_size: int, size: Size, fill: Fill) -> Region:
@@ -544,6 +594,19 @@ def _inside(box: Box, before: Box, size: Size) -> Box:
     return Box(x1, y1, x2 - x1, y2 - y1) if x1 < x2 and y1 < y2 else before
 
 
+def _inside_frame(box: Box, size: Size) -> Box:
+    """What of the box lies in the frame (LoRAT); nothing, at its edge, where none does."""
+    x1, y1 = min(max(box.x, 0.0), size[0]), min(max(box.y, 0.0), size[1])
+    x2, y2 = min(max(box.x + box.w, x1), size[0]), min(max(box.y + box.h, y1), size[1])
+    return Box(x1, y1, x2 - x1, y2 - y1)
+
+
+def _still_in_frame(box: Box, before: Box, size: Size) -> Box:
+    """What of the box lies in the frame; the box before it where nothing does (LoRAT)."""
+    shown = _inside_frame(box, size)
+    return shown if shown.w > 0 and shown.h > 0 else before
+
+
 CLIP_RULES: dict[ClipRule, Callable[[Box, Size], Box]] = {
     "margin": clip_to_margin,
     "none": _as_is,
@@ -551,5 +614,5 @@ CLIP_RULES: dict[ClipRule, Callable[[Box, Size], Box]] = {
     "whole": _clip_whole,
 }
 START_RULES: dict[StartRule, Callable[[Box, Size], Box]] = {"none": _as_is, "half-pixel": _half_pixel, "whole": _clip_whole}
-REPORT_RULES: dict[ReportRule, Callable[[Box, Size], Box]] = {"none": _as_is, "corner": _corner}
-SEEK_RULES: dict[SeekRule, Callable[[Box, Box, Size], Box]] = {"none": _anywhere, "inside": _inside}
+REPORT_RULES: dict[ReportRule, Callable[[Box, Size], Box]] = {"none": _as_is, "corner": _corner, "frame": _inside_frame}
+SEEK_RULES: dict[SeekRule, Callable[[Box, Box, Size], Box]] = {"none": _anywhere, "inside": _inside, "frame": _still_in_frame}

@@ -50,10 +50,10 @@ CropRule: TypeAlias = Literal[
 ]
 StartRule: TypeAlias = Literal["none", "half-pixel", "whole"]
 ClipRule: TypeAlias = Literal["margin", "none", "centre", "whole"]
-ReportRule: TypeAlias = Literal["none", "corner"]
-SeekRule: TypeAlias = Literal["none", "inside"]
+ReportRule: TypeAlias = Literal["none", "corner", "frame"]
+SeekRule: TypeAlias = Literal["none", "inside", "frame"]
 Pixels: TypeAlias = Literal["uint8", "float32"]
-Padded: TypeAlias = Literal["before", "after", "aligned", "edge"]
+Padded: TypeAlias = Literal["before", "after", "aligned", "edge", "grid"]
 Feed: TypeAlias = Literal["target", "extra", "prior", "padding", "filled"]
 
 
@@ -82,7 +82,8 @@ class Crop:
     border: Border = "zero"  # what stands outside the frame
     pixels: Pixels = "uint8"  # what the network is given, in 0..255
     # is that put around the picture before or after it is resized ("aligned": after, its outermost pixels kept; "edge": before, and
-    # it is no colour: the outermost pixels of the frame go on)
+    # it is no colour: the outermost pixels of the frame go on; "grid": after, all of it stretched
+    # so that whole pixels of the frame become whole pixels of the crop)
     padded: Padded = "before"
     small: tuple[float, int] | None = None  # a target under this share of its first frame is searched in this size, at the same scale
     scales: tuple[float, ...] = (1.0,)  # one picture for each, `factor` times it; boxes are fractions of scale 1

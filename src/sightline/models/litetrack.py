@@ -19,7 +19,7 @@ from sightline.errors import BadSpec
 from sightline.models.layers.conv import Stem
 from sightline.models.layers.decode import decode_center, hann2d, normalize, target_corners
 from sightline.models.layers.heads import CENTER_KEYS, CenterHead, CenterMaps, to_grid
-from sightline.models.layers.vit import BLOCK_KEYS, Attention, KeysValues, Mlp, packed, unpacked
+from sightline.models.layers.vit import BLOCK_KEYS, Attention, KeysValues, Mlp, ScaledBlock, packed, unpacked
 from sightline.zoo.litetrack import Arch
 
 __all__ = ["KEYS", "UNUSED", "LiteTrack", "build"]
@@ -55,31 +55,6 @@ class KeylessBiasAttention(Attention):
         return qkv[0], qkv[1], qkv[2]
 
 
-class Block(nn.Module):
-    """x + gamma_1 attention(norm x), then x + gamma_2 mlp(norm x)."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.norm1 = nn.LayerNorm(width, eps=1e-6)
-        self.attention = KeylessBiasAttention(width, heads)
-        self.norm2 = nn.LayerNorm(width, eps=1e-6)
-        self.mlp = Mlp(width, 4 * width)
-        self.gamma_1 = nn.Parameter(torch.full((width,), 0.1))
-        self.gamma_2 = nn.Parameter(torch.full((width,), 0.1))
-
-    def keys_values(self, x: Tensor) -> KeysValues:
-        """What other tokens read of tokens (B, N, C): (B, H, N, D) twice."""
-        _, keys, values = self.attention.project(self.norm1(x))
-        return keys, values
-
-    def forward(self, x: Tensor, memory: KeysValues | None = None) -> Tensor:
-        """Tokens (B, N, C) to tokens, which read `memory` (B, H, M, D) as well."""
-        read, _ = self.attention(self.norm1(x), memory)
-        x = x + self.gamma_1 * read
-        update: Tensor = self.mlp(self.norm2(x))
-        return x + self.gamma_2 * update
-
-
 class LiteTrack(nn.Module):
     """See the module's docstring."""
 
@@ -92,7 +67,10 @@ class LiteTrack(nn.Module):
         self.template_positions = nn.Parameter(torch.zeros(1, 64, arch.width))
         self.search_positions = nn.Parameter(torch.zeros(1, 256, arch.width))
         self.target_token = nn.Sequential(nn.Linear(4, 4), nn.GELU(), nn.Linear(4, arch.width))
-        self.blocks = nn.ModuleList(Block(arch.width, arch.heads) for _ in range(arch.depth))
+        self.blocks = nn.ModuleList(
+            ScaledBlock(arch.width, KeylessBiasAttention(arch.width, arch.heads), Mlp(arch.width, 4 * arch.width), start=0.1)
+            for _ in range(arch.depth)
+        )
         self.head = CenterHead(arch.width, arch.head_width)
         self.register_buffer("window", hann2d(16), persistent=False)
 

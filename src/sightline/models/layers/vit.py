@@ -12,7 +12,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["BLOCK_KEYS", "Attention", "Block", "KeysValues", "Mlp", "PlainBlock", "attention_weights", "packed", "quick_gelu", "unpacked"]
+__all__ = [
+    "BLOCK_KEYS",
+    "Attention",
+    "Block",
+    "KeysValues",
+    "Mlp",
+    "PlainBlock",
+    "ScaledBlock",
+    "attention_weights",
+    "packed",
+    "quick_gelu",
+    "unpacked",
+]
 
 # names in the authors' files of the whole family -> names here
 BLOCK_KEYS = (
@@ -119,6 +131,35 @@ class Block(nn.Module):
         read, own = self.attention(self.norm1(x), memory, mask)
         x = x + read
         return x + self.mlp(self.norm2(x)), own
+
+
+class ScaledBlock(nn.Module):
+    """x + gamma_1 attention(norm x), then x + gamma_2 mlp(norm x), with a gamma for each channel. Touvron et al., ICCV 2021, section 2.
+
+    Args:
+        width: channels.
+        attention: of tokens of that width.
+        mlp: likewise.
+        start: of every gamma.
+    """
+
+    def __init__(self, width: int, attention: Attention, mlp: nn.Module, *, start: float) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(width, eps=1e-6), nn.LayerNorm(width, eps=1e-6)
+        self.attention, self.mlp = attention, mlp
+        self.gamma_1, self.gamma_2 = nn.Parameter(torch.full((width,), start)), nn.Parameter(torch.full((width,), start))
+
+    def keys_values(self, x: Tensor) -> KeysValues:
+        """What other tokens read of tokens (B, N, C): (B, H, N, D) twice."""
+        _, keys, values = self.attention.project(self.norm1(x))
+        return keys, values
+
+    def forward(self, x: Tensor, memory: KeysValues | None = None) -> Tensor:
+        """Tokens (B, N, C) to tokens, which read `memory` (B, H, M, D) as well."""
+        read, _ = self.attention(self.norm1(x), memory)
+        x = x + self.gamma_1 * read
+        update: Tensor = self.mlp(self.norm2(x))
+        return x + self.gamma_2 * update
 
 
 class PlainBlock(nn.Module):
