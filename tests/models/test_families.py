@@ -35,6 +35,7 @@ SMALL: dict[str, dict[str, object]] = {
         "query_width": 16,
         "hidden": 32,
     },
+    "evptrack": {"width": 64, "heads": 2, "depths": (1, 1, 1), "head_width": 32},
     "fear": {"width": 32, "tower": 1},
     "grm": {"depth": 2, "width": 64, "heads": 2, "head_width": 32},
     "hcat": {"layers": 1, "width": 32, "heads": 2, "hidden": 32},

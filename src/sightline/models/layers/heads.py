@@ -14,8 +14,10 @@ import torch
 from torch import Tensor, nn
 
 __all__ = [
+    "CENTER_BOX_KEYS",
     "CENTER_KEYS",
     "CORNER_KEYS",
+    "CenterBoxHead",
     "CenterHead",
     "CenterMaps",
     "CornerHead",
@@ -32,6 +34,10 @@ CENTER_KEYS = (
     ("box_head.conv{}_ctr", "head.score.conv{}"),
     ("box_head.conv{}_size", "head.size.conv{}"),
     ("box_head.conv{}_offset", "head.offset.conv{}"),
+)
+CENTER_BOX_KEYS = (
+    ("box_head.conv{}_ctr", "head.score.conv{}"),
+    ("box_head.conv{}_offset", "head.box.conv{}"),
 )
 CORNER_KEYS = (
     ("box_head.conv{}_tl", "head.top_left.conv{}"),
@@ -87,6 +93,20 @@ class CenterHead(nn.Module):
     def forward(self, grid: Tensor) -> CenterMaps:
         """Search map (B, C, G, G) to `CenterMaps`."""
         return CenterMaps(bounded(self.score(grid)), bounded(self.size(grid)), self.offset(grid))
+
+
+class CenterBoxHead(nn.Module):
+    """A `CenterHead` with one tower for offset and size."""
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.score = tower(channels, hidden, 1)
+        self.box = tower(channels, hidden, 4)
+
+    def forward(self, grid: Tensor) -> CenterMaps:
+        """Search map (B, C, G, G) to `CenterMaps`."""
+        box = self.box(grid)
+        return CenterMaps(bounded(self.score(grid)), bounded(box[:, 2:]), box[:, :2])
 
 
 class CornerMaps(NamedTuple):
