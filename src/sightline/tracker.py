@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from sightline import zoo
 from sightline.box import Box, BoxLike
-from sightline.engines import open_session, open_untrained
+from sightline.engines import Precision, open_session, open_untrained
 from sightline.errors import NotStarted
 from sightline.estimate import Estimate
 from sightline.frame import Frame
@@ -116,23 +116,25 @@ def load(
     threads: int | None = None,
     device: str = "cpu",
     spec: str | None = None,
+    precision: Precision = "f32",
     channels: Channels = "bgr",
 ) -> Tracker[Target]:
     """A tracker, ready for `init`.
 
     Args:
         name_or_path: a name from `sightline zoo`, or a weights file (.onnx, .safetensors).
-        engine: "onnxruntime" or "torch"; None for the one that reads the file.
+        engine: "onnxruntime", "openvino" or "torch"; None for the one that reads the file.
         threads: of one network call; None for one per physical core.
         device: "cpu", or what else the engine has.
         spec: name of the tracker, for a file that does not carry its spec.
+        precision: "f32", or "bf16" on openvino: faster where the processor has it, with slightly other boxes.
         channels: order of plain arrays given to `init` and `update`: "bgr" as OpenCV reads them, or "rgb".
 
     Raises:
         UnknownTracker, WeightsMissing, WeightsMismatch, BadSpec, EngineError: what they say.
     """
     path = find(name_or_path)
-    session = open_session(path, engine=engine, threads=threads, device=device, spec=zoo.find(spec) if spec else None)
+    session = open_session(path, engine=engine, threads=threads, device=device, spec=zoo.find(spec) if spec else None, precision=precision)
     return Tracker(NetworkMethod(session), channels=channels)
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "init_path",
     "kind_of",
     "spec_in",
+    "spec_text",
     "write_whole",
 ]
 
@@ -120,16 +121,25 @@ def spec_in(path: Path) -> Spec | None:
         WeightsMissing, WeightsMismatch: the file cannot be read.
         BadSpec: the spec inside it cannot.
     """
-    kind = kind_of(path)
-    text: str | None = None
-    if kind == "safetensors":
-        text = _safetensors_metadata(path).get(SPEC_KEY)
-    elif kind == "onnx":
-        text = _onnx_metadata(path).get(SPEC_KEY)
+    text = spec_text(path)
     try:
         return None if text is None else zoo.read_spec(text)
     except BadSpec as error:
         raise BadSpec(f"{path.name}: {error}") from error
+
+
+def spec_text(path: Path) -> str | None:
+    """The same as it stands in the file, unread.
+
+    Raises:
+        WeightsMissing, WeightsMismatch: the file cannot be read.
+    """
+    kind = kind_of(path)
+    if kind == "safetensors":
+        return _safetensors_metadata(path).get(SPEC_KEY)
+    if kind == "onnx":
+        return _onnx_metadata(path).get(SPEC_KEY)
+    return None
 
 
 def write_whole(files: Mapping[Path, bytes]) -> None:

@@ -6,9 +6,10 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sightline.cli.extras import needing
-from sightline.errors import WeightsMissing
+from sightline.errors import MissingExtra, WeightsMissing
 
 if TYPE_CHECKING:
+    from sightline.engines import Precision
     from sightline.tracker import Tracker
 
 __all__ = ["Loaded", "load_by_name"]
@@ -22,7 +23,7 @@ class Loaded(NamedTuple):
     weights: str | None
 
 
-def load_by_name(tracker: str, *, engine: str | None, threads: int | None) -> Loaded:
+def load_by_name(tracker: str, *, engine: str | None, threads: int | None, precision: Precision = "f32") -> Loaded:
     """Load a tracker and set the number of threads wherever it counts.
 
     A known tracker whose weights are not here, and cannot be fetched either, gets random ones where torch is installed: a line on
@@ -32,6 +33,7 @@ def load_by_name(tracker: str, *, engine: str | None, threads: int | None) -> Lo
         tracker: a name from the zoo, or the path of a weights file.
         engine: None for the one that reads the file.
         threads: None for one on each physical core.
+        precision: what the engine computes in.
 
     Raises:
         UnknownTracker, WeightsMissing, WeightsMismatch, BadSpec, EngineError, MissingExtra: what they say.
@@ -47,8 +49,8 @@ def load_by_name(tracker: str, *, engine: str | None, threads: int | None) -> Lo
     chosen = engine or READS[kind_of(path)]
     with needing("convert", f"tracking with {tracker}"):
         _set_threads(threads, torch_too=chosen == "torch")
-        # the torch engine takes no number of its own
-        return Loaded(load(tracker, engine=chosen, threads=None if chosen == "torch" else threads), chosen, str(path))
+        number = None if chosen == "torch" else threads
+        return Loaded(load(tracker, engine=chosen, threads=number, precision=precision), chosen, str(path))
 
 
 def _untrained(tracker: str, missing: WeightsMissing, threads: int | None) -> Tracker[Any]:
@@ -60,7 +62,7 @@ def _untrained(tracker: str, missing: WeightsMissing, threads: int | None) -> Tr
     try:
         _set_threads(threads, torch_too=True)
         made = untrained(tracker)
-    except ModuleNotFoundError:
+    except (ModuleNotFoundError, MissingExtra):
         raise missing from None
     print(f"sightline: warning: {tracker} runs with RANDOM weights, its boxes mean nothing: {missing}", file=sys.stderr)
     return made

@@ -28,17 +28,19 @@ from typing import Any, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.errors import EngineError
+from sightline.errors import EngineError, MissingExtra
 from sightline.spec import Spec
 from sightline.weights import kind_of
 
-__all__ = ["ENGINES", "Array", "Role", "Session", "open_session", "open_untrained"]
+__all__ = ["ENGINES", "Array", "Precision", "Role", "Session", "open_session", "open_untrained"]
 
 Array: TypeAlias = NDArray[Any]
 Role: TypeAlias = Literal["init", "step"]
+Precision: TypeAlias = Literal["f32", "bf16"]
 
 # by name, so that nothing here imports torch
-ENGINES = {"onnxruntime": "sightline.engines.onnx", "torch": "sightline.models.session"}
+ENGINES = {"onnxruntime": "sightline.engines.onnx", "openvino": "sightline.engines.openvino", "torch": "sightline.models.session"}
+EXTRAS = {"openvino": "openvino", "torch": "convert"}  # what each needs beside the core
 READS = {"onnx": "onnxruntime", "safetensors": "torch", "torch": "torch", "torchscript": "torch"}
 
 
@@ -65,26 +67,46 @@ class Session(Protocol):
 
 
 def open_session(
-    path: Path, *, engine: str | None = None, threads: int | None = None, device: str = "cpu", spec: Spec | None = None
+    path: Path,
+    *,
+    engine: str | None = None,
+    threads: int | None = None,
+    device: str = "cpu",
+    spec: Spec | None = None,
+    precision: Precision = "f32",
 ) -> Session:
     """Open a weights file.
 
     Args:
-        path: ONNX (engine onnxruntime), or safetensors (engine torch).
+        path: ONNX (engines onnxruntime and openvino), or safetensors (engine torch).
         engine: a key of `ENGINES`; None for the one that reads this kind of file.
         threads: of one call; None for one per physical core.
         device: as the engine names it.
         spec: what the network is, where the file does not say.
+        precision: what is computed in; bf16 by the engine openvino alone, where the processor has it, with other boxes.
 
     Raises:
         EngineError: unknown engine, or it cannot open the file.
+        MissingExtra: the engine is not installed.
         WeightsMissing, WeightsMismatch, BadSpec: the file.
     """
     name = engine or READS[kind_of(path)]
     if name not in ENGINES:
         raise EngineError(f"there is no engine called {name!r}; known are {', '.join(ENGINES)}.")
-    session: Session = import_module(ENGINES[name]).open_session(path, threads=threads, device=device, spec=spec)
+    session: Session = _module(name).open_session(path, threads=threads, device=device, spec=spec, precision=precision)
     return session
+
+
+def _module(engine: str) -> Any:
+    try:
+        return import_module(ENGINES[engine])
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package == "sightline" or engine not in EXTRAS:
+            raise
+        raise MissingExtra(
+            f"the engine {engine} needs {package}: pip install 'sightline[{EXTRAS[engine]}]'. Tracking with an ONNX file on onnxruntime does not."
+        ) from error
 
 
 def open_untrained(spec: Spec, *, device: str = "cpu") -> Session:
@@ -92,6 +114,7 @@ def open_untrained(spec: Spec, *, device: str = "cpu") -> Session:
 
     Raises:
         EngineError: there is no such device.
+        MissingExtra: torch is not installed.
     """
-    session: Session = import_module(ENGINES["torch"]).untrained(spec, device=device)
+    session: Session = _module("torch").untrained(spec, device=device)
     return session

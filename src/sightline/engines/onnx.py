@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from sightline import zoo
-from sightline.engines import Array, Role
-from sightline.errors import EngineError, WeightsMismatch, WeightsMissing
+from sightline.engines import Array, Precision, Role
+from sightline.engines.exported import check_kind, init_of, spec_of
+from sightline.errors import EngineError
 from sightline.spec import Spec
-from sightline.weights import SPEC_KEY, init_path, kind_of
+from sightline.weights import SPEC_KEY
 
 __all__ = ["OnnxSession", "open_session"]
 
@@ -50,29 +50,18 @@ class OnnxSession:
         return _reopen, self.reopen
 
 
-def open_session(path: Path, *, threads: int | None = None, device: str = "cpu", spec: Spec | None = None) -> OnnxSession:
+def open_session(
+    path: Path, *, threads: int | None = None, device: str = "cpu", spec: Spec | None = None, precision: Precision = "f32"
+) -> OnnxSession:
     """Open an ONNX file that Sightline exported; see `sightline.engines.open_session`."""
-    if kind_of(path) != "onnx":
-        raise EngineError(
-            f"the onnxruntime engine reads ONNX, and {path.name} is not: run `sightline export {path} --output W.onnx`, or use engine torch."
-        )
+    check_kind(path, "onnxruntime")
+    if precision != "f32":
+        raise EngineError(f"the onnxruntime engine computes in f32, not in {precision}; use engine openvino.")
     step = _open(path, threads, device)
-    text = step.get_modelmeta().custom_metadata_map.get(SPEC_KEY)
-    found = spec or (zoo.read_spec(text) if text is not None else None)
-    if found is None:
-        raise WeightsMismatch(
-            f"{path.name} carries no spec: it was not exported by Sightline. Convert and export the authors' file, or name the tracker with spec=."
-        )
-    inputs = {entry.name for entry in step.get_inputs()}
-    if "search" not in inputs:
-        raise WeightsMismatch(
-            f"{path.name} has the inputs {sorted(inputs)}, not a search crop; run `sightline convert` and `sightline export` on the authors' file."
-        )
+    found = spec_of(path, step.get_modelmeta().custom_metadata_map.get(SPEC_KEY), spec)
     graphs: dict[Role, onnxruntime.InferenceSession] = {"step": step}
-    if "template" not in inputs:
-        beside = init_path(path)
-        if not beside.is_file():
-            raise WeightsMissing(f"{path.name} needs {beside.name} in the same folder (it reads the template); copy or export both.")
+    beside = init_of(path, {entry.name for entry in step.get_inputs()})
+    if beside is not None:
         graphs["init"] = _open(beside, threads, device)
     return OnnxSession(found, graphs, (path, threads, device, spec))
 

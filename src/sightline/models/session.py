@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from sightline import models
-from sightline.engines import Array, Role
+from sightline.engines import Array, Precision, Role
 from sightline.errors import EngineError
 from sightline.models.checkpoint import load
 from sightline.spec import Spec
@@ -47,8 +47,12 @@ class TorchSession:
         return _reopen, (self.path, self.device, self.spec)
 
 
-def open_session(path: Path, *, threads: int | None = None, device: str = "cpu", spec: Spec | None = None) -> TorchSession:
+def open_session(
+    path: Path, *, threads: int | None = None, device: str = "cpu", spec: Spec | None = None, precision: Precision = "f32"
+) -> TorchSession:
     """Open a weights file in torch; see `sightline.engines.open_session`."""
+    if precision != "f32":
+        raise EngineError(f"the torch engine computes in f32, not in {precision}; export the weights and use engine openvino.")
     if threads is not None:
         raise EngineError(
             "the torch engine has one thread setting for the whole process: call torch.set_num_threads(N) and leave threads empty."

@@ -1,0 +1,137 @@
+"""The OpenVINO engine: reads the same ONNX files as onnxruntime, often faster on Intel and AMD processors, and computes in bf16 where asked.
+
+What OpenVINO would decide by itself is decided here, because it changes results or speed (docs/how-to/speed.md): the precision is
+always named, threads are never pinned to cores (two processes would share one core), and a graph is compiled for each batch size that is
+used (a batch of any size costs 5 to 25 %).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, TypeAlias
+
+import numpy as np
+import openvino
+
+from sightline.engines import Array, Precision, Role
+from sightline.engines.exported import check_kind, init_of, spec_of
+from sightline.errors import EngineError
+from sightline.spec import Spec
+from sightline.weights import spec_text
+
+__all__ = ["OpenVinoSession", "open_session"]
+
+Shapes: TypeAlias = tuple[tuple[int, ...], ...]
+
+
+@dataclass(slots=True)
+class _Graph:
+    """One graph, compiled for every set of input shapes that was asked for."""
+
+    model: Any
+    settings: Mapping[str, Any]
+    device: str
+    inputs: list[str]
+    outputs: list[str]
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    idle: dict[Shapes, SimpleQueue[Any]] = field(default_factory=dict)
+    compiled: dict[Shapes, Any] = field(default_factory=dict)
+
+    def run(self, arrays: list[Array]) -> list[np.ndarray]:
+        """Run on arrays in the order of `inputs`; many threads may, each with a request of its own."""
+        shapes = tuple(array.shape for array in arrays)
+        with self.lock:
+            if shapes not in self.compiled:
+                self.compiled[shapes] = self._compile(shapes)
+                self.idle[shapes] = SimpleQueue()
+        try:
+            request = self.idle[shapes].get_nowait()
+        except Empty:
+            request = self.compiled[shapes].create_infer_request()
+        results = request.infer([np.ascontiguousarray(array) for array in arrays], share_inputs=True)
+        outputs = [results[i].copy() for i in range(len(self.outputs))]
+        self.idle[shapes].put(request)
+        return outputs
+
+    def _compile(self, shapes: Shapes) -> Any:
+        model = self.model.clone()
+        model.reshape({i: list(shape) for i, shape in enumerate(shapes)})
+        return openvino.Core().compile_model(model, self.device, dict(self.settings))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenVinoSession:
+    """See `sightline.engines.Session`. Pickles as its path and is opened again by the process that reads it."""
+
+    spec: Spec
+    graphs: Mapping[Role, _Graph]
+    reopen: tuple[Path, int | None, str, Spec | None, Precision]
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """The graphs that are there."""
+        return frozenset(self.graphs)
+
+    def run(self, role: Role, arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        """Run one graph on a batch; only what the graph reads is taken from `arrays`."""
+        graph = self.graphs[role]
+        try:
+            outputs = graph.run([arrays[name] for name in graph.inputs])
+        except KeyError as error:
+            raise EngineError(f"{self.spec.name} reads {error} in its {role} graph, which was not given.") from error
+        except RuntimeError as error:
+            raise EngineError(f"OpenVINO refuses {self.spec.name} ({role}): {_told(error)}") from error
+        return dict(zip(graph.outputs, outputs, strict=True))
+
+    def __reduce__(self) -> tuple[Callable[..., OpenVinoSession], tuple[Any, ...]]:
+        return _reopen, self.reopen
+
+
+def open_session(
+    path: Path, *, threads: int | None = None, device: str = "cpu", spec: Spec | None = None, precision: Precision = "f32"
+) -> OpenVinoSession:
+    """Open an ONNX file that Sightline exported; see `sightline.engines.open_session`."""
+    check_kind(path, "openvino")
+    found = spec_of(path, spec_text(path), spec)
+    step = _open(path, threads, device.upper(), precision)
+    graphs: dict[Role, _Graph] = {"step": step}
+    beside = init_of(path, step.inputs)
+    if beside is not None:
+        graphs["init"] = _open(beside, threads, device.upper(), precision)
+    return OpenVinoSession(found, graphs, (path, threads, device, spec, precision))
+
+
+def _reopen(path: Path, threads: int | None, device: str, spec: Spec | None, precision: Precision) -> OpenVinoSession:
+    return open_session(path, threads=threads, device=device, spec=spec, precision=precision)
+
+
+def _open(path: Path, threads: int | None, device: str, precision: Precision) -> _Graph:
+    core = openvino.Core()
+    if device not in core.available_devices:
+        raise EngineError(f"OpenVINO has no device {device} here; it has {', '.join(core.available_devices)}.")
+    if precision == "bf16" and "BF16" not in core.get_property(device, "OPTIMIZATION_CAPABILITIES"):
+        raise EngineError(f"this {device} does not compute in bf16; leave the precision at f32.")
+    settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
+    if threads is not None:
+        settings["INFERENCE_NUM_THREADS"] = threads
+    try:
+        model = core.read_model(path)
+    except RuntimeError as error:
+        raise EngineError(f"OpenVINO cannot open {path} ({_told(error)}); export it again.") from error
+    return _Graph(
+        model,
+        settings,
+        device,
+        [entry.any_name for entry in model.inputs],
+        [entry.any_name for entry in model.outputs],
+    )
+
+
+def _told(error: Exception) -> str:
+    """The line of OpenVINO's message that says what is wrong: the ones before it name its own source files."""
+    lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith(("Exception from", "Check "))]
+    return (lines or [type(error).__name__])[-1]
