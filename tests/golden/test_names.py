@@ -17,6 +17,7 @@ from sightline.spec import Spec  # noqa: E402
 from tests.conftest import need_shared  # noqa: E402
 from tests.golden import (  # noqa: E402
     aqatrack,
+    artrack,
     efficienttrack,
     ettrack,
     evptrack,
@@ -49,6 +50,7 @@ from tests.golden import (  # noqa: E402
     "system,spec_of",
     [
         pytest.param("aqatrack", aqatrack.spec_of, id="aqatrack"),
+        pytest.param("artrack", artrack.spec_of, id="artrack"),
         pytest.param("efficienttrack", efficienttrack.spec_of, id="efficienttrack"),
         pytest.param("ettrack", ettrack.spec_of, id="ettrack"),
         pytest.param("evptrack", evptrack.spec_of, id="evptrack"),

@@ -19,6 +19,7 @@ from torch import nn
 
 from sightline.models import (
     aqatrack,
+    artrack,
     efficienttrack,
     efficienttrack_ln,
     ettrack,
@@ -53,6 +54,7 @@ __all__ = ["FAMILIES", "build"]
 
 FAMILIES: dict[str, ModuleType] = {
     "aqatrack": aqatrack,
+    "artrack": artrack,
     "efficienttrack": efficienttrack,
     "efficienttrack_ln": efficienttrack_ln,
     "ettrack": ettrack,

@@ -80,7 +80,7 @@ def calls(network: nn.Module, spec: Spec, batch: int) -> Iterator[Call]:
     searches = {name: arrays.pop(name) for name in list(arrays) if name.startswith(OF_STEP)}
     if hasattr(network, "init"):
         yield Call("init", arrays)
-        with torch.inference_mode():
+        with torch.no_grad():  # what inference mode makes cannot be given to the exporter
             arrays = getattr(network, "init")(**arrays)  # noqa: B009  # nn.Module's attributes are tensors or modules to mypy
     own = {name.removeprefix("next."): value for name, value in arrays.items() if name.startswith("next.")}
     templates = {name: value for name, value in arrays.items() if not name.startswith("next.")}

@@ -23,8 +23,8 @@ from sightline.models.layers.decode import normalize
 from sightline.models.layers.heads import PerceptronHead
 from sightline.models.layers.siamese import hanning2d
 from sightline.models.layers.swin import Swin
-from sightline.models.layers.untied import GridPositions, RelativeBias
-from sightline.models.layers.vit import Mlp, PlainBlock, attention_weights
+from sightline.models.layers.untied import GRID_KEYS, GridPositions, RelativeBias
+from sightline.models.layers.vit import CrossAttention, Mlp, PlainBlock
 from sightline.zoo.swintrack import Arch
 
 __all__ = ["KEYS", "UNUSED", "Look", "MotionToken", "SwinTrack", "build"]
@@ -36,7 +36,6 @@ _BLOCK = (
     ("mlp.fc1", "mlp.up"),
     ("mlp.fc2", "mlp.down"),
 )
-_POSITIONS = (("pos.w_pos", "columns"), ("pos.h_pos", "rows"), ("norm", "norm"), ("pos_q_linear", "query"), ("pos_k_linear", "key"))
 _GRIDS = (("z", "template"), ("x", "search"))
 KEYS = (
     *((f"backbone.stages.{{}}.blocks.{{}}.{theirs}", f"backbone.stages.{{}}.blocks.{{}}.{ours}") for theirs, ours in _BLOCK),
@@ -49,15 +48,15 @@ KEYS = (
         (f"{part}.{grid}_untied_pos_enc.{theirs}", f"{part}.{name}.{ours}")
         for part in ("encoder", "decoder")
         for grid, name in _GRIDS
-        for theirs, ours in _POSITIONS
+        for theirs, ours in GRID_KEYS
     ),
     ("encoder.rpe_bias_table.relative_position_bias_table", "encoder.relative.biases"),
     ("decoder.rpe_bias_table.relative_position_bias_table", "decoder.relative.biases"),
     ("decoder.layers.0.norm1_q", "decoder.norm_query"),
     ("decoder.layers.0.norm1_kv", "decoder.norm_memory"),
-    ("decoder.layers.0.attn.q", "decoder.query"),
-    ("decoder.layers.0.attn.kv", "decoder.keys_values"),
-    ("decoder.layers.0.attn.proj", "decoder.out"),
+    ("decoder.layers.0.attn.q", "decoder.attention.query"),
+    ("decoder.layers.0.attn.kv", "decoder.attention.keys_values"),
+    ("decoder.layers.0.attn.proj", "decoder.attention.out"),
     ("decoder.layers.0.norm2", "decoder.norm"),
     ("decoder.layers.0.mlp.fc1", "decoder.mlp.up"),
     ("decoder.layers.0.mlp.fc2", "decoder.mlp.down"),
@@ -99,11 +98,8 @@ class Decoder(nn.Module):
     def __init__(self, arch: Arch) -> None:
         super().__init__()
         grids = [(side, side) for side in (arch.template_grid, arch.search_grid)]
-        self.heads = arch.heads
         self.norm_query, self.norm_memory = nn.LayerNorm(arch.width), nn.LayerNorm(arch.width)
-        self.query = nn.Linear(arch.width, arch.width)
-        self.keys_values = nn.Linear(arch.width, 2 * arch.width)
-        self.out = nn.Linear(arch.width, arch.width)
+        self.attention = CrossAttention(arch.width, arch.heads)
         self.norm = nn.LayerNorm(arch.width)
         self.mlp = Mlp(arch.width, 4 * arch.width)
         self.template = GridPositions(arch.template_grid, arch.width, arch.heads, asks=False)
@@ -121,15 +117,8 @@ class Decoder(nn.Module):
 
     def forward(self, search: Tensor, memory: Tensor) -> Tensor:
         """Search tokens (B, S, C) that have read a memory: [motion,] template, search (B, [1 +] T + S, C)."""
-        queries = self._split(self.query(self.norm_query(search)))
-        keys, values = map(self._split, self.keys_values(self.norm_memory(memory)).split(search.shape[2], dim=2))
-        read = attention_weights(queries, keys, self.bias()) @ values
-        search = search + self.out(read.transpose(1, 2).flatten(2))
+        search = search + self.attention(self.norm_query(search), self.norm_memory(memory), self.bias())
         return search + self.mlp(self.norm(search))  # type: ignore[no-any-return]  # nn.Module calls are Any
-
-    def _split(self, tokens: Tensor) -> Tensor:
-        """(B, N, C) to (B, H, N, D)."""
-        return tokens.unflatten(2, (self.heads, -1)).transpose(1, 2)  # type: ignore[no-untyped-call,no-any-return]  # of torch
 
 
 class MotionToken(nn.Module):

@@ -9,6 +9,7 @@ from sightline.errors import UnknownTracker
 from sightline.spec import Spec, spec_from_json
 from sightline.zoo import (
     aqatrack,
+    artrack,
     efficienttrack,
     efficienttrack_ln,
     ettrack,
@@ -42,6 +43,7 @@ __all__ = ["ARCHES", "FAMILIES", "SPECS", "find", "read_spec"]
 
 FAMILIES: dict[str, ModuleType] = {
     "aqatrack": aqatrack,
+    "artrack": artrack,
     "efficienttrack": efficienttrack,
     "efficienttrack_ln": efficienttrack_ln,
     "ettrack": ettrack,

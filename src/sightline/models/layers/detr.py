@@ -98,10 +98,13 @@ class ReadAttention(nn.Module):
         y = functional.linear(x, self.qkv.weight[rows], self.qkv.bias[rows])
         return y.unflatten(2, (self.heads, -1)).transpose(1, 2)  # type: ignore[no-untyped-call,no-any-return]  # of torch
 
-    def read(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Tokens (B, N, C) from queries (B, H, N, D), and keys and values (B, H, M, D); mask (B, M) is true where none may be read."""
+    def read(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None, *, ordered: bool = False) -> Tensor:
+        """Tokens (B, N, C) from queries (B, H, N, D), and keys and values (B, H, M, D).
+
+        A mask (B, M) is true where none may be read. Where tokens are `ordered`, none reads a later one.
+        """
         seen = None if mask is None else ~mask.unsqueeze(1).unsqueeze(1)
-        heads = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=seen)
+        heads = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=seen, is_causal=ordered)
         return self.out(heads.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]  # nn.Module calls are Any
 
     def forward(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:

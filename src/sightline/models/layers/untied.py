@@ -16,30 +16,35 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-__all__ = ["GridPositions", "RelativeBias", "pair_index"]
+__all__ = ["GRID_KEYS", "GridPositions", "RelativeBias", "pair_index"]
 
 Grid: TypeAlias = tuple[int, int]  # rows, columns
 
+# names in the authors' files of a `GridPositions` -> names here
+GRID_KEYS = (("pos.w_pos", "columns"), ("pos.h_pos", "rows"), ("norm", "norm"), ("pos_q_linear", "query"), ("pos_k_linear", "key"))
 
-def pair_index(grids: Sequence[Grid], queries: Sequence[int]) -> NDArray[np.int64]:
+
+def pair_index(grids: Sequence[Grid], queries: Sequence[int], keys: Sequence[int] | None = None) -> NDArray[np.int64]:
     """A number for every pair of a query and a key, the same for pairs of one distance in the same two grids.
 
     The numbers are the places of (rows apart, columns apart, grid of the query, grid of the key) in their sorted list, where each
     token counts in its own grid's rows and columns.
 
     Args:
-        grids: whose tokens are keys.
+        grids: of all pictures.
         queries: which of them hold the queries.
+        keys: which of them hold the keys; None for all.
 
     Returns:
         (N, M) from 0 on, without gaps.
     """
     places = [np.stack([*np.indices(grid).reshape(2, -1), np.full(grid[0] * grid[1], i)], axis=1) for i, grid in enumerate(grids)]
-    keys, asking = np.concatenate(places), np.concatenate([places[i] for i in queries])
-    down, across = (asking[:, axis, np.newaxis] - keys[:, axis] for axis in (0, 1))
+    asking = np.concatenate([places[i] for i in queries])
+    asked = np.concatenate([places[i] for i in (range(len(grids)) if keys is None else keys)])
+    down, across = (asking[:, axis, np.newaxis] - asked[:, axis] for axis in (0, 1))
     reach = max(max(grid) for grid in grids)
     apart = (down + reach) * (2 * reach + 1) + across + reach
-    number = (apart * len(grids) + asking[:, 2, np.newaxis]) * len(grids) + keys[:, 2]
+    number = (apart * len(grids) + asking[:, 2, np.newaxis]) * len(grids) + asked[:, 2]
     index: NDArray[np.int64] = np.unique(number, return_inverse=True)[1].reshape(number.shape)
     return index
 
@@ -49,9 +54,9 @@ class RelativeBias(nn.Module):
 
     index: Tensor
 
-    def __init__(self, grids: Sequence[Grid], queries: Sequence[int], heads: int) -> None:
+    def __init__(self, grids: Sequence[Grid], queries: Sequence[int], heads: int, *, keys: Sequence[int] | None = None) -> None:
         super().__init__()
-        index = pair_index(grids, queries)
+        index = pair_index(grids, queries, keys)
         self.biases = nn.Parameter(torch.zeros(heads, int(index.max()) + 1))
         self.register_buffer("index", torch.from_numpy(index), persistent=False)
 

@@ -16,6 +16,7 @@ __all__ = [
     "BLOCK_KEYS",
     "Attention",
     "Block",
+    "CrossAttention",
     "KeysValues",
     "Mlp",
     "PlainBlock",
@@ -95,6 +96,27 @@ class Attention(nn.Module):
         """Tokens (B, N, C) that have read one another with a bias (1 or B, H, N, N) on the logits."""
         queries, keys, values = self.project(x)
         return self.merge(attention_weights(queries, keys, bias) @ values)  # torch's own function does not export with such a mask
+
+
+class CrossAttention(nn.Module):
+    """Multi-head attention of one line of tokens to another."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(width, width)
+        self.keys_values = nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, x: Tensor, other: Tensor, bias: Tensor) -> Tensor:
+        """(B, N, C) and (B, M, C) to (B, N, C); `bias` (H, N, M) is added to the logits."""
+        keys, values = map(self._split, self.keys_values(other).split(x.shape[2], dim=2))
+        read = attention_weights(self._split(self.query(x)), keys, bias) @ values
+        return self.out(read.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]  # nn.Module calls are Any
+
+    def _split(self, tokens: Tensor) -> Tensor:
+        """(B, N, C) to (B, H, N, D)."""
+        return tokens.unflatten(2, (self.heads, -1)).transpose(1, 2)  # type: ignore[no-untyped-call,no-any-return]  # of torch
 
 
 def quick_gelu(x: Tensor) -> Tensor:
