@@ -75,6 +75,7 @@ SMALL: dict[str, dict[str, object]] = {
     },
     "stark": {"depth": 18, "width": 32, "heads": 2, "hidden": 64, "encoder": 1, "decoder": 1},
     "stark_lightning": {"stem": 16, "widths": (16, 24, 32), "blocks": (1, 2, 1), "width": 32, "heads": 2, "hidden": 64},
+    "sutrack": {"width": 64, "depth": 1, "heads": 2, "head_width": 32, "task_width": 32},
     "swintrack": {"swin_width": 16, "depths": (1, 1, 2), "swin_heads": (1, 2, 4), "width": 64, "heads": 2, "encoder": 1},
     "transt": {"layers": 1, "width": 32, "heads": 2, "hidden": 32},
     "vittrack": {"depth": 1, "width": 64, "heads": 1, "head_width": 32},

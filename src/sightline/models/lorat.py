@@ -79,9 +79,9 @@ class _Projections(nn.Module):
 def _block(arch: Arch) -> ScaledBlock:
     """A block of DINOv2, with factors beside all of its linear layers where there is a rank."""
     width = arch.width
-    block = ScaledBlock(width, Attention(width, arch.heads), Mlp(width, 4 * width), start=1e-5)
+    qkv = _Projections(width, rank=arch.rank, scale=arch.scale) if arch.rank else None
+    block = ScaledBlock(width, Attention(width, arch.heads, qkv=qkv), Mlp(width, 4 * width), start=1e-5)
     if arch.rank:
-        block.set_submodule("attention.qkv", _Projections(width, rank=arch.rank, scale=arch.scale))
         for name, widths in (("attention.out", (width, width)), ("mlp.up", (width, 4 * width)), ("mlp.down", (4 * width, width))):
             block.set_submodule(name, LowRank(*widths, rank=arch.rank, scale=arch.scale))
     return block

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["ConvNeXt"]
+__all__ = ["ConvNeXt", "MapNorm"]
 
 
 class Block(nn.Module):

@@ -57,10 +57,10 @@ def attention_weights(queries: Tensor, keys: Tensor, bias: Tensor | None = None)
 class Attention(nn.Module):
     """Multi-head attention, its parts apart so that callers can keep keys and values or look at the weights."""
 
-    def __init__(self, width: int, heads: int, *, qkv_bias: bool = True) -> None:
+    def __init__(self, width: int, heads: int, *, qkv_bias: bool = True, qkv: nn.Module | None = None) -> None:
         super().__init__()
         self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width, bias=qkv_bias)
+        self.qkv = qkv or nn.Linear(width, 3 * width, bias=qkv_bias)  # (B, N, C) to (B, N, 3 C)
         self.out = nn.Linear(width, width)
 
     def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
