@@ -25,6 +25,7 @@ __all__ = [
     "CornerMaps",
     "PerceptronHead",
     "bounded",
+    "conv_block",
     "to_grid",
     "tower",
 ]
@@ -53,14 +54,25 @@ def to_grid(tokens: Tensor) -> Tensor:
     return tokens.transpose(1, 2).reshape(batch, width, side, side).contiguous()
 
 
-def tower(channels: int, hidden: int, outputs: int, *, depth: int = 4, last_kernel: int = 1) -> nn.Sequential:
-    """3x3 convolutions with batch norm and ReLU, each half as wide as the one before, then one to `outputs` maps."""
+def conv_block(channels_in: int, channels_out: int, norm: Callable[[int], nn.Module] = nn.BatchNorm2d) -> nn.Sequential:
+    """3x3 convolution with bias, norm, ReLU."""
+    return nn.Sequential(nn.Conv2d(channels_in, channels_out, 3, padding=1), norm(channels_out), nn.ReLU())
+
+
+def tower(
+    channels: int,
+    hidden: int,
+    outputs: int,
+    *,
+    depth: int = 4,
+    last_kernel: int = 1,
+    norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
+) -> nn.Sequential:
+    """3x3 convolutions with norm and ReLU, each half as wide as the one before, then one to `outputs` maps."""
     widths = [channels, *(hidden // 2**i for i in range(depth))]
     layers = nn.Sequential()
     for i, (channels_in, channels_out) in enumerate(pairwise(widths), start=1):
-        layers.add_module(
-            f"conv{i}", nn.Sequential(nn.Conv2d(channels_in, channels_out, 3, padding=1), nn.BatchNorm2d(channels_out), nn.ReLU())
-        )
+        layers.add_module(f"conv{i}", conv_block(channels_in, channels_out, norm))
     layers.add_module(f"conv{depth + 1}", nn.Conv2d(widths[-1], outputs, last_kernel, padding=last_kernel // 2))
     return layers
 
@@ -119,10 +131,10 @@ class CornerMaps(NamedTuple):
 class CornerHead(nn.Module):
     """One tower for each corner. Yan et al., ICCV 2021 (STARK), section 3.1."""
 
-    def __init__(self, channels: int, hidden: int) -> None:
+    def __init__(self, channels: int, hidden: int, *, norm: Callable[[int], nn.Module] = nn.BatchNorm2d) -> None:
         super().__init__()
-        self.top_left = tower(channels, hidden, 1)
-        self.bottom_right = tower(channels, hidden, 1)
+        self.top_left = tower(channels, hidden, 1, norm=norm)
+        self.bottom_right = tower(channels, hidden, 1, norm=norm)
 
     def forward(self, grid: Tensor) -> CornerMaps:
         """Search map (B, C, G, G) to `CornerMaps`."""
