@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from sightline.models.layers.conv import Stem
-from sightline.models.layers.decode import decode_center, hann2d, normalize
+from sightline.models.layers.decode import hann2d, normalize
 from sightline.models.layers.heads import CenterHead, CenterMaps, to_grid
+from sightline.models.layers.lazy import find_center
 from sightline.models.layers.vit import Block, KeysValues, packed, unpacked
 from sightline.zoo.kestrel import Arch
 
@@ -52,12 +53,16 @@ class Kestrel(nn.Module):
             memory.append(own)
         return memory
 
-    def look(self, pixels: Tensor, memory: list[KeysValues]) -> tuple[Tensor, CenterMaps]:
-        """Search tokens (B, S, C) after the last norm, and what the head says, for a normalised crop (B, 3, 256, 256)."""
+    def read_search(self, pixels: Tensor, memory: list[KeysValues]) -> Tensor:
+        """Search tokens (B, S, C) after the last norm, for a normalised crop (B, 3, 256, 256)."""
         tokens = self.stem(pixels) + self.search_positions  # (B, S, C)
         for block, of_template in zip(self.blocks, memory, strict=True):
             tokens, _ = block(tokens, of_template)
-        tokens = self.norm(tokens)
+        return self.norm(tokens)  # type: ignore[no-any-return]  # nn.Module calls are Any
+
+    def look(self, pixels: Tensor, memory: list[KeysValues]) -> tuple[Tensor, CenterMaps]:
+        """What `read_search` returns, and what the head says about every cell of it: for training."""
+        tokens = self.read_search(pixels, memory)
         return tokens, self.head(to_grid(tokens))
 
     def init(self, template: Tensor) -> dict[str, Tensor]:
@@ -66,8 +71,8 @@ class Kestrel(nn.Module):
 
     def step(self, search: Tensor, keys: Tensor, values: Tensor) -> dict[str, Tensor]:
         """`box` (B, 4) and `score` (B,) in a search crop, uint8 (B, 256, 256, 3), given the state of the targets."""
-        _, maps = self.look(normalize(search), unpacked(keys, values))
-        box, score = decode_center(maps, self.window)
+        tokens = self.read_search(normalize(search), unpacked(keys, values))
+        box, score = find_center(self.head, to_grid(tokens), self.window)
         return {"box": box, "score": score}
 
 
