@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from sightline.errors import BadSpec
 from sightline.models.layers.conv import Stem
-from sightline.models.layers.decode import decode_center, hann2d, normalize, target_corners
+from sightline.models.layers.decode import hann2d, normalize, target_corners
 from sightline.models.layers.heads import CENTER_KEYS, CenterHead, CenterMaps, to_grid
+from sightline.models.layers.lazy import find_center
 from sightline.models.layers.vit import BLOCK_KEYS, Attention, KeysValues, Mlp, ScaledBlock, packed, unpacked
 from sightline.zoo.litetrack import Arch
 
@@ -122,7 +123,7 @@ class LiteTrack(nn.Module):
     def step(self, search: Tensor, keys: Tensor, values: Tensor) -> dict[str, Tensor]:
         """`box` (B, 4) and `score` (B,) in a search crop, uint8 (B, 256, 256, 3), given the state of the targets."""
         tokens = self.mix(self.read_alone(normalize(search)), unpacked(keys, values))
-        box, score = decode_center(self.look(tokens), self.window)
+        box, score = find_center(self.head, to_grid(tokens), self.window)
         return {"box": box, "score": score}
 
 

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from sightline.errors import BadSpec
 from sightline.models.layers.conv import Stem
-from sightline.models.layers.decode import decode_center, decode_corners, hann2d, normalize
+from sightline.models.layers.decode import decode_corners, hann2d, normalize
 from sightline.models.layers.heads import CENTER_KEYS, CORNER_KEYS, CenterHead, CornerHead, CornerLiteHead, to_grid
+from sightline.models.layers.lazy import find_center
 from sightline.models.layers.positions import sinusoid_table
 from sightline.models.layers.vit import BLOCK_KEYS, PlainBlock
 from sightline.zoo.vittrack import Arch
@@ -150,12 +151,12 @@ class VitTrack(nn.Module):
 
     def decode(self, grid: Tensor) -> dict[str, Tensor]:
         """`box` (B, 4), and `score` (B,) where the head has one, from the head's input."""
-        maps = self.head(grid)
         if self.arch.head == "center":
-            box, score = decode_center(maps, self.window)
+            assert isinstance(self.head, CenterHead)
+            box, score = find_center(self.head, grid, self.window)
             return {"box": box, "score": score}
         low, high = SHIFTS[self.arch.head]
-        return {"box": decode_corners(maps, shift=(low / 16, high / 16))}
+        return {"box": decode_corners(self.head(grid), shift=(low / 16, high / 16))}
 
     def step(self, template: Tensor, search: Tensor, target: Tensor | None = None) -> dict[str, Tensor]:
         """`box` (B, 4), and `score` (B,) with a centre head.

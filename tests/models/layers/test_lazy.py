@@ -36,7 +36,7 @@ def test_most_of_the_work_of_two_towers_is_saved() -> None:
         with FlopCounterMode(display=False) as counter:
             assert callable(call)
             call()
-        return counter.get_total_flops()
+        return int(counter.get_total_flops())
 
     def dense() -> tuple[Tensor, Tensor]:
         return decode_center(head(grid), window)

@@ -35,7 +35,8 @@ def find_center(head: CenterHead | CenterBoxHead, grid: Tensor, window: Tensor) 
     best = (score * window).flatten(1).argmax(dim=1)  # (B,)
     row, column = torch.div(best, side, rounding_mode="floor"), best % side
     if isinstance(head, CenterBoxHead):
-        offset, size = _said(head.box, grid, row, column).split(2, dim=1)
+        said = _said(head.box, grid, row, column)
+        offset, size = said[:, :2], said[:, 2:]
     else:
         offset, size = _said(head.offset, grid, row, column), _said(head.size, grid, row, column)
     centre = (torch.stack([column, row], dim=1) + offset) / side

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from sightline.models.layers.conv import Stem, StemKind
-from sightline.models.layers.decode import decode_center, hann2d, normalize
+from sightline.models.layers.decode import hann2d, normalize
 from sightline.models.layers.heads import CenterHead, CenterMaps, to_grid
+from sightline.models.layers.lazy import find_center
 
 __all__ = ["OneStream"]
 
@@ -54,6 +55,6 @@ class OneStream(nn.Module):
 
     def step(self, template: Tensor, search: Tensor) -> dict[str, Tensor]:
         """`box` (B, 4) and `score` (B,) from uint8 crops (B, 128, 128, 3) and (B, 256, 256, 3)."""
-        maps = self.look(self.encode(self.embed(normalize(template), normalize(search))))
-        box, score = decode_center(maps, self.window)
+        tokens = self.encode(self.embed(normalize(template), normalize(search)))
+        box, score = find_center(self.head, to_grid(tokens[:, -SEARCH:]), self.window)
         return {"box": box, "score": score}
