@@ -63,7 +63,7 @@ def stages(network: ARTrack, meta: Mapping[str, Any], inputs: Mapping[str, Tenso
     encoded, blocks = network.encode(torch.cat([network.stem(inputs["template"]), network.stem(inputs["search"])], dim=1) + positions)
     fused = network.fuse(encoded)
     writer = network.writer
-    sentence = writer(fused, positions, inputs.get("trajectory"), torch.zeros(fused.shape[0], len(writer.bias)))
+    sentence = writer(fused, positions, inputs.get("trajectory"), writer.vocabulary.unseen(fused))
     outputs = {
         "backbone": encoded,
         "fused": fused,

@@ -18,6 +18,7 @@ from tests.conftest import need_shared  # noqa: E402
 from tests.golden import (  # noqa: E402
     aqatrack,
     artrack,
+    artrackv2,
     efficienttrack,
     ettrack,
     evptrack,
@@ -53,6 +54,7 @@ from tests.golden import (  # noqa: E402
     [
         pytest.param("aqatrack", aqatrack.spec_of, id="aqatrack"),
         pytest.param("artrack", artrack.spec_of, id="artrack"),
+        pytest.param("artrackv2", artrackv2.spec_of, id="artrackv2"),
         pytest.param("efficienttrack", efficienttrack.spec_of, id="efficienttrack"),
         pytest.param("ettrack", ettrack.spec_of, id="ettrack"),
         pytest.param("evptrack", evptrack.spec_of, id="evptrack"),

@@ -28,7 +28,7 @@ def noise(*shape: int) -> Any:
 
 def whole(writer: Writer, words: Any, positions: Any, memory: Any, memory_positions: Any) -> Any:
     """Logits (B, N, V) after every word of sentences (B, N), the way of the paper: all at once, none of them seeing a later one."""
-    x = writer.words[words] * writer.shortening()[words]
+    x = writer.vocabulary.read(words)
     later = torch.ones(words.shape[1], words.shape[1]).triu(1).bool()
     for layer in writer.layers:
         assert isinstance(layer, WriterLayer)
@@ -38,7 +38,7 @@ def whole(writer: Writer, words: Any, positions: Any, memory: Any, memory_positi
         x = x + layer.own.out((weights @ layer.own.split(x, "values")).transpose(1, 2).flatten(2))
         x = x + layer.other(layer.norm_query(x) + positions, layer.norm_memory(memory) + memory_positions, memory)
         x = x + layer.mlp(layer.norm3(x))
-    return writer.norm(x) @ writer.words.T + writer.bias
+    return writer.norm(x) @ writer.vocabulary.words.T + writer.vocabulary.bias
 
 
 def test_a_sentence_written_word_by_word_behind_past_boxes_is_that_of_all_words_at_once() -> None:
@@ -54,31 +54,16 @@ def test_a_sentence_written_word_by_word_behind_past_boxes_is_that_of_all_words_
     torch.testing.assert_close(sentence.likelihood, logits.softmax(dim=2).amax(dim=2))
 
 
-def test_long_words_are_short_when_read_and_only_then_when_written() -> None:
-    network, memory, positions, unseen = made(PAIR), noise(1, 20, 32), noise(1, 20, 32), torch.zeros(1, 52)
-    writer = network.writer
-    with torch.inference_mode():
-        writer.words[7] *= 40 / writer.words[7].norm()  # whoever is multiplied by it has one of the largest logits
-        assert writer.shortening()[7] == pytest.approx(1 / 40)
-        read = writer.read(memory, positions)
-        start = torch.full((1, 1), writer.start)
-        before, _ = writer.say(start, writer.positions[:1], [], read, unseen)
-        after, _ = writer.say(start, writer.positions[:1], [], read, unseen.scatter(1, torch.full((1, 1), 7), 1.0))
-    bias = writer.bias[7]
-    torch.testing.assert_close(after[0, 7] - bias, (before[0, 7] - bias) / 40)
-    others = torch.arange(52) != 7
-    torch.testing.assert_close(after[0, others], before[0, others])
-
-
 @pytest.mark.parametrize("arch,counted", [(PAIR, True), (SMALL, False)], ids=["pair", "sequence"])
 def test_what_was_read_in_this_frame_counts_at_once_without_a_history_and_else_from_the_next_on(arch: Arch, counted: bool) -> None:
     network, memory, positions, unseen = made(arch), noise(1, 20, 32), noise(1, 20, 32), torch.zeros(1, 52)
     writer, past = network.writer, torch.full((1, 8), 3.0) if arch.history else None
     with torch.inference_mode():
-        writer.words.mul_(40 / writer.words.norm(dim=1, keepdim=True))
+        words = writer.vocabulary.words
+        words.mul_(40 / words.norm(dim=1, keepdim=True))
         first = writer(memory, positions, past, unseen)
         second = writer(memory, positions, past, first.seen)
-        products = [(sentence.logits[0, 0] - writer.bias)[writer.start] for sentence in (first, second)]
+        products = [(sentence.logits[0, 0] - writer.vocabulary.bias)[writer.start] for sentence in (first, second)]
     read = {writer.start, *first.words[0, :-1].tolist(), *([3] if arch.history else [])}
     assert set(first.seen[0].nonzero().flatten().tolist()) == read
     assert float(products[0] / products[1]) == pytest.approx(1.0 if counted else 40.0, rel=1e-3)

@@ -25,6 +25,15 @@ from tests.models.stir import stirred  # noqa: E402
 SMALL: dict[str, dict[str, object]] = {
     "aqatrack": {"width": 64, "heads": 2, "depths": (1, 1, 1), "decoder": 1, "hidden": 32, "head_width": 32},
     "artrack": {"depth": 1, "width": 32, "heads": 2, "encoder": 1, "decoder": 1},
+    "artrackv2": {
+        "depth": 1,
+        "extension": 1,
+        "width": 32,
+        "heads": 2,
+        "appearance_depth": 1,
+        "appearance_width": 32,
+        "appearance_heads": 2,
+    },
     "efficienttrack": {"depth": 1, "order": "FGAF"},
     "efficienttrack_ln": {"depth": 1},
     "ettrack": {

@@ -20,6 +20,7 @@ from torch import nn
 from sightline.models import (
     aqatrack,
     artrack,
+    artrackv2,
     efficienttrack,
     efficienttrack_ln,
     ettrack,
@@ -57,6 +58,7 @@ __all__ = ["FAMILIES", "build"]
 FAMILIES: dict[str, ModuleType] = {
     "aqatrack": aqatrack,
     "artrack": artrack,
+    "artrackv2": artrackv2,
     "efficienttrack": efficienttrack,
     "efficienttrack_ln": efficienttrack_ln,
     "ettrack": ettrack,

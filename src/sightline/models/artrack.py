@@ -16,12 +16,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from sightline.models.layers.conv import Stem
 from sightline.models.layers.decode import normalize
 from sightline.models.layers.detr import ReadAttention, attention_keys
-from sightline.models.layers.trajectory import BEYOND, box_at, places
+from sightline.models.layers.trajectory import BEYOND, Vocabulary, box_at, places
 from sightline.models.layers.untied import GRID_KEYS, GridPositions, RelativeBias
 from sightline.models.layers.vit import BLOCK_KEYS, Attention, Block, CrossAttention, KeysValues, Mlp
 from sightline.zoo.artrack import Arch
@@ -69,10 +68,10 @@ KEYS = (
     (f"{_DECODER}.layers.{{}}.mlpz.fc1", "writer.layers.{}.mlp.up"),
     (f"{_DECODER}.layers.{{}}.mlpz.fc2", "writer.layers.{}.mlp.down"),
     (f"{_DECODER}.norm", "writer.norm"),
-    ("pix_head.word_embeddings.weight", "writer.words"),
+    ("pix_head.word_embeddings.weight", "writer.vocabulary.words"),
     ("pix_head.position_embeddings.weight", "writer.positions"),
     ("pix_head.prev_position_embeddings.weight", "writer.past_positions"),
-    ("pix_head.output_bias", "writer.bias"),
+    ("pix_head.output_bias", "writer.vocabulary.bias"),
 )
 # of the pre-training; and what the authors' network has and never reads
 UNUSED = ("backbone.cls_token", "backbone.pos_embed", "pix_head.identity_search")
@@ -199,20 +198,13 @@ class Writer(nn.Module):
 
     def __init__(self, arch: Arch) -> None:
         super().__init__()
-        num = 2 * arch.bins + 2
         self.start, self.is_live = 2 * arch.bins, not arch.history
-        self.words = nn.Parameter(torch.randn(num, arch.width) * arch.width**-0.5)
+        self.vocabulary = Vocabulary(2 * arch.bins + 2, arch.width)
         self.positions = nn.Parameter(torch.randn(WORDS + 1, arch.width))
         if arch.history:
             self.past_positions = nn.Parameter(torch.randn(WORDS * arch.history, arch.width))
         self.layers = nn.ModuleList(WriterLayer(arch.width, arch.heads) for _ in range(arch.decoder))
         self.norm = nn.LayerNorm(arch.width)
-        self.bias = nn.Parameter(torch.zeros(num))
-
-    def shortening(self) -> Tensor:
-        """What every word (V, 1) is multiplied by so that none is longer than 1."""
-        length = self.words.norm(dim=1, keepdim=True)
-        return torch.where(length > 1, 1 / (length + 1e-7), torch.ones_like(length))
 
     def read(self, memory: Tensor, positions: Tensor) -> list[KeysValues]:
         """Keys and values of tokens of the picture for every layer; arguments as `WriterLayer.read`."""
@@ -228,19 +220,16 @@ class Writer(nn.Module):
             positions: (n, C) of them.
             said: keys and values of all words before them, for every layer; empty at the start.
             memory: of the picture, as `read` gives them.
-            seen: (B, V), 1 for words that are short when they are written.
+            seen: (B, V), as in `Vocabulary.compare`.
 
         Returns:
             Logits (B, V) of the next word, and `said` with these words.
         """
-        shortening = self.shortening()
-        x, lengthened = functional.embedding(words, self.words * shortening), []
+        x, lengthened = self.vocabulary.read(words), []
         for i, (layer, read) in enumerate(zip(self._layers(), memory, strict=True)):
             x, past = layer(x, positions, said[i] if said else None, read)
             lengthened.append(past)
-        logits = self.norm(x[:, -1]) @ self.words.T
-        # as published: a word is shortened for good when it is first read, and what is written is compared with words as they are
-        return logits * (1 + seen * (shortening[:, 0] - 1)) + self.bias, lengthened
+        return self.vocabulary.compare(self.norm(x[:, -1:]), seen)[:, 0], lengthened
 
     def forward(self, memory: Tensor, positions: Tensor, past: Tensor | None, seen: Tensor) -> Sentence:
         """The likeliest word at every step.
@@ -305,7 +294,7 @@ class ARTrack(nn.Module):
     def init(self, template: Tensor) -> dict[str, Tensor]:
         """Of a target: its template's `tokens` (B, T, C), without positions; and no word is `seen` (B, V)."""
         tokens = self.stem(normalize(template))
-        return {"tokens": tokens, "next.seen": torch.zeros_like(self.writer.bias).repeat(tokens.shape[0], 1)}
+        return {"tokens": tokens, "next.seen": self.writer.vocabulary.unseen(tokens)}
 
     def step(self, search: Tensor, tokens: Tensor, seen: Tensor, history: Tensor | None = None) -> dict[str, Tensor]:
         """`box` (B, 4), which words are `seen` now, and as `score` (B,) the mean likelihood of the four words; the authors report none.

@@ -10,6 +10,7 @@ from sightline.spec import Spec, spec_from_json
 from sightline.zoo import (
     aqatrack,
     artrack,
+    artrackv2,
     efficienttrack,
     efficienttrack_ln,
     ettrack,
@@ -46,6 +47,7 @@ __all__ = ["ARCHES", "FAMILIES", "SPECS", "find", "read_spec"]
 FAMILIES: dict[str, ModuleType] = {
     "aqatrack": aqatrack,
     "artrack": artrack,
+    "artrackv2": artrackv2,
     "efficienttrack": efficienttrack,
     "efficienttrack_ln": efficienttrack_ln,
     "ettrack": ettrack,

@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from sightline.models.layers.trajectory import box_at, places  # noqa: E402  # after the check for torch
+from sightline.models.layers.trajectory import Vocabulary, box_at, places  # noqa: E402  # after the check for torch
 
 SIZE, BINS = 256, 400
 
@@ -27,3 +27,27 @@ def test_a_box_is_found_again_between_its_corners() -> None:
     box = torch.tensor([[0.4, 0.6, 0.2, 0.3]])
     corners = places(box.unsqueeze(1), BINS, SIZE) / (BINS - 1) - 0.5
     torch.testing.assert_close(box_at(corners + 0.5 / SIZE), box)
+
+
+def vocabulary() -> Vocabulary:
+    """Three words of length 4, 1 and 0.5."""
+    made = Vocabulary(3, 4)
+    with torch.no_grad():
+        made.words.copy_(torch.eye(3, 4) * torch.tensor([[4.0], [1.0], [0.5]]))
+        made.bias.copy_(torch.tensor([0.1, 0.2, 0.3]))
+    return made
+
+
+def test_words_longer_than_one_are_read_with_length_one() -> None:
+    read = vocabulary().read(torch.tensor([[0, 1], [2, 0]]))
+    torch.testing.assert_close(read.norm(dim=2), torch.tensor([[1.0, 1.0], [0.5, 1.0]]))
+
+
+def test_they_are_written_as_long_as_they_are_until_they_have_been_read() -> None:
+    seen = torch.tensor([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
+    logits = vocabulary().compare(torch.ones(2, 1, 4), seen)[:, 0]
+    torch.testing.assert_close(logits, torch.tensor([[4.1, 1.2, 0.8], [1.1, 1.2, 0.8]]))
+
+
+def test_nothing_has_been_read_in_the_beginning() -> None:
+    assert vocabulary().unseen(torch.zeros(2, 7)).tolist() == [[0.0] * 3] * 2
