@@ -40,13 +40,14 @@ def follow(network: nn.Module, spec: Spec, meta: Mapping[str, Any], inputs: Mapp
 
 
 def frames(meta: Mapping[str, Any], inputs: Mapping[str, Array]) -> Iterator[Frame]:
-    """The frames of a fixture, RGB, in order."""
+    """The frames of a fixture, RGB, in order; of six channels the last three are a second picture."""
     arguments = meta["arguments"]
     step = 1 if arguments["channels"] == "rgb" else -1
     for i, image in enumerate(
         _made(arguments["sequence"], inputs) if "sequence" in arguments else map(inputs.__getitem__, arguments["frames"])
     ):
-        yield Frame(np.ascontiguousarray(image[..., ::step]), i)
+        first, *second = (np.ascontiguousarray(image[..., group : group + 3][..., ::step]) for group in range(0, image.shape[-1], 3))
+        yield Frame(first, i, extra=second[0] if second else None)
 
 
 def _made(sequence: Mapping[str, Any], inputs: Mapping[str, Array]) -> Iterator[Array]:

@@ -102,7 +102,7 @@ def stages(network: OSTrack, meta: Mapping[str, Any], template: Tensor, search: 
     keep = arguments.get("runtime_keep_rate")
     order = ORDERS[arguments["cat_mode"]]
     if network.arch.eliminate and order != "direct":
-        outputs, encoded, grid = published(network, order, *network.embed(template, search), weights, keep)
+        outputs, encoded, grid = published(network, order, *network.embed(template, search)[:2], weights, keep)
     else:
         seen = network.look(template, search, weights, keep)
         # as published: a partitioned template stays so

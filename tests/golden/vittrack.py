@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sightline import zoo
+from sightline.models.layers.prompts import Drawn, box_from_ratio, mark
 from sightline.models.vittrack import VitTrack
 from sightline.spec import Spec
 from sightline.zoo.vittrack import Arch
@@ -26,25 +27,27 @@ def run(meta: Mapping[str, Any], weights: Mapping[str, Array], inputs: Mapping[s
     """The outputs of one fixture, whole."""
     spec = spec_of(meta)
     network = filled(spec, weights, VitTrack)
-    if network.rectangle is not None:
-        network.rectangle.thickness = meta["arguments"]["thickness"]
-        network.rectangle.factor = meta["arguments"]["template_factor"]
+    prompt = network.prompts.template
+    if isinstance(prompt, Drawn):
+        prompt.thickness = meta["arguments"]["thickness"]
     if "init_box" in meta["arguments"]:
         return follow(network, spec, meta, inputs)
     with torch.inference_mode():
-        outputs = stages(network, {name: torch.from_numpy(value) for name, value in inputs.items()})
+        outputs = stages(network, meta, {name: torch.from_numpy(value) for name, value in inputs.items()})
     return {name: output.numpy() for name, output in outputs.items()}
 
 
-def stages(network: VitTrack, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def stages(network: VitTrack, meta: Mapping[str, Any], inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Every inner stage that a fixture may store."""
     template, search = inputs["template"], inputs["search"]
     outputs: dict[str, Tensor] = {}
-    if network.rectangle is not None:
-        _, _, w, h = inputs["template_anno"].float().unbind(1)
-        template = outputs["drawn"] = network.rectangle(template, w / h)
-    outputs |= {"patch_template": network.stem(template), "patch_search": network.stem(search)}
-    outputs["tokens_in"] = network.embed(template, search)
+    size, at = template.shape[-1], None
+    if network.prompts.template is not None:
+        box = box_from_ratio(inputs["template_anno"].float(), factor=meta["arguments"]["template_factor"], shift=-0.5 / size)
+        at = mark(box, size)
+        outputs["drawn"] = network.prompts.template.draw(template, at)
+    outputs |= {"patch_template": network.stem(outputs.get("drawn", template)), "patch_search": network.stem(search)}
+    outputs["tokens_in"] = network.embed(template, search, at)
     encoded = network.encode(outputs["tokens_in"])
     outputs |= {"block0": encoded[0], "backbone": encoded[-1]}
     if network.neck is not None:
@@ -73,10 +76,12 @@ def spec_of(meta: Mapping[str, Any]) -> Spec:
         head_width=first[0],
         class_weight=not arguments.get("simple_head", "simple" in meta["config"]),
         neck="pyramid" if "bottleneck.proj1.weight" in keys else "none",
-        rectangle="preprocess.color" in keys,
+        template_prompt="line" if "preprocess.color" in keys else "none",
     )
     score: Literal["probability", "none"] = "probability" if head == "center" else "none"
-    return replace(zoo.find("vittrack-d12c256-conv2x2-corner"), arch=arch, score=score, feed=("target",) if arch.rectangle else ())
+    return replace(
+        zoo.find("vittrack-d12c256-conv2x2-corner"), arch=arch, score=score, feed=("target",) if arch.template_prompt == "line" else ()
+    )
 
 
 def head_of(keys: Shapes, arguments: Mapping[str, Any], config: str) -> Head:

@@ -257,7 +257,10 @@ def test_segment_vectors_tell_template_and_search_apart() -> None:
     network.load_state_dict({**made(arch).state_dict(), **without.state_dict()})
     with torch.inference_mode():
         for ours, plain, segment in zip(
-            network.embed(*crops(arch)), without.embed(*crops(arch)), (network.template_segment, network.search_segment), strict=True
+            network.embed(*crops(arch))[:2],
+            without.embed(*crops(arch))[:2],
+            (network.template_segment, network.search_segment),
+            strict=True,
         ):
             close(ours - plain, segment.expand_as(ours))
     assert not torch.equal(network.template_segment, network.search_segment)
@@ -273,7 +276,7 @@ def test_the_authors_names_and_shapes_are_ours_and_the_declared_rest(shared: Pat
             ours = state_for_authors(models.build(zoo.SPECS[name]), zoo.SPECS[name])
         shapes = {key: list(value.shape) for key, value in ours.items() if not key.endswith("num_batches_tracked")}
         assert shapes == {key: shape for key, shape in theirs.items() if key not in UNUSED}
-        assert set(UNUSED) <= set(theirs)
+        assert {key for key in UNUSED if "*" not in key} <= set(theirs)
 
 
 @pytest.mark.parametrize("head", ["center", "corner", "perceptron"])

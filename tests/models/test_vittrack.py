@@ -17,7 +17,8 @@ from sightline.errors import BadSpec  # noqa: E402
 from sightline.models.layers.decode import decode_corners  # noqa: E402
 from sightline.models.layers.heads import CornerMaps  # noqa: E402
 from sightline.models.layers.positions import sinusoid_table  # noqa: E402
-from sightline.models.vittrack import Rectangle, VitTrack, build  # noqa: E402
+from sightline.models.layers.prompts import Drawn, box_from_ratio, mark  # noqa: E402
+from sightline.models.vittrack import VitTrack, build  # noqa: E402
 from sightline.spec import Spec  # noqa: E402
 from sightline.zoo.vittrack import Arch  # noqa: E402
 from tests.models.stir import stirred  # noqa: E402
@@ -124,11 +125,12 @@ def test_the_pyramid_adds_the_tokens_of_three_blocks() -> None:
 
 
 def test_the_rectangle_is_a_line_of_three_pixels_with_the_shape_of_the_target() -> None:
-    rectangle = Rectangle()
+    rectangle = Drawn("line")
     with torch.no_grad():
         rectangle.colour.copy_(torch.tensor([1.0, 2.0, 3.0]))
         rectangle.transparency.fill_(0.25)
-        drawn = rectangle(torch.full((1, 3, 128, 128), 8.0), torch.tensor([4.0]))[0]
+        at = mark(box_from_ratio(torch.tensor([[0.5, 0.5, 0.8, 0.2]]), shift=-0.5 / 128), 128)
+        drawn = rectangle.draw(torch.full((1, 3, 128, 128), 8.0), at)[0]
     # a target four times as wide as high: 128 x 32 pixels about the middle
     assert drawn[:, 64, 64].tolist() == [8.0, 8.0, 8.0]
     line = [row for row in range(64) if drawn[0, row, 64] != 8.0]
@@ -137,7 +139,7 @@ def test_the_rectangle_is_a_line_of_three_pixels_with_the_shape_of_the_target() 
 
 
 def test_the_prompt_changes_the_box_with_the_shape_of_the_target() -> None:
-    network = network_of(replace(TINY, rectangle=True))
+    network = network_of(replace(TINY, template_prompt="line"))
     template, search = crop(128), crop(256)
     with torch.inference_mode():
         wide, high, same = (network.step(template, search, torch.tensor([target]))["box"] for target in WIDE_HIGH_SAME)
@@ -151,7 +153,8 @@ WIDE_HIGH_SAME = ([0.5, 0.5, 0.8, 0.4], [0.5, 0.5, 0.4, 0.8], [0.4, 0.6, 0.4, 0.
 @pytest.mark.parametrize("spec", zoo.FAMILIES["vittrack"].SPECS, ids=lambda spec: spec.name)
 def test_a_spec_asks_for_what_its_network_needs(spec: Spec) -> None:
     assert (spec.score == "none") == (spec.arch.head != "center")
-    assert (spec.feed == ("target",)) == spec.arch.rectangle
+    assert ("target" in spec.feed) == (spec.arch.template_prompt != "none")
+    assert ("extra" in spec.feed) == (spec.arch.second != "none")
 
 
 # counted by the author without positions and with a centre head of 256 channels

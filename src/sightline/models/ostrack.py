@@ -6,8 +6,10 @@ Facts   docs/trackers/ostrack.md      Spec  sightline/zoo/ostrack.py      Golden
 ProContEXT (Lan et al., ICASSP 2023, arXiv:2210.15511; docs/trackers/procontext.md, golden/procontext) is the same network with
 several templates: of the first frame and of a later one, each cut narrow and wide. It has no tensor more. ZoomTrack (Kou et al.,
 NeurIPS 2023, arXiv:2310.10071; docs/trackers/zoomtrack.md, golden/zoomtrack) differs in the search crop alone (`sightline.bend`).
+ViPT (Zhu et al., CVPR 2023, arXiv:2303.10826; docs/trackers/vipt.md, golden/vipt) looks at a second picture, and prompts tell
+the network what the target is (docs/trackers/vittrack.md section 5, golden/ostrack_prompt): `models/layers/{visual_prompts,prompts}.py`.
 
-B batch, P templates, T template tokens of all of them, S search tokens (a G x G grid), K of them still there, C channels, H heads, D = C / H.
+B batch, P templates, F tokens of prompts, T template tokens of all templates, S search tokens (a G x G grid), K of them still there, C channels, H heads, D = C / H.
 Pixels enter as uint8 (B, H, W, 3) RGB; boxes leave as cx, cy, w, h in 0..1 of the search crop.
 """
 
@@ -20,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sightline.errors import BadSpec
-from sightline.models.layers.conv import Stem
+from sightline.models.layers.conv import Stem, embed_pair
 from sightline.models.layers.decode import decode_center, decode_corners, hann2d, normalize
 from sightline.models.layers.eliminate import (
     Survivors,
@@ -35,10 +37,19 @@ from sightline.models.layers.eliminate import (
 )
 from sightline.models.layers.heads import CENTER_KEYS, CORNER_KEYS, CenterHead, CenterMaps, CornerHead, CornerMaps, PerceptronHead, to_grid
 from sightline.models.layers.orders import join, split
+from sightline.models.layers.prompts import (
+    Marked,
+    PromptPair,
+    box_from_ratio,
+    mark,
+    prompt_keys,
+    xywh_from_cxcywh,
+)
+from sightline.models.layers.visual_prompts import Prompts, VisualPrompts
 from sightline.models.layers.vit import BLOCK_KEYS, Block, attention_weights
 from sightline.zoo.ostrack import Arch
 
-__all__ = ["KEYS", "UNUSED", "Look", "OSTrack", "Stage", "build"]
+__all__ = ["KEYS", "UNUSED", "Hints", "Look", "OSTrack", "Stage", "build"]
 
 KEYS = (
     ("backbone.patch_embed.proj", "stem.layers.0"),
@@ -49,11 +60,47 @@ KEYS = (
     *((f"backbone.{theirs}", ours) for theirs, ours in BLOCK_KEYS),
     ("backbone.blocks", "blocks"),
     ("backbone.norm", "norm"),
+    ("backbone.patch_embed_prompt.proj", "second_stem.layers.0"),
+    ("backbone.prompt_blocks.{}.conv0_0", "visual.blocks.{}.of_tokens"),
+    ("backbone.prompt_blocks.{}.conv0_1", "visual.blocks.{}.of_prompts"),
+    ("backbone.prompt_blocks.{}.conv1x1", "visual.blocks.{}.out"),
+    ("backbone.prompt_blocks.{}.fovea.smooth", "visual.blocks.{}.sharpness"),
+    ("backbone.prompt_norms", "visual.norms"),
+    ("search_alpha", "search_picture"),
+    *prompt_keys("template_preprocess", "prompts.template"),
+    *prompt_keys("search_preprocess", "prompts.search"),
     *CENTER_KEYS,
     *CORNER_KEYS,
     ("box_head.layers", "head.layers"),
 )
-UNUSED = ("backbone.cls_token", "backbone.pos_embed")  # of the pre-training
+UNUSED = (
+    "backbone.cls_token",  # of the pre-training
+    "backbone.pos_embed",
+    "*_preprocess.coord_?",  # column and row numbers
+)
+
+
+class Hints(NamedTuple):
+    """What a network may be given beside the crops.
+
+    second    normalised second pictures of the template crop (B P, 3, h, w) and of the search crop (B, 3, h, w)
+    target    (B, 4), the target in the template crop, as x, y, w, h in 0..1
+    mask      (B, 1, h, w), 1 on the target in the template crop, where it is known more closely than by `target`
+    prior     (B, 4), the last box in the search crop, as x, y, w, h in 0..1
+    """
+
+    second: tuple[Tensor, Tensor] | None = None
+    target: Tensor | None = None
+    mask: Tensor | None = None
+    prior: Tensor | None = None
+
+
+class Embedded(NamedTuple):
+    """Tokens before the first block: prompts (B, F, C) and template (B, T, C) together, search (B, S, C); and what ViPT added to them."""
+
+    template: Tensor
+    search: Tensor
+    prompts: Prompts | None
 
 
 class Stage(NamedTuple):
@@ -69,7 +116,7 @@ class Look(NamedTuple):
     tokens    (B, N, C), into the first block
     stages    after each block
     removed   (B, R) places in the search grid, one tensor for each entry of `Arch.eliminate`, most relevant first
-    features  (B, T + S, C) after the last norm, template first, row by row; zeros where a token was eliminated
+    features  (B, F + T + S, C) after the last norm, prompts and template first, row by row; zeros where a token was eliminated
     maps      what the head says about every cell; None with the head "perceptron"
     box       (B, 4) cx, cy, w, h in 0..1 of the search crop
     score     (B,); None without the head "center"
@@ -84,6 +131,9 @@ class Look(NamedTuple):
     score: Tensor | None
 
 
+NO_HINTS = Hints()
+
+
 class OSTrack(nn.Module):
     """See the module's docstring."""
 
@@ -94,7 +144,15 @@ class OSTrack(nn.Module):
         super().__init__()
         self.arch = arch
         self.keep = dict(zip(arch.eliminate, arch.keep, strict=True))
-        self.stem = Stem(arch.width, "conv16")
+        self.stem = Stem(arch.width, "conv16", channels=6 if arch.second == "stack" else 3)
+        self.second_stem = Stem(arch.width, "conv16") if arch.second in ("sum", "shallow", "deep") else None
+        prompted = {"shallow": 1, "deep": arch.depth}.get(arch.second, 0)
+        self.visual = VisualPrompts(arch.width, arch.bottleneck, depth=prompted, fovea=arch.fovea) if prompted else None
+        if arch.learned_search:
+            self.search_picture = nn.Parameter(torch.zeros(1, 3, 16 * arch.search_grid, 16 * arch.search_grid))
+        self.prompts = PromptPair(
+            arch.template_prompt, arch.search_prompt, width=arch.width, heads=arch.heads, grids=(arch.template_grid, arch.search_grid)
+        )
         self.template_positions = nn.Parameter(torch.zeros(1, arch.template_grid**2, arch.width))
         self.search_positions = nn.Parameter(torch.zeros(1, arch.search_grid**2, arch.width))
         if arch.segments:
@@ -117,24 +175,50 @@ class OSTrack(nn.Module):
             return centre_mask(self.arch.template_grid, single=self.arch.queries == "centre-point")
         return torch.ones(1, self.arch.template_grid**2, dtype=torch.bool)
 
-    def embed(self, template: Tensor, search: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens (B, T, C) and (B, S, C) of normalised crops (B P, 3, h, w), those of one target together, and (B, 3, h, w)."""
-        template, search = self.stem(template) + self.template_positions, self.stem(search) + self.search_positions
+    def embed(self, template: Tensor, search: Tensor, hints: Hints = NO_HINTS) -> Embedded:
+        """Tokens of normalised crops (B P, 3, h, w), those of one target together, and (B, 3, h, w)."""
+        target = None if hints.target is None else mark(hints.target, template.shape[-1], hints.mask)
+        prior = None if hints.prior is None else mark(hints.prior, search.shape[-1])
+        seconds = self._seconds(template, search, hints, target)
+        template, search, front = self.prompts(template, search, target, prior)
+        pair, prompts = self._patches(template, search, seconds)
+        template, search = self.prompts.add(pair.template + self.template_positions, target), pair.search + self.search_positions
         template = template.reshape(search.shape[0], self.num_template, -1)
         if self.arch.segments:
-            return template + self.template_segment, search + self.search_segment
-        return template, search
+            template, search = template + self.template_segment, search + self.search_segment
+        return Embedded(torch.cat([*front, template], dim=1), search, prompts)
+
+    def _seconds(self, template: Tensor, search: Tensor, hints: Hints, target: Marked | None) -> tuple[Tensor, Tensor] | None:
+        """The second pictures of both crops, as `Arch.shown` says; None where there are none."""
+        if self.arch.second == "none":
+            return None
+        if self.arch.shown == "extra":
+            assert hints.second is not None  # `Spec.feed` asks for it
+            return hints.second
+        assert target is not None  # `Spec.feed` asks for it
+        shown = template * target.mask if self.arch.shown == "target" else target.mask.expand(-1, 3, -1, -1)
+        return shown, self.search_picture.expand_as(search) if self.arch.learned_search else torch.zeros_like(search)
+
+    def _patches(self, template: Tensor, search: Tensor, seconds: tuple[Tensor, Tensor] | None) -> tuple[Prompts, Prompts | None]:
+        """Tokens of both crops without positions, and the prompts that were added to them."""
+        if seconds is None or self.visual is None or self.second_stem is None:
+            pairs = zip((template, search), seconds or (None, None), strict=True)
+            return Prompts(*(embed_pair(self.stem, self.second_stem, *pair) for pair in pairs)), None
+        tokens = Prompts(self.stem(template), self.stem(search))
+        prompts = self.visual.first(tokens, Prompts(*(self.second_stem(second) for second in seconds)))
+        return Prompts(tokens.template + prompts.template, tokens.search + prompts.search), prompts
 
     def encode(
-        self, template: Tensor, search: Tensor, weights: Tensor, keep: float | None = None
+        self, template: Tensor, search: Tensor, weights: Tensor, keep: float | None = None, prompts: Prompts | None = None
     ) -> tuple[Tensor, list[Stage], list[Tensor]]:
         """Tokens through all blocks, before the last norm.
 
         Args:
-            template: (B, T, C).
+            template: (B, T, C), tokens of prompts in front.
             search: (B, S, C).
-            weights: (1 or B, T) of the template tokens in eliminations, of sum 1.
+            weights: (1 or B, T) of these in eliminations, of sum 1.
             keep: the share that stays at every elimination, instead of `Arch.keep`.
+            prompts: what was added to the tokens before.
 
         Returns:
             The line of tokens that entered, the tokens after every block, and the places removed at each elimination.
@@ -145,6 +229,9 @@ class OSTrack(nn.Module):
         stages, removed = [], []
         for i, block in enumerate(self.blocks):
             assert isinstance(block, Block)
+            if self.visual is not None and prompts is not None and 0 < i < self.visual.depth:
+                pair, prompts = self.visual.later(i, Prompts(*split(tokens, num_template, order)), places, prompts)
+                tokens = join(*pair, order)
             queries, keys, values = block.attention.project(block.norm1(tokens))
             tokens = tokens + block.attention.merge(functional.scaled_dot_product_attention(queries, keys, values))
             if i in self.keep:
@@ -175,7 +262,9 @@ class OSTrack(nn.Module):
         _, search = split(attention.permute(0, 3, 1, 2), num_template, self.arch.order)  # (B, K, H, T)
         return search.permute(0, 2, 3, 1)
 
-    def look(self, template: Tensor, search: Tensor, weights: Tensor | None = None, keep: float | None = None) -> Look:
+    def look(
+        self, template: Tensor, search: Tensor, weights: Tensor | None = None, keep: float | None = None, hints: Hints = NO_HINTS
+    ) -> Look:
         """The network with all that it sees on its way.
 
         Args:
@@ -183,13 +272,15 @@ class OSTrack(nn.Module):
             search: normalised (B, 3, h, w).
             weights: (1 or B, T) of the template tokens in eliminations, of sum 1; None for what `Arch.queries` says.
             keep: the share that stays at every elimination, instead of `Arch.keep`.
+            hints: what the network is given beside the crops.
         """
-        template, search = self.embed(template, search)
-        return self.finish(*self.encode(template, search, self.weights if weights is None else weights, keep))
+        embedded = self.embed(template, search, hints)
+        weights = functional.pad(self.weights if weights is None else weights, (self.prompts.num, 0))  # prompts decide nothing
+        return self.finish(*self.encode(embedded.template, embedded.search, weights, keep, embedded.prompts))
 
     def finish(self, tokens: Tensor, stages: list[Stage], removed: list[Tensor]) -> Look:
         """Norm, restored search tokens and head, for what `encode` returned."""
-        template, survivors = split(self.norm(stages[-1].tokens), self.num_template, self.arch.order)
+        template, survivors = split(self.norm(stages[-1].tokens), self.prompts.num + self.num_template, self.arch.order)
         survivors = survivors[:, : stages[-1].places.shape[1]]  # a merged token has no place
         search = restore(survivors, stages[-1].places, self.arch.search_grid**2)
         return Look(tokens, stages, removed, torch.cat([template, search], dim=1), *self._decode(search, survivors))
@@ -200,23 +291,40 @@ class OSTrack(nn.Module):
             return None, torch.sigmoid(self.head(survivors.mean(dim=1))), None
         maps: CenterMaps | CornerMaps = self.head(to_grid(search))
         if isinstance(maps, CenterMaps):
-            return maps, *decode_center(maps, self.window)
+            return maps, *decode_center(maps, self.window, windowed=self.arch.windowed_score)
         return maps, decode_corners(maps), None
 
-    def step(self, template: Tensor, search: Tensor, target: Tensor | None = None, *, keep: float | None = None) -> dict[str, Tensor]:
+    def step(
+        self,
+        template: Tensor,
+        search: Tensor,
+        target: Tensor | None = None,
+        prior: Tensor | None = None,
+        template_extra: Tensor | None = None,
+        search_extra: Tensor | None = None,
+        *,
+        mask: Tensor | None = None,
+        keep: float | None = None,
+    ) -> dict[str, Tensor]:
         """`box` (B, 4), and `score` (B,) with the head "center".
 
         Args:
             template: uint8 (B, [changes, scales,] 16 n, 16 n, 3).
-            search: uint8 (B, 16 G, 16 G, 3).
-            target: (B, 4), the box in the template crop as cx, cy, w, h in 0..1, only with `Arch.queries` "target".
+            search: uint8 or float32 in 0..255 (B, 16 G, 16 G, 3).
+            target: (B, 4), the box in the template crop as cx, cy, w, h in 0..1, for prompts and with `Arch.queries` "target".
+            prior: (B, 4), the last box in the search crop, likewise, for search prompts.
+            template_extra: as `template`: a second picture of it, with `Arch.second`.
+            search_extra: as `search`, likewise.
+            mask: (B, 1, 16 n, 16 n) float, 1 on the target in the template, for prompts that know it more closely than by its box.
             keep: the share that stays at every elimination, instead of `Arch.keep`.
         """
-        weights = None
-        if target is not None:
-            corner = target[:, :2] - target[:, 2:] / 2
-            weights = query_weights(target_mask(torch.cat([corner, target[:, 2:]], dim=1), template.shape[1]))
-        seen = self.look(normalize(template.flatten(0, -4)), normalize(search), weights, keep)
+        weights = second = None
+        if target is not None and self.arch.queries == "target":
+            weights = query_weights(target_mask(xywh_from_cxcywh(target), template.shape[1]))
+        if template_extra is not None and search_extra is not None:
+            second = normalize(template_extra.flatten(0, -4)), normalize(search_extra)
+        hints = Hints(second, None if target is None else box_from_ratio(target), mask, None if prior is None else xywh_from_cxcywh(prior))
+        seen = self.look(normalize(template.flatten(0, -4)), normalize(search), weights, keep, hints)
         return {"box": seen.box} if seen.score is None else {"box": seen.box, "score": seen.score}
 
 
@@ -224,7 +332,7 @@ def build(arch: Arch) -> OSTrack:
     """An untrained network.
 
     Raises:
-        BadSpec: several templates or a merged token where none can be; eliminations without a share in 0..1 each, twice at one block, or at one that is not there.
+        BadSpec: several templates, prompts or a merged token where none can be; eliminations without a share in 0..1 each, twice at one block, or at one that is not there.
     """
     if len(arch.eliminate) != len(arch.keep) or not all(0 < keep <= 1 for keep in arch.keep):
         raise BadSpec(f"eliminations {arch.eliminate} keep {arch.keep}; expected one share above 0 and at most 1 for each.")
@@ -240,4 +348,13 @@ def build(arch: Arch) -> OSTrack:
         raise BadSpec(
             f"{arch.templates} templates with order {arch.order!r} and queries {arch.queries!r}: neither 'partition' nor 'target' knows several."
         )
-    return OSTrack(arch)
+    network = OSTrack(arch)
+    if (network.visual is not None or arch.shown != "extra" or arch.template_prompt != "none") and arch.templates > 1:
+        raise BadSpec(f"{arch.templates} templates with prompts; they know one.")
+    if network.prompts.num and (network.visual is not None or arch.order == "partition"):
+        raise BadSpec(
+            f"prompts {arch.template_prompt!r} and {arch.search_prompt!r} put tokens in front, which neither order 'partition' nor prompts of a second picture know."
+        )
+    if (arch.shown != "extra" and arch.second == "none") or (arch.learned_search and arch.shown == "extra"):
+        raise BadSpec(f"second {arch.second!r} shows {arch.shown!r}, learned: {arch.learned_search}; there is no such second picture.")
+    return network

@@ -3,7 +3,7 @@
 Facts     docs/trackers/vittrack.md (no paper); golden/vittrack      Spec  sightline/zoo/vittrack.py
 Weights   never published
 
-B batch, S = 256 search tokens (16 x 16), T = 64 template tokens, N = 1 + S + T, C channels.
+B batch, S = 256 search tokens (16 x 16), T = 64 template tokens, N = 1 + S + T, F tokens of prompts, C channels.
 Pixels enter as uint8 (B, H, W, 3) RGB; boxes leave as cx, cy, w, h in 0..1 of the search crop.
 """
 
@@ -13,20 +13,24 @@ import torch
 from torch import Tensor, nn
 
 from sightline.errors import BadSpec
-from sightline.models.layers.conv import Stem
+from sightline.models.layers.conv import Stem, embed_pair
 from sightline.models.layers.decode import decode_corners, hann2d, normalize
 from sightline.models.layers.heads import CENTER_KEYS, CORNER_KEYS, CenterHead, CornerHead, CornerLiteHead, to_grid
 from sightline.models.layers.lazy import find_center
 from sightline.models.layers.positions import sinusoid_table
+from sightline.models.layers.prompts import Marked, PromptPair, box_from_ratio, mark, prompt_keys, xywh_from_cxcywh
 from sightline.models.layers.vit import BLOCK_KEYS, PlainBlock
 from sightline.zoo.vittrack import Arch
 
-__all__ = ["KEYS", "UNUSED", "Rectangle", "VitTrack", "build"]
+__all__ = ["KEYS", "UNUSED", "VitTrack", "build"]
 
 KEYS = (
     ("backbone.patch_embed.proj.{}.c", "stem.layers.{}.conv"),
     ("backbone.patch_embed.proj.{}.bn", "stem.layers.{}.norm"),
     ("backbone.patch_embed.proj", "stem.layers.0"),
+    ("backbone.patch_embed_second.proj.{}.c", "second_stem.layers.{}.conv"),
+    ("backbone.patch_embed_second.proj.{}.bn", "second_stem.layers.{}.norm"),
+    ("backbone.patch_embed_second.proj", "second_stem.layers.0"),
     ("backbone.cls_token", "class_token"),
     ("backbone.pos_embed", "positions"),
     *((f"backbone.{theirs}", ours) for theirs, ours in BLOCK_KEYS),
@@ -35,8 +39,10 @@ KEYS = (
     *((f"bottleneck.layers.{i}.{j}", f"neck.{name}{i}") for i in (0, 1) for j, name in enumerate(("linear", "norm"))),
     ("bottleneck.proj1", "neck.to_search"),
     ("bottleneck.proj2", "neck.to_class"),
-    ("preprocess.color", "rectangle.colour"),
-    ("preprocess.transparency", "rectangle.transparency"),
+    ("preprocess.color", "prompts.template.colour"),
+    ("preprocess.transparency", "prompts.template.transparency"),
+    *prompt_keys("template_preprocess", "prompts.template"),
+    *prompt_keys("search_preprocess", "prompts.search"),
     *CENTER_KEYS,
     *CORNER_KEYS,
 )
@@ -75,32 +81,6 @@ class Pyramid(nn.Module):
         return self.to_class(class_token), self.to_search(x)
 
 
-class Rectangle(nn.Module):
-    """Prompt "learnrect": the target's outline drawn on the template in a learned colour and transparency."""
-
-    def __init__(self, *, thickness: float = 3.0, factor: float = 2.0) -> None:
-        super().__init__()
-        self.thickness, self.factor = thickness, factor
-        self.colour = nn.Parameter(torch.zeros(3))
-        self.transparency = nn.Parameter(torch.full((1,), 0.5))
-
-    def forward(self, template: Tensor, ratio: Tensor) -> Tensor:
-        """Draw on templates.
-
-        Args:
-            template: (B, 3, L, L), normalised; the target is in the middle and has an area of (L / factor)^2.
-            ratio: (B,), width of the target over its height.
-        """
-        size = template.shape[-1]
-        half = 0.5 * size / self.factor
-        half_width, half_height = (half * ratio**0.5).reshape(-1, 1, 1, 1), (half * ratio**-0.5).reshape(-1, 1, 1, 1)
-        from_middle = torch.abs(torch.arange(size, device=template.device) - 0.5 * (size - 1))
-        distance = torch.maximum(from_middle.reshape(1, 1, 1, -1) - half_width, from_middle.reshape(1, 1, -1, 1) - half_height)
-        line = (distance.abs() < 0.5 * self.thickness).to(template.dtype)
-        drawn = self.colour.reshape(1, 3, 1, 1) * (1 - self.transparency) + template * self.transparency
-        return template + line * (drawn - template)
-
-
 class VitTrack(nn.Module):
     """See the module's docstring."""
 
@@ -109,25 +89,47 @@ class VitTrack(nn.Module):
     def __init__(self, arch: Arch) -> None:
         super().__init__()
         self.arch = arch
-        self.stem = Stem(arch.width, arch.stem)
+        self.stem = Stem(arch.width, arch.stem, channels=6 if arch.second == "stack" else 3)
+        self.second_stem = Stem(arch.width, arch.stem) if arch.second == "sum" else None
         self.class_token = nn.Parameter(torch.zeros(1, 1, arch.width))
         self.positions = nn.Parameter(sinusoid_table(SEARCH + TEMPLATE, arch.width).unsqueeze(0))
         self.blocks = nn.ModuleList(PlainBlock(arch.width, arch.heads) for _ in range(arch.depth))
         self.norm = nn.LayerNorm(arch.width, eps=1e-5)
         self.neck = Pyramid(arch.width) if arch.neck == "pyramid" else None
-        self.rectangle = Rectangle() if arch.rectangle else None
+        self.prompts = PromptPair(arch.template_prompt, arch.search_prompt, width=arch.width, heads=arch.heads, grids=(8, 16))
         kinds = {"center": CenterHead, "corner_lite": CornerLiteHead}
         self.head = kinds.get(arch.head, CornerHead)(arch.width, arch.head_width)
         if arch.head == "center":
             self.register_buffer("window", hann2d(16), persistent=False)
 
-    def embed(self, template: Tensor, search: Tensor) -> Tensor:
-        """Tokens (B, N, C), in the order class, search, template, from normalised crops (B, 3, 128, 128) and (B, 3, 256, 256)."""
-        tokens = [self.class_token.expand(search.shape[0], -1, -1), self.stem(search), self.stem(template)]
-        return torch.cat(tokens, dim=1) + self.positions
+    def embed(
+        self,
+        template: Tensor,
+        search: Tensor,
+        target: Marked | None = None,
+        prior: Marked | None = None,
+        second: tuple[Tensor, Tensor] | None = None,
+    ) -> Tensor:
+        """Tokens (B, N + F, C), in the order class, search, template, prompts, from normalised crops.
+
+        Args:
+            template: (B, 3, 128, 128).
+            search: (B, 3, 256, 256).
+            target: where the target is in the template, for prompts.
+            prior: where it was in the search crop, likewise.
+            second: second pictures of both, with `Arch.second`.
+        """
+        template, search, front = self.prompts(template, search, target, prior)
+        assert (second is None) == (self.arch.second == "none")  # `Spec.feed` asks for it
+        seconds = second or (None, None)
+        template = embed_pair(self.stem, self.second_stem, template, seconds[0])
+        search = embed_pair(self.stem, self.second_stem, search, seconds[1])
+        tokens = torch.cat([self.class_token.expand(search.shape[0], -1, -1), search, template], dim=1) + self.positions
+        before, marked = tokens[:, : 1 + SEARCH], self.prompts.add(tokens[:, 1 + SEARCH :], target)
+        return torch.cat([before, marked, *front], dim=1)
 
     def encode(self, tokens: Tensor) -> list[Tensor]:
-        """Tokens (B, N, C) after every block; the last ones also after the last norm."""
+        """Tokens (B, N + F, C) after every block; the last ones also after the last norm."""
         stages = []
         for block in self.blocks:
             tokens = block(tokens)
@@ -158,19 +160,33 @@ class VitTrack(nn.Module):
         low, high = SHIFTS[self.arch.head]
         return {"box": decode_corners(self.head(grid), shift=(low / 16, high / 16))}
 
-    def step(self, template: Tensor, search: Tensor, target: Tensor | None = None) -> dict[str, Tensor]:
+    def step(
+        self,
+        template: Tensor,
+        search: Tensor,
+        target: Tensor | None = None,
+        prior: Tensor | None = None,
+        template_extra: Tensor | None = None,
+        search_extra: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """`box` (B, 4), and `score` (B,) with a centre head.
 
         Args:
             template: uint8 (B, 128, 128, 3).
             search: uint8 (B, 256, 256, 3).
-            target: (B, 4), the box in the template crop as cx, cy, w, h, only with `Arch.rectangle`.
+            target: (B, 4), the box in the template crop as cx, cy, w, h, only with `Arch.template_prompt`.
+            prior: (B, 4), the last box in the search crop, likewise, only with `Arch.search_prompt`.
+            template_extra: as `template`, a second picture of it, only with `Arch.second`.
+            search_extra: as `search`, likewise.
         """
-        picture = normalize(template)
-        if self.rectangle is not None:
-            assert target is not None  # `Spec.feed` asks for it
-            picture = self.rectangle(picture, target[:, 2] / target[:, 3])
-        return self.decode(self.grid(self.encode(self.embed(picture, normalize(search)))))
+        size, second = template.shape[1], None
+        if template_extra is not None and search_extra is not None:
+            second = normalize(template_extra), normalize(search_extra)
+        # as published: the middle of the crop is the pixel (size - 1) / 2
+        at = None if target is None else mark(box_from_ratio(target, shift=-0.5 / size), size)
+        was = None if prior is None else mark(xywh_from_cxcywh(prior), search.shape[1])
+        tokens = self.embed(normalize(template), normalize(search), at, was, second)
+        return self.decode(self.grid(self.encode(tokens)))
 
 
 def build(arch: Arch) -> VitTrack:

@@ -1,18 +1,24 @@
 """OSTrack: one plain ViT-B over template and search tokens, which drops search tokens on the way.
 
-ProContEXT: the same with four templates. ZoomTrack: the same on bent search crops.
+ProContEXT: the same with four templates. ZoomTrack: the same on bent search crops. ViPT: the same with a second picture. And with
+prompts, which tell it what the target is.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeAlias
 
-from sightline.spec import Crop, Memory, Origin, Reported, Spec, Zoom
+from sightline.spec import Crop, Feed, Memory, Origin, Reported, Spec, Zoom
 
 __all__ = ["SPECS", "Arch"]
 
+TemplatePrompt: TypeAlias = Literal[
+    "none", "red-line", "line", "box", "painted", "painted-free", "alpha", "cutout", "size-tokens", "inside-outside"
+]
+
 README = "the authors' README"
+NOTES = "the author's notes"
 PAPER = "the paper"
 PAGE = "Papers-with-Code page of the paper"
 
@@ -26,6 +32,13 @@ class Arch:
     `merge`: what leaves is averaged into one token more, which stays, weighted by how much those look at it: the mean, the sum or the
     largest value over heads and template tokens (an experiment: nothing was published with it).
     `queries`: the template tokens that decide: all, the middle one, the middle few, or those that show the target.
+    `template_prompt`, `search_prompt`: how the network is told which part of the template is the target, and where in the search crop
+    it was; see `models/layers/prompts.py`.
+    `second`: what becomes of a second picture of each crop: its channels are stacked upon those of the first, its tokens are added to
+    those of the first, or it prompts the first block ("shallow") or all of them ("deep"), through `bottleneck` channels, with or without
+    a `fovea` (ViPT). `shown`: what that picture shows: the frame's second picture (infrared, depth, events), or, of the template alone,
+    the target with black around it, or its mask; of the search crop there is then a black picture, or, with `learned_search`, a learned one.
+    `windowed_score`: the score is that of the response, after the window.
     `order`: see `models/layers/orders.py`. `segments`: template and search tokens are told apart by a learned vector each.
     """
 
@@ -39,6 +52,14 @@ class Arch:
     keep: tuple[float, ...] = ()
     merge: Literal["none", "mean", "sum", "max"] = "none"
     queries: Literal["all", "centre-point", "centre-box", "target"] = "centre-point"
+    template_prompt: TemplatePrompt = "none"
+    search_prompt: Literal["none", "painted", "box-tokens"] = "none"
+    second: Literal["none", "stack", "sum", "shallow", "deep"] = "none"
+    shown: Literal["extra", "target", "mask"] = "extra"
+    learned_search: bool = False
+    bottleneck: int = 8
+    fovea: bool = True
+    windowed_score: bool = False
     order: Literal["direct", "template-central", "partition"] = "direct"
     segments: bool = False
     head: Literal["center", "corner", "perceptron"] = "center"
@@ -136,4 +157,72 @@ ZOOMTRACK = replace(
     ),
 )
 ZOOMTRACK_GOT10K = replace(ZOOMTRACK, name="zoomtrack-b256-got10k", reported=(_figure("got10k-test", "ao", 0.735, PAPER),))
-SPECS = (B256, B256_CE, B256_CE_GOT10K, B384, B384_CE, B384_CE_GOT10K, PROCONTEXT, PROCONTEXT_GOT10K, ZOOMTRACK, ZOOMTRACK_GOT10K)
+VIPT = replace(
+    B256_CE,
+    name="vipt-deep-rgbt",
+    arch=replace(B256_CE.arch, second="deep", windowed_score=True),
+    feed=("extra",),
+    origin=Origin(
+        paper="arXiv:2303.10826",
+        code="github.com/jiawen-zhu/ViPT",
+        license="MIT",
+        weights="linked from the authors' README (Google Drive, Baidu), no licence of their own",
+    ),
+    reported=(),  # in the README as pictures only
+)
+VIPTS = tuple(
+    replace(VIPT, name=f"vipt-{second}-{pair}", arch=replace(VIPT.arch, second=second))
+    for second in ("deep", "shallow")
+    for pair in ("rgbt", "rgbe", "rgbd")  # the same network, trained with infrared, event and depth pictures
+)
+
+
+def _variant(base: Spec, name: str, figures: tuple[float | None, ...] = (), **changes: object) -> Spec:
+    """A network with prompts or a second picture, and its figures on LaSOT, TrackingNet and GOT-10k in the author's notes, where there are any."""
+    arch: Arch = replace(base.arch, **changes)
+    feed: list[Feed] = ["target"] if arch.template_prompt != "none" or arch.shown != "extra" else []
+    feed += ["prior"] if arch.search_prompt != "none" else []
+    feed += ["extra"] if arch.second != "none" and arch.shown == "extra" else []
+    sets = (("lasot-test", "auc"), ("trackingnet-test", "auc"), ("got10k-test", "ao"))
+    reported = tuple(_figure(*key, value, NOTES) for key, value in zip(sets, figures, strict=False) if value is not None)
+    origin = Origin(
+        code="github.com/lpylpy0514/workspace_tracking (no licence file)", weights="never published; those of OSTrack lack the new tensors"
+    )
+    return replace(base, name=f"{base.name}-{name}", arch=arch, feed=tuple(feed), reported=reported, origin=origin)
+
+
+PROMPTED = (
+    _variant(B256, "prompt-red-line", template_prompt="red-line"),
+    _variant(B256, "prompt-line", (0.6801, 0.8301, 0.732), template_prompt="line"),
+    _variant(B256, "prompt-box", template_prompt="box"),
+    _variant(B256, "prompt-painted", (0.6899, 0.8362, 0.739), template_prompt="painted"),
+    _variant(B256, "prompt-painted-free", template_prompt="painted-free"),
+    _variant(B256, "prompt-painted-both", (None, None, 0.628), template_prompt="painted", search_prompt="painted"),
+    _variant(B256, "prompt-alpha", (0.6751, 0.8332, 0.732), template_prompt="alpha"),
+    _variant(B256, "prompt-cutout", template_prompt="cutout"),
+    _variant(B256, "prompt-size-tokens", (0.6895, 0.8359, 0.732), template_prompt="size-tokens"),
+    _variant(B256, "prompt-box-tokens", (None, None, 0.673), search_prompt="box-tokens"),
+    _variant(B256, "prompt-inside-outside", template_prompt="inside-outside"),
+    _variant(B256_CE, "prompt-target-picture", second="deep", shown="target", bottleneck=32, fovea=False),
+    _variant(B256_CE, "prompt-target-mask", second="deep", shown="mask", bottleneck=32, fovea=False),
+)
+# visible and infrared pictures without prompts
+PAIRED = tuple(
+    replace(_variant(B256_CE, f"rgbt-{second}", second=second), origin=Origin(weights="never published; ours to train"))
+    for second in ("stack", "sum")
+)
+SPECS = (
+    B256,
+    B256_CE,
+    B256_CE_GOT10K,
+    B384,
+    B384_CE,
+    B384_CE_GOT10K,
+    PROCONTEXT,
+    PROCONTEXT_GOT10K,
+    ZOOMTRACK,
+    ZOOMTRACK_GOT10K,
+    *VIPTS,
+    *PROMPTED,
+    *PAIRED,
+)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeAlias
 
-from sightline.spec import Crop, Origin, Reported, Spec
+from sightline.spec import Crop, Feed, Origin, Reported, Spec
 
 __all__ = ["SPECS", "Arch"]
+
+TemplatePrompt: TypeAlias = Literal[
+    "none", "red-line", "line", "box", "painted", "painted-free", "alpha", "cutout", "size-tokens", "inside-outside"
+]
 
 NOTES = "the author's notes"
 PLAIN = f"{NOTES}, no pre-training"
@@ -20,7 +24,9 @@ class Arch:
     """One network of the grid.
 
     `class_weight`: corner heads see each search token times its product with the class token. `neck` "pyramid" adds up
-    the tokens of blocks 4, 8 and 12. `rectangle`: the target's outline is drawn on the template.
+    the tokens of blocks 4, 8 and 12. `template_prompt`, `search_prompt`: how the network is told which part of the template is the target,
+    and where in the search crop it was; see `models/layers/prompts.py`. `second`: what becomes of a second picture of each crop: its
+    channels are stacked upon those of the first, or its tokens are added to those of the first.
     """
 
     depth: int
@@ -31,7 +37,9 @@ class Arch:
     head_width: int = 256
     class_weight: bool = True
     neck: Literal["none", "pyramid"] = "none"
-    rectangle: bool = False
+    template_prompt: TemplatePrompt = "none"
+    search_prompt: Literal["none", "painted", "box-tokens"] = "none"
+    second: Literal["none", "stack", "sum"] = "none"
 
 
 def _figures(source: str, lasot: float, trackingnet: float, got10k: float) -> tuple[Reported, ...]:
@@ -61,7 +69,8 @@ D12C256 = Spec(
 def _variant(name: str, *reported: Reported, **changes: object) -> Spec:
     """Another network of the grid, told apart from `D12C256` by fields of its Arch."""
     score: Literal["probability", "none"] = "probability" if changes.get("head") == "center" else "none"
-    feed: tuple[Literal["target"], ...] = ("target",) if changes.get("rectangle") else ()
+    asks: dict[Feed, str] = {"target": "template_prompt", "prior": "search_prompt", "extra": "second"}
+    feed = tuple(name for name, field in asks.items() if field in changes)
     arch = replace(D12C256.arch, **changes)
     return replace(D12C256, name=f"vittrack-{name}", arch=arch, reported=reported, score=score, feed=feed)
 
@@ -69,7 +78,11 @@ def _variant(name: str, *reported: Reported, **changes: object) -> Spec:
 SPECS = (
     D12C256,
     _variant("d12c256-conv2x2-corner-pyramid", *_figures(f"{NOTES}, MTR", 0.6336, 0.7900, 0.653), neck="pyramid"),
-    _variant("d12c256-conv2x2-corner-rectangle", *_figures(f"{NOTES}, MTR", 0.6245, 0.7895, 0.653), rectangle=True),
+    _variant("d12c256-conv2x2-corner-rectangle", *_figures(f"{NOTES}, MTR", 0.6245, 0.7895, 0.653), template_prompt="line"),
+    _variant("d12c256-conv2x2-corner-painted", template_prompt="painted"),
+    _variant("d12c256-conv2x2-corner-alpha", template_prompt="alpha"),
+    _variant("d12c256-conv2x2-center-rgbt-stack", head="center", second="stack"),
+    _variant("d12c256-conv2x2-center-rgbt-sum", head="center", second="sum"),
     _variant("d12c256-conv16-corner", *_figures(f"{NOTES}, MTR", 0.6238, 0.7872, 0.638), stem="conv16"),
     _variant("d12c256-conv3x3-corner", stem="conv3x3"),
     _variant("d12c256-conv2x2-center", head="center"),

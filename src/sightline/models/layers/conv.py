@@ -5,9 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
+import torch
 from torch import Tensor, nn
 
-__all__ = ["ConvNorm", "PointNorm", "Stem", "StemKind"]
+__all__ = ["ConvNorm", "PointNorm", "Stem", "StemKind", "embed_pair"]
 
 StemKind: TypeAlias = Literal["conv16", "conv2x2", "conv3x3"]
 
@@ -31,25 +32,41 @@ class PointNorm(nn.Sequential):
 
 
 class Stem(nn.Module):
-    """Pixels (B, 3, 16 G, 16 G) to tokens (B, G * G, C), row by row.
+    """Pixels (B, 3 or `channels`, 16 G, 16 G) to tokens (B, G * G, C), row by row.
 
     conv16   one 16x16 convolution with bias, as in ViT
     conv2x2  four 2x2 convolutions of stride 2 with batch norm, Hardswish between them
     conv3x3  the same with 3x3 kernels and padding 1 (they overlap)
     """
 
-    def __init__(self, width: int, kind: StemKind) -> None:
+    def __init__(self, width: int, kind: StemKind, *, channels: int = 3) -> None:
         super().__init__()
         if kind == "conv16":
-            self.layers = nn.Sequential(nn.Conv2d(3, width, 16, 16))
+            self.layers = nn.Sequential(nn.Conv2d(channels, width, 16, 16))
             return
         kernel, padding = (2, 0) if kind == "conv2x2" else (3, 1)
-        widths = [3, width // 8, width // 4, width // 2, width]
+        widths = [channels, width // 8, width // 4, width // 2, width]
         layers: list[nn.Module] = []
         for channels_in, channels_out in pairwise(widths):
             layers += [ConvNorm(channels_in, channels_out, kernel, stride=2, padding=padding), nn.Hardswish()]
         self.layers = nn.Sequential(*layers[:-1])
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """(B, 3, 16 G, 16 G) float to (B, G * G, C)."""
+        """(B, channels, 16 G, 16 G) float to (B, G * G, C)."""
         return self.layers(pixels).flatten(2).transpose(1, 2)  # type: ignore[no-any-return]  # nn.Module calls are Any
+
+
+def embed_pair(stem: Stem, second_stem: Stem | None, first: Tensor, second: Tensor | None) -> Tensor:
+    """Tokens (B, G * G, C) of a picture and, where there is one, of a second picture of the same thing.
+
+    Args:
+        stem: of the first, or of both pictures' channels where there is a second picture and no stem for it.
+        second_stem: of the second picture; its tokens are added to those of the first.
+        first: (B, 3, 16 G, 16 G).
+        second: likewise.
+    """
+    if second is None:
+        return stem(first)  # type: ignore[no-any-return]  # nn.Module calls are Any
+    if second_stem is None:
+        return stem(torch.cat([first, second], dim=1))  # type: ignore[no-any-return]  # nn.Module calls are Any
+    return stem(first) + second_stem(second)  # type: ignore[no-any-return]  # nn.Module calls are Any

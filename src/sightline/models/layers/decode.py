@@ -59,25 +59,27 @@ def hann1d(side: int, *, centered: bool = True) -> Tensor:
     return torch.cat([half, half[1 : side - side // 2].flip((0,))])
 
 
-def decode_center(maps: CenterMaps, window: Tensor) -> tuple[Tensor, Tensor]:
+def decode_center(maps: CenterMaps, window: Tensor, *, windowed: bool = False) -> tuple[Tensor, Tensor]:
     """The box at the largest response, where the response is score times window.
 
     Args:
         maps: what the head says about every cell.
         window: (1, 1, G, G).
+        windowed: the score is the largest response, not the largest score of the map.
 
     Returns:
-        boxes (B, 4) as cx, cy, w, h in 0..1 of the search crop, and their scores (B,) without the window.
+        boxes (B, 4) as cx, cy, w, h in 0..1 of the search crop, and their scores (B,).
         The first of equal maxima wins.
     """
     side = maps.score.shape[-1]
-    best = (maps.score * window).flatten(1).argmax(dim=1, keepdim=True)  # (B, 1)
+    response = maps.score * window
+    best = response.flatten(1).argmax(dim=1, keepdim=True)  # (B, 1)
     at = best.unsqueeze(1)  # (B, 1, 1)
     size = maps.size.flatten(2).gather(2, at.expand(-1, 2, -1)).squeeze(2)  # (B, 2)
     offset = maps.offset.flatten(2).gather(2, at.expand(-1, 2, -1)).squeeze(2)
     column, row = best % side, torch.div(best, side, rounding_mode="floor")
     centre = (torch.cat([column, row], dim=1) + offset) / side
-    return torch.cat([centre, size], dim=1), maps.score.flatten(1).amax(dim=1)
+    return torch.cat([centre, size], dim=1), (response if windowed else maps.score).flatten(1).amax(dim=1)
 
 
 def decode_corners(maps: CornerMaps, *, shift: tuple[float, float] = (0.0, 0.0)) -> Tensor:
