@@ -327,3 +327,18 @@ def test_a_wide_patch_reads_every_other_pixel() -> None:
     image[::2, ::2] = 100
     region = region_around(Box(90.5, 90.5, 20, 20), Crop(rule="patch", factor=5.0, size=40, padded="edge", pixels="float32"), (200, 200))
     np.testing.assert_allclose(region.take(image), 100, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "box,size,shown",
+    [
+        pytest.param(Box(0, 0, 50, 50), 240, 240.0, id="225 pixels are shown as they are"),
+        pytest.param(Box(0, 0, 45, 45), 208, 208.0, id="202.5 pixels too"),
+        pytest.param(Box(0, 0, 10, 10), 208, 208 * 45 / 200, id="few pixels are enlarged"),
+        pytest.param(Box(0, 0, 200, 50), 240, 240 * 450 / 250, id="many are made fewer"),
+    ],
+)
+def test_a_fitted_crop_is_an_odd_number_of_cells(box: Box, size: int, shown: float) -> None:
+    crop = crop_for(box, Crop(rule="patch-round", factor=4.5, size=240, fitted=(200, 250, 16)), FRAME)
+    assert crop.size == size
+    assert crop.factor * np.sqrt(box.w * box.h) == pytest.approx(shown)

@@ -287,11 +287,23 @@ def _bent(unit_cxcywh: NDArray[np.float64], move: Callable[[NDArray[np.float64]]
 
 
 def crop_for(box: Box, crop: Crop, size: Size) -> Crop:
-    """The crop by which a target of `box` in its first frame, of `size`, is looked at; as it is for all but small targets."""
+    """The crop by which a target of `box` in its first frame, of `size`, is looked at: of another size where the crop says so."""
+    if crop.fitted is not None:
+        return _fitted(box, crop, crop.fitted)
     if crop.small is None or box.w * box.h / (size[0] * size[1]) >= crop.small[0]:
         return crop
     larger = crop.small[1]
     return replace(crop, size=larger, factor=crop.factor * larger / crop.size)
+
+
+def _fitted(box: Box, crop: Crop, fitted: tuple[int, int, int]) -> Crop:
+    """The crop of nearly as many pixels as it shows of the frame. Danelljan et al., CVPR 2017, released code."""
+    least, most, unit = fitted
+    target = math.sqrt(box.w * box.h)
+    shown = target * crop.factor
+    side = min(max(shown, least), most)
+    size = round(side) + unit - round(side) % (2 * unit)
+    return replace(crop, size=size, factor=size * (shown / side) / target)
 
 
 def region_around(box: Box, crop: Crop, size: Size, fill: Fill = (0.0, 0.0, 0.0)) -> Region | BentRegion:

@@ -23,6 +23,7 @@ __all__ = [
     "Feed",
     "History",
     "Memory",
+    "MethodName",
     "Origin",
     "Padded",
     "Pixels",
@@ -54,6 +55,7 @@ ReportRule: TypeAlias = Literal["none", "corner", "frame"]
 SeekRule: TypeAlias = Literal["none", "inside", "frame"]
 Pixels: TypeAlias = Literal["uint8", "float32"]
 Padded: TypeAlias = Literal["before", "after", "aligned", "edge", "grid"]
+MethodName: TypeAlias = Literal["network", "eco"]
 Feed: TypeAlias = Literal["target", "extra", "prior", "padding", "filled"]
 
 
@@ -86,6 +88,9 @@ class Crop:
     # so that whole pixels of the frame become whole pixels of the crop)
     padded: Padded = "before"
     small: tuple[float, int] | None = None  # a target under this share of its first frame is searched in this size, at the same scale
+    # the crop has as many pixels along a side as what is cut in the first frame, though no fewer and no more than the first two numbers,
+    # made an odd multiple of the third; None: `size`
+    fitted: tuple[int, int, int] | None = None
     scales: tuple[float, ...] = (1.0,)  # one picture for each, `factor` times it; boxes are fractions of scale 1
     zoom: Zoom | None = None  # None: every part of the square gets as much of the crop as any other
 
@@ -168,6 +173,7 @@ class Spec:
     name: str
     family: str
     arch: Any
+    method: MethodName = "network"  # by which its network is used (`sightline.methods`)
     template: Crop
     search: Crop
     memory: Memory = Memory()

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from copy import copy
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 from sightline import zoo
 from sightline.box import Box, BoxLike
-from sightline.engines import Precision, open_session, open_untrained
+from sightline.engines import Precision, Session, open_session, open_untrained
 from sightline.errors import NotStarted
 from sightline.estimate import Estimate
 from sightline.frame import Frame
 from sightline.methods import Method
-from sightline.methods.network import NetworkMethod, Target
-from sightline.spec import Spec
+from sightline.methods.eco import EcoMethod
+from sightline.methods.network import NetworkMethod
+from sightline.spec import MethodName, Spec
 from sightline.weights import find
 
-__all__ = ["MultiTracker", "Tracker", "load", "untrained"]
+__all__ = ["METHODS", "MultiTracker", "Tracker", "load", "method_of", "untrained"]
 
 S = TypeVar("S")
 K = TypeVar("K", bound=Hashable)
+
+METHODS: dict[MethodName, Callable[[Session], Method[Any]]] = {"network": NetworkMethod, "eco": EcoMethod}
 
 Channels = Literal["bgr", "rgb"]
 
@@ -118,7 +121,7 @@ def load(
     spec: str | None = None,
     precision: Precision = "f32",
     channels: Channels = "bgr",
-) -> Tracker[Target]:
+) -> Tracker[Any]:
     """A tracker, ready for `init`.
 
     Args:
@@ -135,10 +138,15 @@ def load(
     """
     path = find(name_or_path)
     session = open_session(path, engine=engine, threads=threads, device=device, spec=zoo.find(spec) if spec else None, precision=precision)
-    return Tracker(NetworkMethod(session), channels=channels)
+    return Tracker(method_of(session), channels=channels)
 
 
-def untrained(name: str, *, device: str = "cpu", channels: Channels = "bgr") -> Tracker[Target]:
+def method_of(session: Session) -> Method[Any]:
+    """The method by which an opened network is used, as its spec says."""
+    return METHODS[session.spec.method](session)
+
+
+def untrained(name: str, *, device: str = "cpu", channels: Channels = "bgr") -> Tracker[Any]:
     """A tracker with random weights, on torch: it runs at its true speed, and its boxes mean nothing.
 
     Args:
@@ -149,4 +157,4 @@ def untrained(name: str, *, device: str = "cpu", channels: Channels = "bgr") -> 
     Raises:
         UnknownTracker, EngineError: what they say.
     """
-    return Tracker(NetworkMethod(open_untrained(zoo.find(name), device=device)), channels=channels)
+    return Tracker(method_of(open_untrained(zoo.find(name), device=device)), channels=channels)

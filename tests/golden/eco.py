@@ -1,4 +1,4 @@
-"""Fixtures of ECO: how filters and projections are learned."""
+"""Fixtures golden/eco, features of pictures, and golden/components/eco_optimizer: how filters and projections are learned of such."""
 
 from __future__ import annotations
 
@@ -7,28 +7,49 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from sightline import zoo
 from sightline.methods import continuous, fourier
 from sightline.methods.continuous import FilterProblem, JointProblem
 from sightline.methods.fourier import Series
+from sightline.models.eco import Eco
+from sightline.spec import Spec
+from sightline.zoo.eco import Block
 from tests.golden.components import in_parts
+from tests.golden.networks import filled
 
 Array = NDArray[Any]
 Outputs: TypeAlias = dict[str, Array]
 
-# by feature map: what is not in the fixture
-HOLDS = {
-    "shallow": {"least": 1e-4, "edge": 1e-2, "threshold": 0.05},
-    "deep": {"least": 1e-3, "edge": 5e-2, "threshold": 0.1},
-}
+ECO = zoo.find("eco-resnet18")
+BLOCKS: dict[str, Block] = {"shallow": ECO.arch.shallow, "deep": ECO.arch.deep}
 JOINT_STEPS, LATER_STEPS = 4, 3
 SLOTS, NEW_WEIGHT, FORGET = 6, 0.1, (1 - 0.025) ** 75
 
 
-def run(meta: Mapping[str, Any], weights: Mapping[str, Array], inputs: Mapping[str, Array]) -> Outputs:  # noqa: ARG001  # the signature of a runner
+def run(meta: Mapping[str, Any], weights: Mapping[str, Array], inputs: Mapping[str, Array]) -> Outputs:
     """The outputs of one fixture, whole."""
-    cases = {name: Case.of(name, place, meta["arguments"], inputs) for place, name in enumerate(HOLDS)}
+    return features(weights, inputs) if meta["keys"] else optimizer(meta, inputs)
+
+
+def spec_of(_meta: Mapping[str, Any]) -> Spec:
+    """There is one network."""
+    return ECO
+
+
+@torch.inference_mode()
+def features(weights: Mapping[str, Array], inputs: Mapping[str, Array]) -> Outputs:
+    """Of normalised pictures."""
+    seen = filled(ECO, weights, Eco).maps(torch.from_numpy(inputs["image"]))
+    named = {"vggconv1": seen.first, "layer3": seen.last, "shallow_feature": seen.shallow, "deep_feature": seen.deep}
+    return {name: maps.numpy() for name, maps in named.items()}
+
+
+def optimizer(meta: Mapping[str, Any], inputs: Mapping[str, Array]) -> Outputs:
+    """Two maps of features, each learned from alone; the responses are added."""
+    cases = {name: Case.of(name, place, meta["arguments"], inputs) for place, name in enumerate(BLOCKS)}
     outputs: Outputs = {}
     losses, responses = np.zeros(3), []
     for case in cases.values():
@@ -71,7 +92,8 @@ class Case:
         height, width = features.shape[-2:]
         news = [half * inputs[key] for key in sorted(inputs) if key.startswith("new") and key.endswith(name)]
         sigma = given["label_sigma"][name]
-        kernel = fourier.regularisation(tuple(given["image_size"]), tuple(given["target_size"]), **HOLDS[name])
+        block, crop, target = BLOCKS[name], tuple(given["image_size"]), tuple(given["target_size"])
+        kernel = fourier.regularisation(crop, target, least=block.least, edge=block.edge, threshold=block.threshold)
         return cls(
             name,
             features,

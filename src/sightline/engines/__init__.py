@@ -3,6 +3,7 @@
 Roles of a network
     init   a template (and what the spec feeds) to the state of a target; only where the template can be read once
     step   a search crop and the state to `box` (B, 4) as cx, cy, w, h in 0..1 of the crop, float32, and `score` (B,) float32
+    describe  any number of crops, in axis 1 of `search`, to maps of features (B, V, C, h, w), for methods that find the target in them
 
 Names of arrays, axis 0 being the batch: `template` (B, Ht, Wt, 3) RGB, `search` (B, Hs, Ws, 3) RGB, uint8 or as `Crop.pixels` says; where
 `Spec.feed` asks for them, `target` (B, 4) float32, the box in the template crop as cx, cy, w, h in 0..1, `prior` (B, 4) float32, the last box
@@ -35,7 +36,7 @@ from sightline.weights import kind_of
 __all__ = ["ENGINES", "Array", "Precision", "Role", "Session", "open_session", "open_untrained"]
 
 Array: TypeAlias = NDArray[Any]
-Role: TypeAlias = Literal["init", "step"]
+Role: TypeAlias = Literal["init", "step", "describe"]
 Precision: TypeAlias = Literal["f32", "bf16"]
 
 # by name, so that nothing here imports torch
@@ -54,7 +55,7 @@ class Session(Protocol):
 
     @property
     def roles(self) -> frozenset[Role]:
-        """Which of its graphs it has; always "step"."""
+        """Which of its graphs it has; always "step" or "describe"."""
         ...
 
     def run(self, role: Role, arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:

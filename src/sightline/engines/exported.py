@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from sightline import zoo
+from sightline.engines import Role
 from sightline.errors import EngineError, WeightsMismatch, WeightsMissing
 from sightline.spec import Spec
 from sightline.weights import init_path, kind_of
 
-__all__ = ["check_kind", "init_of", "spec_of"]
+__all__ = ["check_kind", "init_of", "role_of", "spec_of"]
 
 
 def check_kind(path: Path, engine: str) -> None:
@@ -31,13 +32,18 @@ def spec_of(path: Path, text: str | None, given: Spec | None) -> Spec:
     return found
 
 
-def init_of(path: Path, inputs: Collection[str]) -> Path | None:
-    """The file of the graph that reads templates, for a graph with these inputs; None where it reads them itself."""
+def role_of(outputs: Iterable[str]) -> Role:
+    """Which role the graph of a file with these outputs has."""
+    return "step" if "box" in outputs else "describe"
+
+
+def init_of(path: Path, inputs: Collection[str], role: Role) -> Path | None:
+    """The file of the graph that reads templates, for one of a role with these inputs; None where it reads them itself, or nobody does."""
     if "search" not in inputs:
         raise WeightsMismatch(
             f"{path.name} has the inputs {sorted(inputs)}, not a search crop; run `sightline convert` and `sightline export` on the authors' file."
         )
-    if "template" in inputs:
+    if "template" in inputs or role == "describe":
         return None
     beside = init_path(path)
     if not beside.is_file():

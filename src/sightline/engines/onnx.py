@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 
 from sightline.engines import Array, Precision, Role
-from sightline.engines.exported import check_kind, init_of, spec_of
+from sightline.engines.exported import check_kind, init_of, role_of, spec_of
 from sightline.errors import EngineError
 from sightline.spec import Spec
 from sightline.weights import SPEC_KEY
@@ -57,10 +57,11 @@ def open_session(
     check_kind(path, "onnxruntime")
     if precision != "f32":
         raise EngineError(f"the onnxruntime engine computes in f32, not in {precision}; use engine openvino.")
-    step = _open(path, threads, device)
-    found = spec_of(path, step.get_modelmeta().custom_metadata_map.get(SPEC_KEY), spec)
-    graphs: dict[Role, onnxruntime.InferenceSession] = {"step": step}
-    beside = init_of(path, {entry.name for entry in step.get_inputs()})
+    main = _open(path, threads, device)
+    found = spec_of(path, main.get_modelmeta().custom_metadata_map.get(SPEC_KEY), spec)
+    role = role_of(entry.name for entry in main.get_outputs())
+    graphs: dict[Role, onnxruntime.InferenceSession] = {role: main}
+    beside = init_of(path, {entry.name for entry in main.get_inputs()}, role)
     if beside is not None:
         graphs["init"] = _open(beside, threads, device)
     return OnnxSession(found, graphs, (path, threads, device, spec))

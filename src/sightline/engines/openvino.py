@@ -18,7 +18,7 @@ import numpy as np
 import openvino
 
 from sightline.engines import Array, Precision, Role
-from sightline.engines.exported import check_kind, init_of, spec_of
+from sightline.engines.exported import check_kind, init_of, role_of, spec_of
 from sightline.errors import EngineError
 from sightline.spec import Spec
 from sightline.weights import spec_text
@@ -97,9 +97,10 @@ def open_session(
     """Open an ONNX file that Sightline exported; see `sightline.engines.open_session`."""
     check_kind(path, "openvino")
     found = spec_of(path, spec_text(path), spec)
-    step = _open(path, threads, device.upper(), precision)
-    graphs: dict[Role, _Graph] = {"step": step}
-    beside = init_of(path, step.inputs)
+    main = _open(path, threads, device.upper(), precision)
+    role = role_of(main.outputs)
+    graphs: dict[Role, _Graph] = {role: main}
+    beside = init_of(path, main.inputs, role)
     if beside is not None:
         graphs["init"] = _open(beside, threads, device.upper(), precision)
     return OpenVinoSession(found, graphs, (path, threads, device, spec, precision))

@@ -87,7 +87,7 @@ class FilterProblem:
 
     samples: Series
     weights: Real
-    label: Real
+    label: Coefficients
     kernel: Real
 
     @property
@@ -113,7 +113,7 @@ class JointProblem:
 
     samples: Series
     weights: Real
-    label: Real
+    label: Coefficients
     kernel: Real
     ridge: float
 
@@ -157,7 +157,7 @@ def divisor(energy: Real, kernel: Real, *, data: float, confine: float) -> Real:
     return nearly
 
 
-def projection_divisor(label: Real, num: int, *, ridge: float, factor: float) -> np.float32:
+def projection_divisor(label: Coefficients, num: int, *, ridge: float, factor: float) -> np.float32:
     """What the residual of a projection of `num` channels is divided by."""
     return np.float32(factor * (2 * fourier.inner(label, label) / num + ridge))
 

@@ -40,4 +40,6 @@ def size_of(spec: Spec) -> Size:
             with FlopCounterMode(display=False) as counter:
                 getattr(network, call.role)(**call.arrays)
             macs[call.role] = counter.get_total_flops() // 2  # torch counts a multiply-accumulate as two operations
-    return Size(sum(parameter.numel() for parameter in network.parameters()), macs["step"], macs.get("init", 0))
+    return Size(
+        sum(parameter.numel() for parameter in network.parameters()), macs.get("step", 0) + macs.get("describe", 0), macs.get("init", 0)
+    )

@@ -31,7 +31,7 @@ class Call(NamedTuple):
     Attributes:
         role: which of its methods.
         arrays: what it is given, by name.
-        vary: the names of those that hold any number of templates.
+        vary: the names of those that hold any number of templates, or of crops.
     """
 
     role: Role
@@ -63,7 +63,7 @@ def export(weights: Path, output: Path, spec: Spec | None = None) -> list[Path]:
         The files that were written; all of them or none.
     """
     network, found = load(weights, spec)
-    files = {output if role == "step" else init_path(output): model.SerializeToString() for role, model in graphs(network, found).items()}
+    files = {init_path(output) if role == "init" else output: model.SerializeToString() for role, model in graphs(network, found).items()}
     write_whole(files)
     return list(files)
 
@@ -77,6 +77,9 @@ def graphs(network: nn.Module, spec: Spec) -> dict[Role, onnx.ModelProto]:
 def calls(network: nn.Module, spec: Spec, batch: int) -> Iterator[Call]:
     """The roles that a network has, in the order of their use, each with inputs of the right names, shapes and dtypes."""
     arrays = example(spec, batch)
+    if hasattr(network, "describe"):
+        yield Call("describe", {"search": arrays["search"]}, frozenset({"search"}))
+        return
     searches = {name: arrays.pop(name) for name in list(arrays) if name.startswith(OF_STEP)}
     if hasattr(network, "init"):
         yield Call("init", arrays)
@@ -144,13 +147,13 @@ def _graph(network: nn.Module, call: Call, spec: Spec) -> onnx.ModelProto:
 
 
 def _dynamic(name: str, spec: Spec, *, varies: bool) -> dict[int, Any]:
-    """The axes of an input which may have any length: the batch, templates that vary in number, the sides of a crop that has two sizes."""
+    """The axes of an input which may have any length: the batch, templates or crops that vary in number, the sides of a crop of several sizes."""
     axes: dict[int, Any] = {0: torch.export.Dim("batch", min=1, max=4096)}
     if varies:
-        axes[1] = torch.export.Dim("templates", min=1, max=spec.memory.samples + 1)
-    if name == "search" and spec.search.small is not None:
-        side = CELL * torch.export.Dim("cells", min=4, max=64)
-        axes |= {1: side, 2: side}
+        axes[1] = torch.export.Dim("number", min=1, max=4096 if name == "search" else spec.memory.samples + 1)
+    if name == "search" and (spec.search.small is not None or spec.search.fitted is not None):
+        side, first = CELL * torch.export.Dim("cells", min=4, max=64), len(axes)
+        axes |= {first: side, first + 1: side}
     return axes
 
 

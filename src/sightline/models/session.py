@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -32,11 +32,11 @@ class TorchSession:
     @property
     def roles(self) -> frozenset[Role]:
         """The methods that the network has."""
-        return frozenset({"init", "step"} if hasattr(self.network, "init") else {"step"})
+        return frozenset(role for role in get_args(Role) if hasattr(self.network, role))
 
     @torch.inference_mode()
     def run(self, role: Role, arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
-        """Run `init` or `step` of the network on a batch."""
+        """Run one of the network's methods on a batch."""
         tensors = {name: torch.from_numpy(np.ascontiguousarray(array)).to(self.device) for name, array in arrays.items()}
         outputs = getattr(self.network, role)(**tensors)
         return {name: output.cpu().numpy() for name, output in outputs.items()}

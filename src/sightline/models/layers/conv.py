@@ -1,4 +1,4 @@
-"""Convolutions with batch norm, and the stems that turn pixels into tokens of stride 16."""
+"""Convolutions with batch norm, a norm over channels, and the stems that turn pixels into tokens of stride 16."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-__all__ = ["ConvNorm", "PointNorm", "Stem", "StemKind", "embed_pair"]
+__all__ = ["ConvNorm", "CrossNorm", "PointNorm", "Stem", "StemKind", "embed_pair"]
 
 StemKind: TypeAlias = Literal["conv16", "conv2x2", "conv3x3"]
 
@@ -70,3 +71,31 @@ def embed_pair(stem: Stem, second_stem: Stem | None, first: Tensor, second: Tens
     if second_stem is None:
         return stem(torch.cat([first, second], dim=1))  # type: ignore[no-any-return]  # nn.Module calls are Any
     return stem(first) + second_stem(second)  # type: ignore[no-any-return]  # nn.Module calls are Any
+
+
+class CrossNorm(nn.Module):
+    """Each number over a power of the mean square of its neighbours in channels (what torch calls local response norm).
+
+    Written as a sum of shifted maps: torch's own pools over five axes, which exports badly.
+
+    Args:
+        num: neighbours, itself included; an odd number.
+        alpha: factor on their mean square.
+        beta: power.
+        offset: added before it is taken.
+
+    Source: Krizhevsky et al., NeurIPS 2012, section 3.3; alpha as in Caffe and torch.
+    """
+
+    def __init__(self, num: int, *, alpha: float, beta: float, offset: float) -> None:
+        super().__init__()
+        self.num, self.alpha, self.beta, self.offset = num, alpha, beta, offset
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) to the same shape."""
+        edge, channels = self.num // 2, x.shape[1]
+        squares = functional.pad(x.square(), (0, 0, 0, 0, edge, edge))
+        near = squares[:, :channels]
+        for i in range(1, self.num):
+            near = near + squares[:, i : i + channels]
+        return x * (near * (self.alpha / self.num) + self.offset) ** -self.beta

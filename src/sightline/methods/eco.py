@@ -1,0 +1,256 @@
+"""ECO: continuous filters over two maps of features, learned in the first frame and, from what was found, in later ones.
+
+Source: Danelljan et al., CVPR 2017 (arXiv:1611.09224); docs/trackers/eco.md of the fixtures for what the public code does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.box import Box
+from sightline.engines import Array, Session
+from sightline.estimate import Estimate, status_of
+from sightline.frame import Frame
+from sightline.methods import continuous, fourier
+from sightline.methods.continuous import FilterProblem, JointProblem
+from sightline.methods.fourier import Coefficients, Series
+from sightline.methods.samples import weigh
+from sightline.methods.solve import Course
+from sightline.region import BentRegion, Region, crop_for, region_around, regions_around
+from sightline.spec import Crop, Spec
+from sightline.zoo.eco import Arch, Block
+
+__all__ = ["EcoMethod", "Learned", "Pursuit"]
+
+Real: TypeAlias = NDArray[np.floating[Any]]
+Shift: TypeAlias = tuple[float, float]  # down, across
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What is learned over one map of features: D channels, C after the projection, H x L stored frequencies. Not to be written to.
+
+    Attributes:
+        projection: (D, C).
+        filters: (C, H, L).
+        samples: each (C, H, L).
+        weights: (slots,), of the samples; 0 where there is none yet.
+        last: place of the last one; None where all are from the first frame.
+        energy: mean of squares of the samples (C, H, L).
+        label: (H, L), the response that is wanted.
+        kernel: where the filters are held down.
+        course: of the solver.
+    """
+
+    projection: Real
+    filters: Series
+    samples: tuple[Series, ...]
+    weights: Real
+    last: int | None
+    energy: Real
+    label: Coefficients
+    kernel: Real
+    course: Course | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pursuit:
+    """What is known of one target.
+
+    Attributes:
+        box: in frame pixels.
+        first: in its first frame.
+        search: what is cut around it, for its whole life.
+        learned: by name of a map of features.
+        age: frames tracked since the first.
+    """
+
+    box: Box
+    first: Box
+    search: Crop
+    learned: Mapping[str, Learned]
+    age: int = 0
+
+
+@dataclass(frozen=True)
+class EcoMethod:
+    """See `sightline.methods.Method`; the session's network gives features, `shallow` and `deep`, of crops."""
+
+    session: Session
+
+    @property
+    def spec(self) -> Spec:
+        """What the tracker is."""
+        return self.session.spec
+
+    @property
+    def _arch(self) -> Arch:
+        arch = self.spec.arch
+        assert isinstance(arch, Arch)
+        return arch
+
+    @cached_property
+    def _blocks(self) -> dict[str, Block]:
+        return {"shallow": self._arch.shallow, "deep": self._arch.deep}
+
+    def begin(self, frame: Frame, box: Box) -> Pursuit:
+        """Learn projections and filters from many views of the first frame."""
+        size = (frame.width, frame.height)
+        search = crop_for(box, self.spec.search, size)
+        wide = region_around(box, replace(search, size=2 * search.size, factor=2 * search.factor), size)  # room to move and turn it
+        cx, cy, w, h = (2 * wide.to_crop(box)).tolist()  # in sides of the crop
+        views = list(_views(wide.take(frame.image), self._arch, (cy - 1, cx - 1)))
+        features = self.session.run("describe", {"search": np.stack([view for view, _ in views])[np.newaxis]})
+        shifts = [shift for _, shift in views] + [views[0][1]] * self._arch.dropped
+        learned = {}
+        for name, block in self._blocks.items():
+            maps = np.concatenate([features[name][0], _dropped(features[name][0, :1], self._arch)])
+            learned[name] = _first(maps, shifts, block, self._arch, side=search.size, target=(h * search.size, w * search.size))
+        return Pursuit(box, box, search, learned)
+
+    def advance(self, frames: Sequence[Frame], states: Sequence[Pursuit]) -> list[tuple[Pursuit, Estimate]]:
+        """Look around each target's last box, at several scales; crops of one size go through the network together."""
+        looks = [regions_around(state.box, state.search, (frame.width, frame.height)) for frame, state in zip(frames, states, strict=True)]
+        results: dict[int, tuple[Pursuit, Estimate]] = {}
+        for side in dict.fromkeys(state.search.size for state in states):
+            places = [i for i, state in enumerate(states) if state.search.size == side]
+            for first in range(0, len(places), self.spec.max_batch):
+                batch = places[first : first + self.spec.max_batch]
+                crops = [np.stack([region.take(frames[i].image) for region in looks[i]]) for i in batch]
+                features = self.session.run("describe", {"search": np.stack(crops)})
+                for j, i in enumerate(batch):
+                    results[i] = self._moved(frames[i], states[i], looks[i], {name: maps[j] for name, maps in features.items()})
+        return [results[i] for i in range(len(states))]
+
+    def _moved(
+        self, frame: Frame, state: Pursuit, regions: Sequence[Region | BentRegion], features: Mapping[str, Array]
+    ) -> tuple[Pursuit, Estimate]:
+        """The target where the sum of responses is highest, and what is learned from that."""
+        samples = {name: continuous.project(continuous.windowed(maps), state.learned[name].projection) for name, maps in features.items()}
+        responses = [
+            np.float32(self._blocks[name].share) * continuous.respond(state.learned[name].filters, own) for name, own in samples.items()
+        ]
+        side = state.search.size
+        fine = fourier.evaluate(fourier.add(responses), (side, side))
+        best, row, column = (int(place) for place in np.unravel_index(fine.argmax(), fine.shape))
+        shift = _wrapped(row, side), _wrapped(column, side)
+        box = self._box(state, regions[best], shift, state.search.scales[best], (frame.width, frame.height))
+        age, score = state.age + 1, float(fine[best, row, column])
+        learned = {}
+        for name, own in samples.items():
+            learned[name] = _remembered(state.learned[name], _centred(own[best], shift), self._blocks[name])
+            if age % self._arch.every == 0:
+                learned[name] = _refined(learned[name], self._arch)
+        estimate = Estimate(box, score, status_of(score, self.spec), regions[len(regions) // 2])
+        return replace(state, box=box, learned=learned, age=age), estimate
+
+    def _box(self, state: Pursuit, region: Region | BentRegion, shift: Shift, scale: float, size: tuple[int, int]) -> Box:
+        """The box at a place of a crop, given in sides of it from its middle; its size and place kept within limits."""
+        first, arch, (width, height) = state.first, self._arch, size
+        least, most = arch.smallest / min(first.w, first.h), min(width / first.w, height / first.h)
+        grown = max(min(scale * state.box.w / first.w, most), least)
+        w, h = grown * first.w, grown * first.h
+        cx, cy = region.to_frame(np.array([0.5 + shift[1], 0.5 + shift[0], 0.0, 0.0])).centre
+        cx = min(max(cx, 0.5 - arch.outside * w), width + 0.5 + arch.outside * w)
+        cy = min(max(cy, 0.5 - arch.outside * h), height + 0.5 + arch.outside * h)
+        return Box(cx - 0.5 * w, cy - 0.5 * h, w, h)
+
+
+def _views(picture: Array, arch: Arch, shift: Shift) -> Iterator[tuple[Array, Shift]]:
+    """The middle of a picture (2 S, 2 S, 3) as it is, moved, mirrored, turned and blurred: (S, S, 3), and where the target then is.
+
+    Args:
+        picture: twice as large as a crop.
+        arch: what is done to it.
+        shift: of the target from the middle, in sides of a crop.
+    """
+    side, (down, across) = picture.shape[0] // 2, shift
+    first = side // 2
+
+    def middle(view: Array, y: int = 0, x: int = 0) -> Array:
+        return view[first - y : first - y + side, first - x : first - x + side]
+
+    yield middle(picture), shift
+    for y, x in arch.shifts:
+        yield middle(picture, y, x), (down + y / side, across + x / side)
+    yield middle(picture[:, ::-1]), (down, -across)
+    for angle in arch.turns:
+        turn = cv2.getRotationMatrix2D((side - 0.5, side - 0.5), angle, 1.0)
+        turned = cv2.warpAffine(picture, turn, (2 * side, 2 * side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        new_across, new_down = (turn[:, :2] @ (across, down)).tolist()
+        yield middle(turned), (new_down, new_across)
+    for y_sigma, x_sigma in arch.blurs:
+        blurred = cv2.GaussianBlur(picture, (0, 0), sigmaX=x_sigma, sigmaY=y_sigma, borderType=cv2.BORDER_REPLICATE)
+        yield middle(blurred), shift
+
+
+def _dropped(features: Real, arch: Arch) -> Real:
+    """Copies of a map (1, D, h, w) without some of their channels: (`dropped`, D, h, w)."""
+    stays = np.random.default_rng(arch.seed).random((arch.dropped, features.shape[1], 1, 1)) >= arch.dropout
+    copies: Real = features * (stays / (1 - arch.dropout)).astype(features.dtype)
+    return copies
+
+
+def _first(features: Real, shifts: Sequence[Shift], block: Block, arch: Arch, *, side: int, target: Shift) -> Learned:
+    """What is learned from maps of features (N, D, h, w) of the first frame.
+
+    Args:
+        features: of its views.
+        shifts: of the target from the middle of each.
+        block: how these features are used.
+        arch: how filters are learned.
+        side: pixels along each side of a crop.
+        target: height and width of the target in these pixels.
+    """
+    samples = np.stack([_centred(sample, shift) for sample, shift in zip(continuous.windowed(features), shifts, strict=True)])
+    num, height = samples.shape[0], samples.shape[-2]
+    sigma = height / side * math.sqrt(target[0] * target[1]) * block.sigma
+    label = fourier.gaussian_series((height, height), (sigma, sigma))
+    kernel = fourier.regularisation((side, side), target, least=block.least, edge=block.edge, threshold=block.threshold)
+    projection = continuous.first_projection(features, block.width)
+    weights = np.full(num, 1 / num, np.float32)
+    energy = continuous.energy(continuous.project(samples, projection), weights)
+    filters = np.zeros((block.width, *samples.shape[2:]), samples.dtype)
+    turn = continuous.projection_divisor(label, features.shape[1], ridge=arch.ridge, factor=arch.ratio)
+    divisors = continuous.divisor(energy, kernel, data=arch.data, confine=arch.confine), turn
+    joint = JointProblem(samples, weights, label, kernel, arch.ridge)
+    filters, projection = continuous.learn(joint, (filters, projection), divisors, arch.first)
+    kept = np.zeros(arch.slots, np.float32)
+    kept[:num] = weights
+    return Learned(projection, filters, tuple(continuous.project(samples, projection)), kept, None, energy, label, kernel)
+
+
+def _remembered(learned: Learned, sample: Series, block: Block) -> Learned:
+    """With one sample (C, H, L) more, or in the place of the one that counted least."""
+    weights, place = weigh(learned.weights, learned.last, rate=block.rate)
+    samples = (*learned.samples[:place], sample, *learned.samples[place + 1 :])
+    energy = (1 - block.rate) * learned.energy + block.rate * (sample.real**2 + sample.imag**2)
+    return replace(learned, samples=samples, weights=weights, last=place, energy=energy.astype(learned.energy.dtype, copy=False))
+
+
+def _refined(learned: Learned, arch: Arch) -> Learned:
+    """With filters that fit the samples of now better."""
+    weights = learned.weights[: len(learned.samples)]
+    problem = FilterProblem(np.stack(learned.samples), weights, learned.label, learned.kernel)
+    divisor = continuous.divisor(learned.energy, learned.kernel, data=arch.data, confine=arch.confine)
+    forget = (1 - max(arch.shallow.rate, arch.deep.rate)) ** arch.forget
+    filters, course = continuous.refine(problem, learned.filters, divisor, iterations=arch.later, course=learned.course, forget=forget)
+    return replace(learned, filters=filters, course=course)
+
+
+def _centred(sample: Series, shift: Shift) -> Series:
+    """A sample (C, H, L) whose target lies `shift` from the middle, in sides of the crop, with the target there."""
+    return fourier.shifted(sample, (2 * math.pi * shift[0], 2 * math.pi * shift[1]))
+
+
+def _wrapped(place: int, side: int) -> float:
+    """A place on a ring of `side` cells as a share of it, in -0.5..0.5."""
+    return ((place + side // 2) % side - side // 2) / side
