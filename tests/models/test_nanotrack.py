@@ -13,7 +13,8 @@ torch = pytest.importorskip("torch")
 from sightline import models, zoo  # noqa: E402  # after the check for torch
 from sightline.models.checkpoint import convert, fits, read_tensors  # noqa: E402
 from sightline.models.export import example, graphs  # noqa: E402
-from sightline.models.nanotrack import NanoTrack, planes  # noqa: E402
+from sightline.models.layers.siamese import planes  # noqa: E402
+from sightline.models.nanotrack import NanoTrack  # noqa: E402
 from sightline.weights import spec_in  # noqa: E402
 from tests.conftest import need_shared  # noqa: E402
 from tests.models.stir import stirred  # noqa: E402

@@ -152,7 +152,7 @@ def _dynamic(name: str, spec: Spec, *, varies: bool) -> dict[int, Any]:
     if varies:
         axes[1] = torch.export.Dim("number", min=1, max=4096 if name == "search" else spec.memory.samples + 1)
     if name == "search" and (spec.search.small is not None or spec.search.fitted is not None):
-        side, first = CELL * torch.export.Dim("cells", min=4, max=64), len(axes)
+        side, first = CELL * torch.export.Dim("cells", min=4, max=64) + spec.search.size % CELL, len(axes)
         axes |= {first: side, first + 1: side}
     return axes
 

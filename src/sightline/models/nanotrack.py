@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sightline.models.layers.siamese import ChannelAttention, choose, correlate_channels, correlate_pixels, grid_points, smooth
+from sightline.models.layers.siamese import ChannelAttention, choose, correlate_channels, correlate_pixels, grid_points, planes, smooth
 from sightline.zoo.nanotrack import Arch
 
 __all__ = ["KEYS", "UNUSED", "Maps", "NanoTrack", "build"]
@@ -255,11 +255,6 @@ class NanoTrack(nn.Module):
         extent = smooth(best.box[:, 2:] - best.box[:, :2], last, best.confidence * self.arch.rate)
         centre = (best.box[:, :2] + best.box[:, 2:]) / 2
         return {"box": torch.cat([centre, extent], dim=1) / size, "score": best.score}
-
-
-def planes(pixels: Tensor) -> Tensor:
-    """uint8 RGB (B, H, W, 3) to floats 0..255 (B, 3, H, W) in the order BGR, without normalisation."""
-    return pixels.flip((3,)).permute(0, 3, 1, 2).contiguous().float()
 
 
 def build(arch: Arch) -> NanoTrack:

@@ -16,14 +16,23 @@ from torch import Tensor, nn
 __all__ = [
     "ChannelAttention",
     "Choice",
+    "Pick",
     "PixelCorrelation",
     "choose",
+    "correlate",
     "correlate_channels",
     "correlate_pixels",
     "grid_points",
     "hanning2d",
+    "pick",
+    "planes",
     "smooth",
 ]
+
+
+def planes(pixels: Tensor) -> Tensor:
+    """uint8 RGB (B, H, W, 3) to floats 0..255 (B, 3, H, W) in the order BGR, without normalisation."""
+    return pixels.flip((3,)).permute(0, 3, 1, 2).contiguous().float()
 
 
 def correlate_pixels(template: Tensor, search: Tensor) -> Tensor:
@@ -31,6 +40,16 @@ def correlate_pixels(template: Tensor, search: Tensor) -> Tensor:
     kernels = template.flatten(2).transpose(1, 2)  # (B, K, C)
     response: Tensor = torch.matmul(kernels, search.flatten(2))
     return response.reshape(*response.shape[:2], *search.shape[-2:])
+
+
+def correlate(kernels: Tensor, search: Tensor) -> Tensor:
+    """Each kernel over all channels: (B, O, C, k, k) and (B, C, G, G) to (B, O, G', G'), G' = G - k + 1.
+
+    A product of matrices, because a convolution does not export with kernels of their own for each of a batch.
+    """
+    height, width = search.shape[-2] - kernels.shape[-2] + 1, search.shape[-1] - kernels.shape[-1] + 1
+    windows = nn.functional.unfold(search, kernels.shape[-1])  # (B, C k k, G' G')
+    return (kernels.flatten(2) @ windows).reshape(*kernels.shape[:2], height, width)
 
 
 def correlate_channels(kernel: Tensor, search: Tensor, padding: int = 0) -> Tensor:
@@ -99,6 +118,33 @@ def hanning2d(side: int, device: torch.device) -> Tensor:
     return line.unsqueeze(1) * line
 
 
+class Pick(NamedTuple):
+    """Which of many boxes won: its place (B, 1), its score (B,) and its score times penalty (B,)."""
+
+    place: Tensor
+    score: Tensor
+    confidence: Tensor
+
+
+def pick(
+    scores: Tensor, sizes: Tensor, *, prior: Tensor | None = None, penalty: float = 0.0, window: Tensor | None = None, share: float = 0.0
+) -> Pick:
+    """The best of N boxes by score, change of size and shape, and distance from the middle.
+
+    Args:
+        scores: (B, N) in 0..1.
+        sizes: (B, 2, N) width and height.
+        prior: (B, 2) width and height of the last box; None without penalty.
+        penalty: k in exp(-k (change - 1)).
+        window: (N,), largest in the middle; None without.
+        share: of the window in what is compared.
+    """
+    confidence = scores if prior is None else _penalty(sizes, prior, penalty) * scores
+    compared = confidence if window is None else confidence * (1 - share) + window * share
+    best = compared.argmax(dim=1, keepdim=True)
+    return Pick(best, scores.gather(1, best).squeeze(1), confidence.gather(1, best).squeeze(1))
+
+
 class Choice(NamedTuple):
     """The cell that won: its box x1, y1, x2, y2 (B, 4), its score (B,) and its score times penalty (B,)."""
 
@@ -116,34 +162,30 @@ def choose(
     penalty: float = 0.0,
     window: float = 0.0,
 ) -> Choice:
-    """The best box by score, change of size and shape, and distance from the middle.
+    """The best box of those around the points of a grid.
 
     Args:
         distances: (B, 4, G, G) from each point to the left, top, right and bottom side.
         scores: (B, G, G) in 0..1.
         points: (G,) of each axis.
-        prior: (B, 2) width and height of the last box; None without penalty.
+        prior: as for `pick`, as penalty.
         penalty: k in exp(-k (change - 1)).
         window: its share in what is compared.
     """
     x, y = points.reshape(1, 1, -1), points.reshape(1, -1, 1)
     left, top, right, bottom = distances.unbind(1)
     boxes = torch.stack([x - left, y - top, x + right, y + bottom], dim=1).flatten(2)  # (B, 4, G * G)
-    confidence = scores
-    if prior is not None:
-        confidence = _penalty(left + right, top + bottom, prior, penalty) * scores
-    compared = confidence
-    if window:
-        compared = confidence * (1 - window) + hanning2d(points.shape[0], points.device) * window
-    best = compared.flatten(1).argmax(dim=1, keepdim=True)  # (B, 1)
-    box = boxes.gather(2, best.unsqueeze(1).expand(-1, 4, -1)).squeeze(2)
-    return Choice(box, scores.flatten(1).gather(1, best).squeeze(1), confidence.flatten(1).gather(1, best).squeeze(1))
+    sizes = torch.stack([left + right, top + bottom], dim=1).flatten(2)
+    cells = hanning2d(points.shape[0], points.device).flatten() if window else None
+    best = pick(scores.flatten(1), sizes, prior=prior, penalty=penalty, window=cells, share=window)
+    box = boxes.gather(2, best.place.unsqueeze(1).expand(-1, 4, -1)).squeeze(2)
+    return Choice(box, best.score, best.confidence)
 
 
-def _penalty(width: Tensor, height: Tensor, prior: Tensor, strength: float) -> Tensor:
-    """exp(-k (size change * shape change - 1)) of boxes (B, G, G) against a last one (B, 2); 0 where a box has no extent."""
-    width, height = width.clamp(min=1e-6), height.clamp(min=1e-6)
-    last_width, last_height = prior.reshape(-1, 2, 1, 1).unbind(1)
+def _penalty(sizes: Tensor, prior: Tensor, strength: float) -> Tensor:
+    """exp(-k (size change * shape change - 1)) of sizes (B, 2, N) against a last one (B, 2); 0 where a box has no extent."""
+    width, height = sizes.clamp(min=1e-6).unbind(1)
+    last_width, last_height = prior.unsqueeze(2).unbind(1)
     size = _change(_extent(width, height) / _extent(last_width, last_height))
     shape = _change((last_width / last_height) / (width / height))
     return torch.exp(-(size * shape - 1) * strength)
