@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sightline.spec import Zoom
 
-__all__ = ["Bend", "bend_around", "cell_sides", "saliency"]
+__all__ = ["Bend", "bend_around", "cell_sides", "lerp", "saliency"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -41,7 +41,7 @@ class Bend:
     def sample(self, picture: NDArray[Any]) -> NDArray[np.float32]:
         """(size, size, C) of a picture (H, W, C), bilinear in float32: OpenCV's own interpolation knows 32 steps between two pixels."""
         columns, rows = self.places()
-        return _lerp(_lerp(picture, rows, 0), columns, 1)
+        return lerp(lerp(picture, rows, 0), columns, 1)
 
     def to_cut(self, unit_xyxy: Floats) -> Floats:
         """Corners (4,) in fractions of the crop as fractions of what is cut; those beyond the crop are moved to its edge."""
@@ -115,8 +115,8 @@ def _lines(sides: Floats, whole: int) -> Floats:
     return np.clip(np.concatenate([[0.0], np.cumsum(sides)]) / whole, 0, 1)
 
 
-def _lerp(picture: NDArray[Any], places: Floats, axis: int) -> NDArray[np.float32]:
-    """Rows or columns of a picture at places in 0..1 from the middle of the first to the middle of the last."""
+def lerp(picture: NDArray[Any], places: Floats, axis: int) -> NDArray[np.float32]:
+    """Rows (axis 0) or columns (1) of a picture (H, W, C) at places (N,) in 0..1 from the middle of the first to the middle of the last."""
     at = places * (picture.shape[axis] - 1)
     low = np.minimum(at.astype(np.intp), max(picture.shape[axis] - 2, 0))
     high = np.minimum(low + 1, picture.shape[axis] - 1)

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.bend import Bend, bend_around
+from sightline.bend import Bend, bend_around, lerp
 from sightline.box import Box
 from sightline.spec import ClipRule, Crop, CropRule, Padded, Pixels, ReportRule, SeekRule, StartRule
 
@@ -208,14 +208,7 @@ def _whole(place: float) -> int:
 
 def _stretched(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.float32]:
     """A picture (h, w, C) in another size (height, width, C), the middles of its outermost pixels staying where they are; bilinear."""
-    rows: NDArray[np.float32] = picture.astype(np.float32)
-    for axis, num in enumerate((height, width)):
-        last = picture.shape[axis] - 1
-        place = np.arange(num, dtype=np.float32) * np.float32(last / max(1, num - 1))
-        low = np.minimum(place.astype(np.int64), last)
-        share = np.expand_dims(place - low, [other for other in range(3) if other != axis])
-        rows = rows.take(low, axis) * (1 - share) + rows.take(np.minimum(low + 1, last), axis) * share
-    return rows
+    return lerp(lerp(picture, np.linspace(0, 1, height), 0), np.linspace(0, 1, width), 1)
 
 
 @dataclass(frozen=True, slots=True)

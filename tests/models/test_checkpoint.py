@@ -214,7 +214,14 @@ def test_a_file_is_known_by_its_tensors_up_to_what_they_cannot_tell() -> None:
     with torch.device("meta"):
         tensors = state_for_authors(models.build(zoo.SPECS["ostrack-b256"]), zoo.SPECS["ostrack-b256"])
     found = [spec.name for spec in fits(tensors)]
-    assert found == ["ostrack-b256", "ostrack-b256-ce", "ostrack-b256-ce-got10k"]
+    assert found == [
+        "ostrack-b256",
+        "ostrack-b256-ce",
+        "ostrack-b256-ce-got10k",
+        "zoomtrack-b256",
+        "zoomtrack-b256-got10k",
+        "ostrack-b256-prompt-red-line",
+    ]
 
 
 # a network and its file
