@@ -99,7 +99,8 @@ class Crop:
 class Memory:
     """When templates change (rules: `sightline.methods.memory`). The first one stays; behind it stands one for each interval.
 
-    With `samples` those of all frames stay, and the network reads about that many of them, evenly spread over time.
+    With `samples` those of all frames stay, and the network reads about that many of them, evenly spread over time. With a `bank`
+    those of good frames stay, and a change fills all places behind the first with some of them, evenly spread.
     """
 
     every: tuple[int, ...] = ()  # frames between two changes of each further template
@@ -110,6 +111,7 @@ class Memory:
     turns: bool = False  # one place after another changes; those behind the second template are empty until it is their turn
     together: bool = False  # `init` reads all templates at once, and again when one has changed
     samples: int = 0  # how many templates are read, or one more; 0: one for each place
+    bank: int = 0  # how many templates stay, the latest; 0: none but those that are read
 
     def __post_init__(self) -> None:
         if any(every < 1 for every in self.every):
@@ -117,6 +119,11 @@ class Memory:
         if self.samples and (self.samples < 2 or self.every):
             raise BadSpec(
                 f"the memory samples {self.samples} templates and has intervals {self.every}; expected 2 samples or more, and no intervals."
+            )
+        if self.bank and (self.bank < self.slots or len(set(self.every)) != 1):
+            raise BadSpec(
+                f"the memory has a bank of {self.bank} and changes every {self.every} frames; expected one interval, the same for"
+                " each place, and a bank of no fewer templates than are read."
             )
         if self.turns and len(set(self.every)) != 1:
             raise BadSpec(f"templates take turns every {self.every} frames; expected one interval, the same for each.")

@@ -7,7 +7,7 @@ import pytest
 
 from sightline.box import Box
 from sightline.errors import BadSpec
-from sightline.methods.memory import due, filled, put, qualifies, sampled, shown, spread
+from sightline.methods.memory import banked, drawn, due, filled, put, qualifies, sampled, shown, spread
 from sightline.spec import History, Memory
 
 THREE = Memory(every=(2, 3), above=0.5)
@@ -123,3 +123,34 @@ def test_a_history_without_boxes_or_interval_is_refused(length: int, every: int)
 def test_turns_of_different_lengths_are_refused(every: tuple[int, ...]) -> None:
     with pytest.raises(BadSpec, match="one interval"):
         Memory(every=every, turns=True)
+
+
+def templates(*values: float) -> list[dict[str, np.ndarray]]:
+    return [{"tokens": np.full(2, value)} for value in values]
+
+
+def test_a_full_bank_loses_its_oldest_template() -> None:
+    rule = Memory(every=(3, 3), bank=4)
+    bank = banked(rule, templates(0, 0, 0, 1), templates(2)[0])
+    assert [int(template["tokens"][0]) for template in bank] == [0, 0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "num,expected",
+    [
+        pytest.param(3, [1, 2], id="as many as places"),
+        pytest.param(5, [1, 2], id="a remainder waits"),
+        pytest.param(9, [3, 6], id="spread"),
+    ],
+)
+def test_places_behind_the_first_are_drawn_evenly_from_the_bank(num: int, expected: list[int]) -> None:
+    chosen = drawn(Memory(every=(3, 3), bank=10), templates(*range(num)))
+    assert [int(template["tokens"][0]) for template in chosen] == expected
+
+
+@pytest.mark.parametrize(
+    "rule", [{"every": (3, 3), "bank": 2}, {"every": (3, 4), "bank": 9}, {"bank": 9}], ids=["small", "intervals", "none"]
+)
+def test_a_bank_that_cannot_be_drawn_from_is_refused(rule: dict[str, object]) -> None:
+    with pytest.raises(BadSpec, match="a bank of"):
+        Memory(**rule)  # type: ignore[arg-type]  # the cases mix types

@@ -18,7 +18,7 @@ from sightline.box import Box
 from sightline.engines import Array
 from sightline.spec import History, Memory
 
-__all__ = ["apart", "due", "filled", "put", "qualifies", "sampled", "shown", "spread"]
+__all__ = ["apart", "banked", "drawn", "due", "filled", "put", "qualifies", "sampled", "shown", "spread"]
 
 OWN = "next."  # begins the names of state that is the target's own, not a template's
 
@@ -76,6 +76,20 @@ def put(arrays: Mapping[str, Array], template: Mapping[str, Array], places: Sequ
         changed[name] = arrays[name].copy()
         changed[name][list(places)] = array
     return changed
+
+
+def banked(memory: Memory, bank: Sequence[Mapping[str, Array]], template: Mapping[str, Array]) -> tuple[Mapping[str, Array], ...]:
+    """A bank of templates, oldest first, with one more; the oldest goes where there are too many."""
+    return (*bank, template)[-memory.bank :]
+
+
+def drawn(memory: Memory, bank: Sequence[Mapping[str, Array]]) -> list[Mapping[str, Array]]:
+    """The templates of a bank, oldest first, for the places behind the first: each begins a span of equal length, but the first span.
+
+    Source: Kang et al., AAAI 2025, arXiv:2412.11023; golden/mcitrack/t224_track.
+    """
+    length = len(bank) // memory.slots
+    return [bank[place * length] for place in range(1, memory.slots)]
 
 
 def sampled(boxes: Sequence[Box], history: History) -> list[Box]:

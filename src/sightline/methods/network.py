@@ -33,7 +33,8 @@ class Target:
         search: what is cut around it, for its whole life.
         age: frames tracked since the first.
         history: its boxes in the last frames, oldest first, as far back as the network is told; the last one is `box`.
-        templates: what the network keeps of every frame's template, oldest first, where `Spec.memory` samples them.
+        templates: what the network keeps of every frame's template, oldest first, where `Spec.memory` samples them; of every
+            good frame's, where it has a bank.
         pictures: of all templates, where they are read together or the first one may return.
         candidate: pictures of the template that the next change of the memory takes; empty where there is none yet.
         best: its score.
@@ -74,6 +75,7 @@ class NetworkMethod:
         state = Target(box, own, fill, search, history=history, pictures=pictures)
         if rule.samples:
             return replace(state, templates=(read,))
+        state = replace(state, templates=(read,) * rule.slots) if rule.bank else state
         return replace(state, arrays=own | (read if rule.together else memory.spread(read, rule)))
 
     def advance(self, frames: Sequence[Frame], states: Sequence[Target]) -> list[tuple[Target, Estimate]]:
@@ -119,6 +121,8 @@ class NetworkMethod:
         """The target with the templates that its memory wants, where `gate` says how good this frame's is."""
         rule = self.spec.memory
         places = memory.due(rule, state.age)
+        if rule.bank:
+            return self._banked(state, frame, gate, places)
         if not places and rule.keep == "last":
             return state
         candidate, best = state.candidate, state.best * rule.decay
@@ -130,6 +134,17 @@ class NetworkMethod:
             candidate = {name: array[0] for name, array in state.pictures.items()}
         state = replace(state, candidate={}, best=-math.inf)
         return self._changed(state, candidate, places) if candidate else state
+
+    def _banked(self, state: Target, frame: Frame, gate: float, places: Sequence[int]) -> Target:
+        """The target whose bank has the template of a good frame, and from which `places` are filled."""
+        rule, templates, arrays = self.spec.memory, state.templates, state.arrays
+        if memory.qualifies(rule, gate, state.best):
+            read, _ = self._read(self._template(frame, state.box, state.fill), state.age)
+            templates = memory.banked(rule, templates, read)
+        if places:
+            for place, template in enumerate(memory.drawn(rule, templates), start=1):
+                arrays = memory.put(arrays, template, [place])
+        return replace(state, templates=templates, arrays=arrays)
 
     def _changed(self, state: Target, template: Mapping[str, Array], places: Sequence[int]) -> Target:
         """The target with a template, given as pictures, in some places."""
