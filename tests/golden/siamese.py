@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sightline.box import Box
-from sightline.engines import Role
+from sightline.engines import Role, Session
 from sightline.estimate import Estimate
 from sightline.methods.network import NetworkMethod, Target
 from sightline.models.checkpoint import fill, read_tensors
@@ -70,14 +70,19 @@ def track(network: nn.Module, spec: Spec, meta: Mapping[str, Any], inputs: Mappi
     if (arguments["init_box_format"], arguments["first_row"]) != ("xywh", "tracked"):
         raise ValueError("expected a box x, y, w, h, and rows from the second frame on")
     session = Watched(TorchSession(spec, network))
+    return Track(*follow_with(session, meta, inputs), session.searches)
+
+
+def follow_with(session: Session, meta: Mapping[str, Any], inputs: Mapping[str, Array]) -> tuple[Target, list[Target], list[Estimate]]:
+    """The state after the first frame of a fixture, and the states and estimates of all later ones."""
     method, pictures = NetworkMethod(session), frames(meta, inputs)
-    first = state = method.begin(next(pictures), Box(*arguments["init_box"]))
+    first = state = method.begin(next(pictures), Box(*meta["arguments"]["init_box"]))
     states, estimates = [], []
     for picture in pictures:
         [(state, estimate)] = method.advance([picture], [state])
         states.append(state)
         estimates.append(estimate)
-    return Track(first, states, estimates, session.searches)
+    return first, states, estimates
 
 
 def fill_from(network: nn.Module, spec: Spec, meta: Mapping[str, Any], weights: Mapping[str, Array]) -> None:

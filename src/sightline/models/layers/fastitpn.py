@@ -15,7 +15,7 @@ from torch.nn import functional
 from sightline.models.layers.convnext import MapNorm
 from sightline.models.layers.decode import target_corners
 from sightline.models.layers.heads import CENTER_KEYS
-from sightline.models.layers.vit import Attention, ScaledBlock
+from sightline.models.layers.vit import Attention, ScaledBlock, read_scaled
 
 __all__ = ["ENCODER_KEYS", "FastITPN", "corners_of", "shares"]
 
@@ -98,6 +98,14 @@ class _Projections(nn.Module):
         return torch.cat([queries, self.keys(x), functional.linear(x, self.values.weight, self.value_bias)], dim=-1)
 
 
+class _Attention(Attention):
+    """Attention that scales first; see `read_scaled`."""
+
+    def attend(self, queries: Tensor, keys: Tensor, values: Tensor, shown: Tensor | None) -> Tensor:
+        """As `Attention.attend`."""
+        return read_scaled(queries, keys, values, shown)
+
+
 class _GatedMlp(nn.Module):
     """out(norm(silu(gate x) * value x)). Shazeer 2020, arXiv:2002.05202 (SwiGLU)."""
 
@@ -164,7 +172,7 @@ class FastITPN(nn.Module):
             blocks += [*(_PlaceBlock(narrow) for _ in range(num)), _Merge(narrow)]
         self.first = len(blocks)  # block of attention
         for _ in range(depth):
-            attention = Attention(width, heads, qkv=_Projections(width))
+            attention = _Attention(width, heads, qkv=_Projections(width))
             blocks.append(ScaledBlock(width, attention, _GatedMlp(width, 3 * width), start=0.1))
         self.blocks = nn.ModuleList(blocks)
         self.positions = nn.Parameter(torch.zeros(1, self.num_search + template_grid**2, width))
