@@ -559,6 +559,13 @@ def _clip_centre(box: Box, size: Size) -> Box:
     return Box(cx - 0.5 * w, cy - 0.5 * h, w, h)
 
 
+def _clip_near(box: Box, size: Size) -> Box:
+    """A fifth of the box or more in the frame, each side at least a pixel and at most the frame's: ATOM, DiMP."""
+    w, h = min(max(box.w, 1.0), size[0]), min(max(box.h, 1.0), size[1])
+    cx, cy = (min(max(centre, -0.3 * side), limit + 0.3 * side) for centre, side, limit in zip(box.centre, (w, h), size, strict=True))
+    return Box(cx - 0.5 * w, cy - 0.5 * h, w, h)
+
+
 def _clip_whole(box: Box, size: Size) -> Box:
     """Whole pixels inside the frame, at least 3 by 3: FEAR."""
     x, w = _whole_span(box.x, box.w, size[0])
@@ -616,6 +623,7 @@ CLIP_RULES: dict[ClipRule, Callable[[Box, Size], Box]] = {
     "margin": clip_to_margin,
     "none": _as_is,
     "centre": _clip_centre,
+    "near": _clip_near,
     "whole": _clip_whole,
 }
 START_RULES: dict[StartRule, Callable[[Box, Size], Box]] = {"none": _as_is, "half-pixel": _half_pixel, "whole": _clip_whole}

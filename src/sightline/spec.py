@@ -18,10 +18,12 @@ from sightline.errors import BadSpec
 
 __all__ = [
     "VERSION",
+    "Augment",
     "Border",
     "Crop",
     "Feed",
     "History",
+    "Learning",
     "Memory",
     "MethodName",
     "Origin",
@@ -50,12 +52,12 @@ CropRule: TypeAlias = Literal[
     "sides",
 ]
 StartRule: TypeAlias = Literal["none", "half-pixel", "whole"]
-ClipRule: TypeAlias = Literal["margin", "none", "centre", "whole"]
+ClipRule: TypeAlias = Literal["margin", "none", "centre", "near", "whole"]
 ReportRule: TypeAlias = Literal["none", "corner", "frame"]
 SeekRule: TypeAlias = Literal["none", "inside", "frame"]
 Pixels: TypeAlias = Literal["uint8", "float32"]
 Padded: TypeAlias = Literal["before", "after", "aligned", "edge", "grid"]
-MethodName: TypeAlias = Literal["network", "eco"]
+MethodName: TypeAlias = Literal["network", "online", "eco"]
 Feed: TypeAlias = Literal["target", "extra", "prior", "padding", "filled"]
 
 
@@ -152,6 +154,45 @@ class History:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Augment:
+    """Further pictures of a first frame, by which a filter is learned. Those that are not shifted wander at random.
+
+    They are cut from one crop of twice the side; lengths are fractions of the crop.
+    """
+
+    shifts: tuple[tuple[float, float], ...] = ()  # down and across, fractions of half the crop
+    flip: bool = False  # left for right
+    blurs: tuple[tuple[float, float], ...] = ()  # deviations down and across, in pixels
+    rotations: tuple[float, ...] = ()  # degrees
+    wander: float = 0.0  # how far, in all
+    dropouts: tuple[float, ...] = ()  # shares of channels that a copy of the first sample lacks
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learning:
+    """How a filter is learned while tracking (`sightline.methods.online`).
+
+    gauss-newton      a filter and a projection on the first frame, then the filter, by conjugate gradients; nothing of it in the weights
+    steepest-descent  the filter; the network says what of each response counts, and how far each step goes
+    """
+
+    solver: Literal["gauss-newton", "steepest-descent"]
+    slots: int  # samples that are kept
+    first: tuple[int, ...]  # iterations on the first frame, one number for each linearisation
+    later: int  # iterations of a later run
+    every: int  # frames between two of those
+    hard: int  # iterations at once, where something else looked like the target
+    rate: float = 0.01  # weight of a new sample
+    hard_rate: float = 0.02  # and of one with something else in it
+    first_share: float = 0.25  # weight that the samples of the first frame keep together
+    bound: float = 0.05  # gauss-newton: the lowest response
+    ridge: float = 0.1  # weight of the filter, and of the projection
+    projection_ridge: float = 1e-4
+    augment: Augment = Augment()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """Where a tracker comes from, and under which terms."""
 
@@ -187,6 +228,7 @@ class Spec:
     feed: tuple[Feed, ...] = ()  # further inputs that the network asks for
     history: History | None = None  # and past boxes
     max_batch: int = 32
+    learning: Learning | None = None  # of the method "online"
     start: StartRule = "none"  # what becomes of the given box, of every predicted box, and of what is reported
     clip: ClipRule = "margin"
     report: ReportRule = "none"

@@ -16,6 +16,7 @@ from sightline.frame import Frame
 from sightline.methods import Method
 from sightline.methods.eco import EcoMethod
 from sightline.methods.network import NetworkMethod
+from sightline.methods.online import OnlineMethod
 from sightline.spec import MethodName, Spec
 from sightline.weights import find
 
@@ -24,7 +25,7 @@ __all__ = ["METHODS", "MultiTracker", "Tracker", "load", "method_of", "untrained
 S = TypeVar("S")
 K = TypeVar("K", bound=Hashable)
 
-METHODS: dict[MethodName, Callable[[Session], Method[Any]]] = {"network": NetworkMethod, "eco": EcoMethod}
+METHODS: dict[MethodName, Callable[[Session], Method[Any]]] = {"network": NetworkMethod, "online": OnlineMethod, "eco": EcoMethod}
 
 Channels = Literal["bgr", "rgb"]
 

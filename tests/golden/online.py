@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from sightline.methods.filters import FilterProblem, JointProblem, bounded, correlate
 from sightline.methods.samples import weigh
 from sightline.methods.solve import Course, Point, conjugate_gradient, gauss_newton
+from sightline.models.dimp import STRIDE, Distances
 from sightline.models.layers.peaks import Finer, find_target, gaussian_labels
+from tests.golden.dimp import descended
 
 Array = NDArray[Any]
 Arguments: TypeAlias = Mapping[str, Any]
@@ -108,7 +110,31 @@ def atom_localization(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
     return {"flag": found.flag.numpy(), "translation": found.shift.numpy() * np.float32(scale), "max": found.best.double().numpy()}
 
 
+def dimp_optimizer(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
+    arguments = meta["arguments"]
+    features, kernel = inputs["features"][:, 0], inputs["filter"][0]
+    distances = Distances(arguments["bins"], arguments["bin_displacement"])
+    boxes = torch.from_numpy(inputs["boxes"]).float()
+    centre, side = ((boxes[:, :2] + boxes[:, 2:] / 2) / STRIDE)[:, [1, 0]], meta["outputs"]["label_map"]["shape"][-1]
+    with torch.inference_mode():
+        wanted = distances(centre, side)
+    rate, ridge = arguments["step"], arguments["filter_reg"] ** 2
+    num, steps = len(features), meta["outputs"]["filters_weighted"]["shape"][0] - 1
+    even = descended(features, wanted, kernel, np.full(num, 1 / num), meta["outputs"]["filters"]["shape"][0] - 1, rate, ridge)
+    weighted = descended(features, wanted, kernel, np.array(arguments["sample_weights"]), steps, rate, ridge)
+    return {
+        "label_map": wanted.label[:, None].numpy(),
+        "target_mask": wanted.mask[:, None].numpy(),
+        "distance_bins": distances.shares(centre, side).numpy(),
+        "filters": even[0],
+        "losses": even[1],
+        "filters_weighted": weighted[0],
+        "losses_weighted": weighted[1],
+    }
+
+
 COMPONENTS: dict[str, Callable[[Mapping[str, Any], Inputs], Outputs]] = {
     "atom_localization": atom_localization,
     "atom_optimizer": atom_optimizer,
+    "dimp_optimizer": dimp_optimizer,
 }

@@ -19,7 +19,9 @@ from tests.golden import (  # noqa: E402
     aqatrack,
     artrack,
     artrackv2,
+    atom,
     dasiamrpn,
+    dimp,
     eco,
     efficienttrack,
     ettrack,
@@ -47,6 +49,7 @@ from tests.golden import (  # noqa: E402
     stark_lightning,
     sutrack,
     swintrack,
+    tomp,
     transt,
     vipt,
     vittrack,
@@ -58,6 +61,9 @@ from tests.golden import (  # noqa: E402
 @pytest.mark.parametrize(
     "system,spec_of",
     [
+        pytest.param("atom", atom.spec_of, id="atom"),
+        pytest.param("dimp", dimp.spec_of, id="dimp"),
+        pytest.param("tomp", tomp.spec_of, id="tomp"),
         pytest.param("aqatrack", aqatrack.spec_of, id="aqatrack"),
         pytest.param("artrack", artrack.spec_of, id="artrack"),
         pytest.param("artrackv2", artrackv2.spec_of, id="artrackv2"),

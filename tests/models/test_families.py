@@ -19,11 +19,15 @@ from sightline.methods import memory  # noqa: E402
 from sightline.models.checkpoint import fill, state_for_authors  # noqa: E402
 from sightline.models.export import OF_STEP, example, graphs  # noqa: E402
 from sightline.models.session import TorchSession  # noqa: E402
-from sightline.spec import Spec  # noqa: E402
+from sightline.spec import (
+    Augment,
+    Spec,
+)
 from sightline.tracker import method_of  # noqa: E402
 from tests.models.stir import stirred  # noqa: E402
 
 SMALL: dict[str, dict[str, object]] = {
+    "atom": {"steps": 1},
     "aqatrack": {"width": 64, "heads": 2, "depths": (1, 1, 1), "decoder": 1, "hidden": 32, "head_width": 32},
     "artrack": {"depth": 1, "width": 32, "heads": 2, "encoder": 1, "decoder": 1},
     "artrackv2": {
@@ -37,6 +41,7 @@ SMALL: dict[str, dict[str, object]] = {
     },
     "eco": {"first": (2,), "shifts": (), "turns": (), "blurs": (), "dropped": 2, "slots": 4, "every": 1},
     "dasiamrpn": {"widths": (8, 16, 16, 16, 16), "width": 16},
+    "dimp": {"depth": 18, "width": 32, "steps": 1},
     "efficienttrack": {"depth": 1, "order": "FGAF"},
     "efficienttrack_ln": {"depth": 1},
     "ettrack": {
@@ -92,6 +97,7 @@ SMALL: dict[str, dict[str, object]] = {
     "stark_lightning": {"stem": 16, "widths": (16, 24, 32), "blocks": (1, 2, 1), "width": 32, "heads": 2, "hidden": 64},
     "sutrack": {"width": 64, "depth": 1, "heads": 2, "head_width": 32, "task_width": 32},
     "swintrack": {"swin_width": 16, "depths": (1, 1, 2), "swin_heads": (1, 2, 4), "width": 64, "heads": 2, "encoder": 1},
+    "tomp": {"depth": 18, "width": 32, "heads": 2, "hidden": 64, "encoder": 1, "decoder": 1},
     "transt": {"layers": 1, "width": 32, "heads": 2, "hidden": 32},
     "vittrack": {"depth": 1, "width": 64, "heads": 1, "head_width": 32},
     "vittrack_dist": {"depth": 1},
@@ -106,6 +112,8 @@ FAMILIES = pytest.mark.parametrize("family", sorted(models.FAMILIES))
 
 def small(family: str) -> Spec:
     spec: Spec = zoo.FAMILIES[family].SPECS[0]
+    if spec.learning is not None:
+        spec = replace(spec, learning=replace(spec.learning, first=(1,), every=1, augment=Augment(flip=True, dropouts=(0.2,))))
     return replace(spec, arch=replace(spec.arch, **SMALL[family]))
 
 

@@ -13,6 +13,7 @@ Names, shapes and dtypes are those of `sightline.engines.Session`.
 
 from __future__ import annotations
 
+import inspect
 from types import ModuleType
 
 from torch import nn
@@ -21,7 +22,9 @@ from sightline.models import (
     aqatrack,
     artrack,
     artrackv2,
+    atom,
     dasiamrpn,
+    dimp,
     eco,
     efficienttrack,
     efficienttrack_ln,
@@ -51,13 +54,14 @@ from sightline.models import (
     stark_lightning,
     sutrack,
     swintrack,
+    tomp,
     transt,
     vittrack,
     vittrack_dist,
 )
 from sightline.spec import Spec
 
-__all__ = ["FAMILIES", "build"]
+__all__ = ["FAMILIES", "build", "reads"]
 
 FAMILIES: dict[str, ModuleType] = {
     "aqatrack": aqatrack,
@@ -65,6 +69,8 @@ FAMILIES: dict[str, ModuleType] = {
     "artrackv2": artrackv2,
     "dasiamrpn": dasiamrpn,
     "eco": eco,
+    "atom": atom,
+    "dimp": dimp,
     "efficienttrack": efficienttrack,
     "efficienttrack_ln": efficienttrack_ln,
     "ettrack": ettrack,
@@ -93,10 +99,16 @@ FAMILIES: dict[str, ModuleType] = {
     "stark_lightning": stark_lightning,
     "sutrack": sutrack,
     "swintrack": swintrack,
+    "tomp": tomp,
     "transt": transt,
     "vittrack": vittrack,
     "vittrack_dist": vittrack_dist,
 }
+
+
+def reads(network: nn.Module, role: str) -> frozenset[str]:
+    """The names of the arrays that a role of a network is given; there may be more state than that."""
+    return frozenset(inspect.signature(getattr(network, role)).parameters)
 
 
 def build(spec: Spec) -> nn.Module:

@@ -110,7 +110,10 @@ def state_for_authors(network: nn.Module, spec: Spec) -> dict[str, Tensor]:
 
 def save_weights(network: nn.Module, spec: Spec, path: Path) -> None:
     """Write a safetensors file that carries its spec; whole or not at all."""
-    content = save(state_for_authors(network, spec), metadata={SPEC_KEY: spec_to_json(spec)})
+    tensors = {
+        key: value.clone() for key, value in state_for_authors(network, spec).items()
+    }  # a parameter with two names is two in the file
+    content = save(tensors, metadata={SPEC_KEY: spec_to_json(spec)})
     write_whole({path: content})
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["ConvNorm", "CrossNorm", "PointNorm", "Stem", "StemKind", "embed_pair"]
+__all__ = ["ConvNorm", "CrossNorm", "EvenConv", "PointNorm", "Stem", "StemKind", "embed_pair"]
 
 StemKind: TypeAlias = Literal["conv16", "conv2x2", "conv3x3"]
 
@@ -30,6 +30,23 @@ class PointNorm(nn.Sequential):
         super().__init__()
         self.add_module("conv", nn.Conv1d(channels_in, channels_out, 1, bias=bias))
         self.add_module("norm", nn.BatchNorm1d(channels_out))
+
+
+class EvenConv(nn.Sequential):
+    """3x3 convolution without bias, then a norm by which every map (C, h, w) has the same length: the features that DiMP filters.
+
+    Bhat et al., ICCV 2019, arXiv:1904.07220. `side`: of the filter by which responses are about as large as one value.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, side: int) -> None:
+        super().__init__(nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False))
+        self.scale = (channels_out * side**2) ** -0.5
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(B, C, h, w) to (B, C', h, w)."""
+        x = self[0](maps)
+        count = x.shape[1] * x.shape[2] * x.shape[3]
+        return x * (self.scale * (count / (x.square().sum(dim=(1, 2, 3), keepdim=True) + 1e-5)).sqrt())  # type: ignore[no-any-return]  # nn.Module calls are Any
 
 
 class Stem(nn.Module):

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-__all__ = ["HARD", "LOST", "NORMAL", "UNCERTAIN", "Finer", "Found", "find_target", "gaussian_labels"]
+__all__ = ["HARD", "LOST", "NORMAL", "UNCERTAIN", "Finer", "Found", "correlate", "find_target", "gaussian_labels"]
 
 # what became of the target in a frame
 NORMAL, LOST, HARD, UNCERTAIN = range(4)
@@ -35,6 +36,19 @@ def gaussian_labels(centre: Tensor, sigma: float, side: int) -> Tensor:
     cells = torch.arange(side, device=centre.device) - (side - 1) / 2
     lines = torch.exp(-((cells - centre.unsqueeze(2)) ** 2) / (2 * sigma**2))  # (B, 2, side)
     return lines[:, 0].unsqueeze(2) * lines[:, 1].unsqueeze(1)
+
+
+def correlate(maps: Tensor, kernels: Tensor, side: int) -> Tensor:
+    """Responses (B, side, side) of each map (B, C, G, G) to its own filter (B, C, k, k), which pads by k // 2.
+
+    Products first and shifts then: a convolution of one group for each target would fix the size of the batch in a graph.
+    """
+    batch, channels, num = kernels.shape[:3]
+    grid, edge = maps.shape[2], num // 2
+    products = kernels.reshape(batch, channels, -1).transpose(1, 2) @ maps.flatten(2)  # (B, k k, G G)
+    padded = functional.pad(products.reshape(batch, -1, grid, grid), (edge, edge, edge, edge))
+    parts = [padded[:, i * num + j, i : i + side, j : j + side] for i in range(num) for j in range(num)]
+    return torch.stack(parts).sum(dim=0)
 
 
 class Finer(nn.Module):
@@ -93,7 +107,7 @@ def find_target(responses: Tensor, size: Tensor, before: Tensor | None = None) -
     is_rival = second > DISTRACTOR * best
     jumped = is_rival & (other_away < far) & (best_away > far)  # the target does not jump: it is the other peak
     settled = jumped | ((other_away > far) & (best_away < far))
-    is_hard = torch.where(is_rival, settled, (second > RIVAL * best) & (second > LOST_BELOW))
+    is_hard = (is_rival & settled) | (~is_rival & (second > RIVAL * best) & (second > LOST_BELOW))
     flag = torch.where(is_hard, HARD, torch.where(is_rival, UNCERTAIN, NORMAL))
     is_lost = best < LOST_BELOW
     flag = torch.where(is_lost, LOST, flag)

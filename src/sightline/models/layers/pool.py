@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["precise_pool"]
+__all__ = ["pool_slope", "precise_pool"]
 
 
 def precise_pool(maps: Tensor, boxes_xyxy: Tensor, size: tuple[int, int]) -> Tensor:
@@ -32,6 +32,41 @@ def precise_pool(maps: Tensor, boxes_xyxy: Tensor, size: tuple[int, int]) -> Ten
     down = _shares(y1, y2, size[0], maps.shape[2]).masked_fill(empty.unsqueeze(3), 0)
     rows = torch.einsum("bkph,bchw->bkpcw", down, maps)
     return torch.einsum("bkpcw,bkqw->bkcpq", rows, across)
+
+
+def pool_slope(maps: Tensor, boxes_xyxy: Tensor, pull: Tensor) -> Tensor:
+    """How a sum of pooled values changes with the boxes: the gradient of sum(pull * precise_pool(maps, boxes)), written out.
+
+    So that a graph can hold it, in which nothing is differentiated.
+
+    Args:
+        maps: (B, C, H, W) float.
+        boxes_xyxy: (B, K, 4).
+        pull: (B, K, C, rows, columns), weights of the pooled values.
+
+    Returns:
+        (B, K, 4), the change with x1, y1, x2, y2; zero for a box without area.
+    """
+    sound = (boxes_xyxy[..., 2:] > boxes_xyxy[..., :2]).all(dim=2, keepdim=True)
+    x1, y1, x2, y2 = torch.where(sound, boxes_xyxy, torch.tensor([0.0, 0.0, 1.0, 1.0], device=maps.device)).unbind(2)
+    rows, columns = pull.shape[3:]
+    across, down = _shares(x1, x2, columns, maps.shape[3]), _shares(y1, y2, rows, maps.shape[2])
+    pulled = torch.einsum("bkpcw,bkcpq->bkqw", torch.einsum("bkph,bchw->bkpcw", down, maps), pull)
+    left, right = ((pulled * slope).sum(dim=(2, 3)) for slope in _share_slopes(x1, x2, across))
+    pulled = torch.einsum("bkqch,bkcpq->bkph", torch.einsum("bkqw,bchw->bkqch", across, maps), pull)
+    top, bottom = ((pulled * slope).sum(dim=(2, 3)) for slope in _share_slopes(y1, y2, down))
+    return torch.stack([left, top, right, bottom], dim=2) * sound
+
+
+def _share_slopes(low: Tensor, high: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+    """How `shares` (B, K, parts, length) change with the beginnings and with the ends of their spans (B, K): two of the same shape."""
+    parts, length = shares.shape[2:]
+    steps = (torch.arange(parts + 1, device=low.device, dtype=low.dtype) / parts).unsqueeze(1)
+    span = (high - low).unsqueeze(2).unsqueeze(3)
+    edges = low.unsqueeze(2).unsqueeze(3) + span * steps  # (B, K, parts + 1, 1)
+    triangle = (1 - (edges - torch.arange(length, device=low.device, dtype=low.dtype)).abs()).clamp(min=0)
+    towards_low, towards_high = ((part[:, :, 1:] - part[:, :, :-1]) * parts for part in (triangle * (1 - steps), triangle * steps))
+    return (towards_low + shares) / span, (towards_high - shares) / span
 
 
 def _shares(low: Tensor, high: Tensor, parts: int, length: int) -> Tensor:

@@ -117,9 +117,13 @@ class ResNet(nn.Module):
             self.add_module(name, nn.Sequential(*blocks))
         self.channels = channels
 
+    def maps(self, pixels: Tensor) -> list[Tensor]:
+        """Normalised (B, 3, H, W) to the maps of every stage, finest first."""
+        seen = [self.pool(self.relu(self.bn1(self.conv1(pixels))))]
+        for name in self.stages:
+            seen.append(self.get_submodule(name)(seen[-1]))
+        return seen[1:]
+
     def forward(self, pixels: Tensor) -> Tensor:
         """Normalised (B, 3, H, W) to (B, `channels`, h, w)."""
-        x = self.pool(self.relu(self.bn1(self.conv1(pixels))))
-        for name in self.stages:
-            x = self.get_submodule(name)(x)
-        return x  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.maps(pixels)[-1]
