@@ -19,10 +19,7 @@ from sightline.methods import memory  # noqa: E402
 from sightline.models.checkpoint import fill, state_for_authors  # noqa: E402
 from sightline.models.export import OF_STEP, example, graphs  # noqa: E402
 from sightline.models.session import TorchSession  # noqa: E402
-from sightline.spec import (
-    Augment,
-    Spec,
-)
+from sightline.spec import Augment, Spec  # noqa: E402
 from sightline.tracker import method_of  # noqa: E402
 from tests.models.stir import stirred  # noqa: E402
 
