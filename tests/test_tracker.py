@@ -399,6 +399,28 @@ def test_targets_that_read_different_numbers_of_templates_stay_apart() -> None:
     assert scores == pytest.approx({"early": 0.102, "late": 0.001})
 
 
+def test_a_mask_comes_back_where_the_network_put_it_in_the_search_crop() -> None:
+    def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        batch = arrays["search"].shape[0]
+        place = np.tile(np.array([0.75, 0.25, 0.5, 0.5], np.float32), (batch, 1))
+        return stay(arrays) | {"mask": np.ones((batch, 9, 9), np.float32), "mask_box": place}
+
+    following = tracker(FakeSession(spec=replace(SPEC, mask_above=0.3), step=step))
+    following.init(picture(50), (50, 60, 20, 20))
+    estimate = following.update(picture(50))
+    assert estimate.mask is not None
+    assert estimate.mask.above == 0.3
+    searched = estimate.region.frame
+    assert estimate.mask.box == pytest.approx((60, searched.y, searched.w / 2, searched.h / 2), abs=1.0)
+    assert tracker_without_masks().update(picture(50)).mask is None
+
+
+def tracker_without_masks() -> Tracker[Target]:
+    following = tracker()
+    following.init(picture(50), (50, 60, 20, 20))
+    return following
+
+
 def test_a_network_can_ask_what_lies_outside_the_frame() -> None:
     masks: dict[str, np.ndarray] = {}
 

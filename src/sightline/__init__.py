@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sightline.estimate import Estimate
     from sightline.frame import Frame, read
     from sightline.loop import follow
+    from sightline.mask import Mask
     from sightline.spec import Spec
     from sightline.tracker import MultiTracker, Tracker, load
 
@@ -41,6 +42,7 @@ __all__ = [
     "EngineError",
     "Estimate",
     "Frame",
+    "Mask",
     "MissingExtra",
     "MultiTracker",
     "NotStarted",
@@ -63,6 +65,7 @@ _HOME = {
     "Box": "box",
     "Estimate": "estimate",
     "Frame": "frame",
+    "Mask": "mask",
     "MultiTracker": "tracker",
     "Spec": "spec",
     "Tracker": "tracker",

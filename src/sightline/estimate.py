@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from sightline.box import Box
+from sightline.mask import Mask
 from sightline.region import BentRegion, Region
 from sightline.spec import Spec
 
@@ -23,12 +24,14 @@ class Estimate:
         score: what `Spec.score` says: a probability in 0..1, a raw response, or NaN for trackers that give none.
         status: "tracked", "uncertain" or "lost", by the two thresholds of the spec.
         region: the part of the frame that was searched.
+        mask: which pixels show the target, of trackers that say so.
     """
 
     box: Box
     score: float
     status: Status
     region: Region | BentRegion
+    mask: Mask | None = None
 
 
 def status_of(score: float, spec: Spec) -> Status:

@@ -34,6 +34,7 @@ __all__ = [
     "clip_to_margin",
     "context_square",
     "crop_for",
+    "part_of",
     "patch_square",
     "region_around",
     "regions_around",
@@ -277,6 +278,13 @@ def _bent(unit_cxcywh: NDArray[np.float64], move: Callable[[NDArray[np.float64]]
     centre, half = unit_cxcywh[:2], unit_cxcywh[2:] / 2
     moved = move(np.concatenate([centre - half, centre + half]))
     return np.concatenate([(moved[:2] + moved[2:]) / 2, moved[2:] - moved[:2]])
+
+
+def part_of(region: Region | BentRegion, unit_cxcywh: NDArray[np.floating]) -> Box:
+    """A part of the crop, (4,) in 0..1 of it, in frame pixels, for pictures of the frame: by the whole pixels that were cut."""
+    (cx, cy), (u, v, w, h) = region.frame.centre, (float(value) for value in unit_cxcywh)
+    width, height = region.width, region.height
+    return Box(cx + (u - w / 2 - 0.5) * width, cy + (v - h / 2 - 0.5) * height, w * width, h * height)
 
 
 def crop_for(box: Box, crop: Crop, size: Size) -> Crop:

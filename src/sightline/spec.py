@@ -234,6 +234,7 @@ class Spec:
     report: ReportRule = "none"
     seek: SeekRule = "none"  # what becomes of the predicted box before the next search starts from it
     score: Literal["probability", "response", "none"] = "probability"
+    mask_above: float = 0.5  # where it says masks: values over this count as the target's
     lost_below: float | None = None  # scores under this: the status is "lost"
     sure_above: float | None = None  # scores from this on: "tracked"; between: "uncertain"
     origin: Origin = Origin()

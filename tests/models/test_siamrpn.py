@@ -3,15 +3,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import onnxruntime
 import pytest
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402  # after the check for torch
 
 from sightline import models, zoo  # noqa: E402
+from sightline.models.export import example, graphs  # noqa: E402
 from sightline.models.layers.anchors import anchor_sizes, choose_anchor, decode_anchors, target_scores  # noqa: E402
+from sightline.models.layers.refine import cut  # noqa: E402
 from sightline.models.layers.siamese import grid_points  # noqa: E402
 from sightline.models.siamrpn import SiamRPN  # noqa: E402
+from sightline.spec import Spec  # noqa: E402
 from tests.models.stir import stirred  # noqa: E402
 
 
@@ -74,3 +78,46 @@ def test_levels_count_as_their_weights_say() -> None:
         network.score_weights.copy_(torch.tensor([0.0, 50.0, 0.0]))
         alone = network.branches()[1].score(kernels[0][:, 1], features[1])
         assert torch.allclose(network.look(*kernels, features).logits, alone, atol=1e-5)
+
+
+def test_squares_are_cut_where_each_of_a_batch_wants_them() -> None:
+    maps = torch.randn(2, 3, 9, 8)
+    squares = cut(maps, torch.tensor([[1], [4]]), torch.tensor([[3], [0]]), 5)
+    assert torch.equal(squares[0], maps[0, :, 1:6, 3:8])
+    assert torch.equal(squares[1], maps[1, :, 4:9, 0:5])
+
+
+def siammask(width: int = 8) -> tuple[SiamRPN, Spec]:
+    spec = zoo.find("siammask-r50")
+    spec = replace(spec, arch=replace(spec.arch, width=width))
+    torch.manual_seed(0)
+    network = models.build(spec)
+    assert isinstance(network, SiamRPN)
+    return network, spec
+
+
+def test_a_mask_begins_four_cells_before_the_anchor_that_won() -> None:
+    network, _ = siammask()
+    pixels = torch.rand(1, 3, 255, 255) * 255
+    with torch.inference_mode():
+        kernel = network.mask.template(torch.randn(1, 8, 7, 7))
+        levels = network.trunk(pixels)
+        logits, corner = network.outline(kernel, levels, torch.tensor([[2 * 625 + 11 * 25 + 13]]))
+    assert logits.shape == (1, 127, 127)
+    assert corner.tolist() == [[(13 - 4) * 8, (11 - 4) * 8]]
+
+
+@pytest.mark.golden  # a ResNet-50 takes the exporter half a minute
+def test_masks_export_for_any_batch() -> None:
+    network, spec = siammask()
+    session = onnxruntime.InferenceSession(graphs(network, spec)["step"].SerializeToString(), providers=["CPUExecutionProvider"])
+    names = [entry.name for entry in session.get_outputs()]
+    for batch in (1, 3):
+        given = example(spec, batch)
+        with torch.inference_mode():
+            given |= network.init(given.pop("template"))
+            expected = network.step(**given)
+        said = dict(zip(names, session.run(names, {name: value.numpy() for name, value in given.items()}), strict=True))
+        assert said.keys() == expected.keys() == {"box", "score", "mask", "mask_box"}
+        for name, value in expected.items():
+            np.testing.assert_allclose(said[name], value.numpy(), atol=1e-4, err_msg=f"{name}, batch of {batch}")

@@ -12,6 +12,7 @@ in the search crop likewise (for `step`), `template_extra`, `search_extra`, the 
 crop as `prior`, oldest first (for `step`); what they were before the first frame is the first box. A crop of several `scales` has them in
 axis 1. Every other output of `init` is state, given to `step` under its name. An output `next.x` of `step` replaces the state `x`. Where there
 is no `init`, the state is the template itself. An output `gate` (B,) of `step` says instead of `score` how good a template this frame is.
+Outputs `mask` (B, h, w) float32 in 0..1 and `mask_box` (B, 4), as `box`, say which pixels of a part of the search crop show the target.
 
 Where `Spec.memory` keeps several templates, `init` reads one of them, and all state has the templates in axis 1, before the scales; but
 an output `next.x` of `init` is state `x` of the target itself, as it begins. Where they

@@ -15,8 +15,21 @@ from sightline.engines import Array, Session
 from sightline.errors import BadImage
 from sightline.estimate import Estimate, status_of
 from sightline.frame import Frame
+from sightline.mask import Mask
 from sightline.methods import memory
-from sightline.region import REPORT_RULES, SEEK_RULES, START_RULES, BentRegion, Fill, Region, clip, crop_for, region_around, regions_around
+from sightline.region import (
+    REPORT_RULES,
+    SEEK_RULES,
+    START_RULES,
+    BentRegion,
+    Fill,
+    Region,
+    clip,
+    crop_for,
+    part_of,
+    region_around,
+    regions_around,
+)
 from sightline.spec import Crop, Spec
 
 __all__ = ["NetworkMethod", "Target"]
@@ -114,7 +127,8 @@ class NetworkMethod:
             history = self._lengthened(state.history, box)
             after = replace(state, box=box, arrays={**state.arrays, **changed}, age=state.age + 1, history=history)
             gate = float(outputs["gate"][i]) if "gate" in outputs else score
-            results.append((self._remember(after, frame, gate), Estimate(reported, score, status_of(score, self.spec), region)))
+            mask = Mask(outputs["mask"][i], part_of(region, outputs["mask_box"][i]), self.spec.mask_above) if "mask" in outputs else None
+            results.append((self._remember(after, frame, gate), Estimate(reported, score, status_of(score, self.spec), region, mask)))
         return results
 
     def _remember(self, state: Target, frame: Frame, gate: float) -> Target:

@@ -16,12 +16,14 @@ class Arch:
 
     `widths`: of AlexNet's convolutions. `levels`: the stages of the other trunks whose maps are searched, each with a head of its
     own; `weighted`: what the heads say counts as learned, else alike. `width`: of maps and heads. `rate`: how fast the size may change.
+    `masks`: it also says which pixels show the target (SiamMask).
     """
 
     trunk: Literal["alexnet", "mobilenetv2", "resnet50"]
     widths: tuple[int, ...] = (96, 256, 384, 384, 256)
     levels: tuple[int, ...] = ()
     weighted: bool = False
+    masks: bool = False
     width: int = 256
     penalty: float
     window: float
@@ -66,6 +68,14 @@ R50 = replace(
     arch=Arch(trunk="resnet50", levels=(2, 3, 4), weighted=True, penalty=0.05, window=0.42, rate=0.38),
     reported=_figures(0.415, 0.287),
 )
+SIAMMASK = replace(
+    R50,
+    name="siammask-r50",
+    arch=Arch(trunk="resnet50", levels=(3,), masks=True, penalty=0.10, window=0.41, rate=0.32),
+    mask_above=0.15,
+    origin=replace(R50.origin, paper="arXiv:1812.05050"),
+    reported=_figures(0.423, 0.283),
+)
 SPECS = (
     ALEX,
     replace(
@@ -73,4 +83,5 @@ SPECS = (
     ),
     MOBILE,
     R50,
+    SIAMMASK,
 )
