@@ -15,7 +15,7 @@ import tyro
 
 from sightline.errors import BadBox, SightlineError
 
-__all__ = ["Command", "box_from_text", "check_suffix", "optional", "parse"]
+__all__ = ["Command", "box_from_text", "check_suffix", "numbers", "optional", "parse", "words"]
 
 Command: TypeAlias = Callable[..., "int | None"]  # returns its exit code; None is 0
 
@@ -80,6 +80,30 @@ def check_suffix(path: Path, accepted: Sequence[str], option: str) -> None:
     if path.suffix.lower() not in accepted:
         found = f"the suffix {path.suffix!r}" if path.suffix else "no suffix"
         raise SightlineError(f"{option} {path} has {found}; expected a name that ends in {' or '.join(accepted)}.")
+
+
+def words(option: str, text: str) -> list[str]:
+    """Words between commas, each once.
+
+    Raises:
+        SightlineError: an empty one between others.
+    """
+    found = [word.strip() for word in text.split(",")] if text.strip() else []
+    if not all(found):
+        raise SightlineError(f"{option} {text!r} has an empty entry; expected words with commas between them.")
+    return list(dict.fromkeys(found))
+
+
+def numbers(option: str, text: str) -> list[int]:
+    """Whole numbers from 1 on between commas, each once.
+
+    Raises:
+        SightlineError: something else.
+    """
+    found = words(option, text)
+    if not found or not all(word.isdigit() and int(word) >= 1 for word in found):
+        raise SightlineError(f"{option} {text!r} is not a list of numbers; expected numbers from 1 on, as in {option} 1,2.")
+    return list(dict.fromkeys(int(word) for word in found))
 
 
 def _bind(command: Command) -> Callable[..., Callable[[], int | None]]:

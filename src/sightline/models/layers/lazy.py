@@ -18,6 +18,8 @@ from sightline.models.layers.heads import CenterBoxHead, CenterHead, bounded
 
 __all__ = ["find_center"]
 
+REACH = 4  # cells on each side that a tower of four 3x3 convolutions sees
+
 
 def find_center(head: CenterHead | CenterBoxHead, grid: Tensor, window: Tensor) -> tuple[Tensor, Tensor]:
     """What `decode_center(head(grid), window)` says.
@@ -33,20 +35,20 @@ def find_center(head: CenterHead | CenterBoxHead, grid: Tensor, window: Tensor) 
     side = grid.shape[-1]
     score = bounded(head.score(grid))
     best = (score * window).flatten(1).argmax(dim=1)  # (B,)
-    row, column = torch.div(best, side, rounding_mode="floor"), best % side
+    around, inside = _around(grid, best, REACH)
     if isinstance(head, CenterBoxHead):
-        said = _said(head.box, grid, row, column)
+        said = _said(head.box, around, inside)
         offset, size = said[:, :2], said[:, 2:]
     else:
-        offset, size = _said(head.offset, grid, row, column), _said(head.size, grid, row, column)
-    centre = (torch.stack([column, row], dim=1) + offset) / side
-    return torch.cat([centre, bounded(size)], dim=1), score.flatten(1).amax(dim=1)
+        offset, size = _said(head.offset, around, inside), _said(head.size, around, inside)
+    line = torch.arange(side, device=grid.device)
+    cells = torch.stack([line.repeat(side), line.repeat_interleave(side)], dim=1)  # column and row of each
+    return torch.cat([(cells[best] + offset) / side, bounded(size)], dim=1), score.flatten(1).amax(dim=1)
 
 
-def _said(tower: nn.Sequential, grid: Tensor, row: Tensor, column: Tensor) -> Tensor:
-    """The outputs (B, N) of a tower in one cell (B,) of each grid (B, C, G, G)."""
+def _said(tower: nn.Sequential, cells: Tensor, inside: Tensor) -> Tensor:
+    """The outputs (B, N) of a tower in the middle of squares (B, C, n, n), where `inside` (B, 1, n, n) is 1.0 for cells of the map."""
     *blocks, last = tower
-    cells, inside = _around(grid, row, column, reach=len(blocks))
     for i, block in enumerate(blocks, start=1):
         assert isinstance(block, nn.Sequential)
         convolution, *rest = block
@@ -58,19 +60,20 @@ def _said(tower: nn.Sequential, grid: Tensor, row: Tensor, column: Tensor) -> Te
     return last(cells).flatten(1)  # type: ignore[no-any-return]  # nn.Module calls are Any
 
 
-def _around(grid: Tensor, row: Tensor, column: Tensor, reach: int) -> tuple[Tensor, Tensor]:
-    """The cells (B, C, n, n), n = 2 `reach` + 1, around one, zeros outside the map; and which lie inside, (B, 1, n, n) float."""
-    batch, channels, side, _ = grid.shape
-    steps = torch.arange(-reach, reach + 1, device=grid.device)
-    rows, columns = row.unsqueeze(1) + steps, column.unsqueeze(1) + steps  # (B, n)
-    inside = _within(rows, side).unsqueeze(2) * _within(columns, side).unsqueeze(1)  # (B, n, n)
-    places = rows.clamp(0, side - 1).unsqueeze(2) * side + columns.clamp(0, side - 1).unsqueeze(1)
-    cells = grid.flatten(2).gather(2, places.reshape(batch, 1, -1).expand(-1, channels, -1))
-    shape = (batch, channels, steps.shape[0], steps.shape[0])
-    inside = inside.unsqueeze(1)
-    return cells.reshape(shape) * inside, inside
+def _around(grid: Tensor, best: Tensor, reach: int) -> tuple[Tensor, Tensor]:
+    """The square (B, C, n, n) around one cell (B,) of each grid, n = 2 `reach` + 1, zeros outside; and 1.0 for what is inside, (B, 1, n, n)."""
+    places, is_inside = (table[best] for table in _neighbours(grid.shape[-1], reach, grid.device))
+    inside = is_inside.unsqueeze(1).to(grid.dtype)
+    cells = grid.flatten(2).gather(2, places.flatten(1).unsqueeze(1).expand(-1, grid.shape[1], -1))
+    return cells.reshape(grid.shape[0], grid.shape[1], *inside.shape[2:]) * inside, inside
 
 
-def _within(places: Tensor, side: int) -> Tensor:
-    """1.0 where a row or column is one of the map, else 0.0."""
-    return ((places >= 0) & (places < side)).float()
+def _neighbours(side: int, reach: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """For every cell of a grid, the square around it: places (G G, n, n) int64, and which are inside, bool; n = 2 `reach` + 1.
+
+    Constants of a graph: what is gathered from them costs less than to work them out. Places outside stand for the nearest inside.
+    """
+    steps = torch.arange(side, device=device).unsqueeze(1) + torch.arange(-reach, reach + 1, device=device)  # (G, n)
+    inside, nearest = (steps >= 0) & (steps < side), steps.clamp(0, side - 1)
+    places = nearest[:, None, :, None] * side + nearest[None, :, None, :]  # (G, G, n, n)
+    return places.flatten(0, 1), (inside[:, None, :, None] & inside[None, :, None, :]).flatten(0, 1)

@@ -1,0 +1,136 @@
+"""What this machine can do at best: matrix products and memory, so that a speed can be told as a share of it.
+
+The product is 320 x 256 by 256 x 1024, the largest of a small tracker's. Every library that is installed may try, and the best of several
+rounds counts: the ceiling is the machine's, not one library's. Each is measured in a process of its own, because the number of threads of
+numpy's product can only be set when a process begins.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Ceiling", "ceiling"]
+
+ROWS, INNER, COLUMNS = 320, 256, 1024
+COPIED = 128 * 2**20  # bytes, far more than caches hold
+ROUNDS, TURN = 5, 0.1  # seconds of each
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """Best rates with a number of threads; None where nothing installed can tell.
+
+    Attributes:
+        threads: how many.
+        f32, bf16, int8: multiplications and additions in a second, in thousand millions, each counted.
+        copy: gigabytes read and written in a second by a copy in memory.
+        by: who was fastest in each.
+    """
+
+    threads: int
+    f32: float | None
+    bf16: float | None
+    int8: float | None
+    copy: float
+    by: dict[str, str]
+
+
+def ceiling(threads: int) -> Ceiling:
+    """Measure the machine; takes some seconds."""
+    environment = os.environ | {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    done = subprocess.run(
+        [sys.executable, "-m", "sightline.measure.ceiling", str(threads)], env=environment, capture_output=True, text=True, check=True
+    )
+    return Ceiling(**json.loads(done.stdout))
+
+
+def _measured(threads: int) -> Ceiling:
+    rates: dict[str, dict[str, float]] = {"f32": {"numpy": _rate(_numpy())}, "bf16": {}, "int8": {}}
+    for precision in ("f32", "bf16", "int8"):
+        product = _openvino(precision, threads)
+        if product is not None:
+            rates[precision]["openvino"] = _rate(product)
+    best = {precision: max(found, key=found.__getitem__) for precision, found in rates.items() if found}
+    told = {precision: found[best[precision]] if found else None for precision, found in rates.items()}
+    return Ceiling(threads=threads, copy=_copy(), by=best, **told)
+
+
+def _rate(product: Callable[[], Any]) -> float:
+    """Thousand millions of operations in a second, of the fastest round."""
+    operations = 2 * ROWS * INNER * COLUMNS
+    return max(operations / seconds for seconds in _rounds(product)) / 1e9
+
+
+def _rounds(call: Callable[[], Any]) -> list[float]:
+    """Median seconds of a call in each round."""
+    for _ in range(5):
+        call()
+    medians = []
+    for _ in range(ROUNDS):
+        taken, ends = [], time.perf_counter() + TURN
+        while time.perf_counter() < ends:
+            began = time.perf_counter()
+            call()
+            taken.append(time.perf_counter() - began)
+        medians.append(statistics.median(taken))
+    return medians
+
+
+def _numpy() -> Callable[[], Any]:
+    rng = np.random.default_rng(0)
+    left, right = rng.random((ROWS, INNER), np.float32), rng.random((INNER, COLUMNS), np.float32)
+    out = np.empty((ROWS, COLUMNS), np.float32)
+    return lambda: np.matmul(left, right, out=out)
+
+
+def _openvino(precision: str, threads: int) -> Callable[[], Any] | None:
+    """A product by OpenVINO; None where it is not installed, or this processor lacks the precision."""
+    try:
+        import openvino
+        from openvino import opset13 as ops
+    except ImportError:
+        return None
+    core = openvino.Core()
+    capabilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if precision != "f32" and precision.upper() not in capabilities:
+        return None
+    weights = np.random.default_rng(0).random((INNER, COLUMNS), np.float32)
+    pixels = ops.parameter([ROWS, INNER], np.float32)
+    left, right = pixels, ops.constant(weights)
+    if precision == "int8":  # quantised on both sides, which the plugin turns into a product of integers
+        left = ops.fake_quantize(pixels, np.float32(0), np.float32(1), np.float32(0), np.float32(1), 256)
+        right = ops.fake_quantize(right, np.float32(-1), np.float32(1), np.float32(-1), np.float32(1), 255)
+    model = openvino.Model([ops.matmul(left, right, False, False)], [pixels], "product")
+    compiled = core.compile_model(
+        model,
+        "CPU",
+        {
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+            "ENABLE_CPU_PINNING": False,
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+        },
+    )
+    request, given = compiled.create_infer_request(), np.random.default_rng(1).random((ROWS, INNER), np.float32)
+    request.set_input_tensor(openvino.Tensor(given, shared_memory=True))
+    infer: Callable[[], Any] = request.infer
+    return infer
+
+
+def _copy() -> float:
+    source, target = np.ones(COPIED, np.uint8), np.empty(COPIED, np.uint8)
+    return max(2 * COPIED / seconds for seconds in _rounds(lambda: np.copyto(target, source))) / 1e9
+
+
+if __name__ == "__main__":
+    print(json.dumps(asdict(_measured(int(sys.argv[1])))))  # noqa: T201  # read by `ceiling`

@@ -1,0 +1,91 @@
+"""Who can take part in a race: our trackers on every engine, for one target or many, and OpenCV's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.box import Box
+from sightline.errors import UnknownTracker
+from sightline.frame import Frame
+from sightline.methods.network import NetworkMethod
+from sightline.tracker import MultiTracker
+
+__all__ = ["OPENCV", "Many", "OpenCV", "opencv"]
+
+OPENCV = {  # name here -> where it may be found in cv2, the newer place first
+    "csrt": ("TrackerCSRT", "TrackerCSRT_create"),
+    "kcf": ("TrackerKCF", "TrackerKCF_create"),
+    "mil": ("TrackerMIL", "TrackerMIL_create"),
+    "mosse": ("legacy.TrackerMOSSE", "legacy.TrackerMOSSE_create"),
+}
+
+
+@dataclass
+class Many:
+    """Several targets of one frame; they begin side by side."""
+
+    method: NetworkMethod
+    count: int
+    trackers: MultiTracker[int, Any] | None = None
+
+    def init(self, image: Frame, box: Box) -> None:
+        """Mark them all: the box itself, and copies of it moved about within the frame."""
+        self.trackers = MultiTracker(self.method)
+        room = max(1.0, image.width - box.w), max(1.0, image.height - box.h)
+        for key in range(self.count):
+            moved = box._replace(x=(box.x + key * 37.0) % room[0], y=(box.y + key * 23.0) % room[1])
+            self.trackers.add(key, image, moved)
+
+    def update(self, image: Frame) -> object:
+        """All of them."""
+        assert self.trackers is not None
+        return self.trackers.update(image)
+
+
+@dataclass
+class OpenCV:
+    """A tracker of OpenCV. It reads BGR, as its users' pictures are, so frames are turned once and not on the clock."""
+
+    create: Any
+    tracker: Any = None
+    turned: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
+
+    def init(self, image: Frame, box: Box) -> None:
+        """Start over on a frame; boxes are whole pixels there."""
+        self.tracker = self.create()
+        self.tracker.init(self._bgr(image), tuple(round(value) for value in box))
+
+    def update(self, image: Frame) -> object:
+        """The next frame."""
+        return self.tracker.update(self._bgr(image))
+
+    def _bgr(self, image: Frame) -> NDArray[np.uint8]:
+        key = id(image)
+        if key not in self.turned:
+            self.turned[key] = cv2.cvtColor(image.image, cv2.COLOR_RGB2BGR)  # type: ignore[assignment]  # uint8 in, uint8 out
+        return self.turned[key]
+
+
+def opencv(name: str) -> OpenCV:
+    """A tracker of OpenCV by its short name.
+
+    Raises:
+        UnknownTracker: no such name, or this build of OpenCV has no such tracker.
+    """
+    if name not in OPENCV:
+        raise UnknownTracker(f"there is no OpenCV tracker called {name!r} here; known are {', '.join(OPENCV)}.")
+    for place in OPENCV[name]:
+        found: Any = cv2
+        for part in place.split("."):
+            found = getattr(found, part, None)
+        if found is not None:
+            return OpenCV(getattr(found, "create", found))
+    raise UnknownTracker(
+        f"this OpenCV ({cv2.__version__}) has no {name}: it comes with opencv-contrib-python-headless, which cannot stand beside "
+        "opencv-python-headless: exchange the one for the other."
+    )

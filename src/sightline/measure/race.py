@@ -1,0 +1,165 @@
+"""Trackers in turns on the same frames: the median of rounds, and ratios within rounds, which drift of the machine leaves alone."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from sightline.box import Box
+from sightline.engines import Array, Role, Session
+from sightline.frame import Frame
+from sightline.spec import Spec
+
+__all__ = ["Candidate", "Clocked", "Follows", "Times", "race"]
+
+PAUSE = 0.02  # seconds between two turns: what the one before left in threads and caches settles
+WARM = 3  # updates before the clock runs
+
+
+class Follows(Protocol):
+    """What takes part: a `Tracker`, or whatever has these two."""
+
+    def init(self, image: Frame, box: Box, /) -> object: ...  # noqa: D102  # the names say it
+    def update(self, image: Frame, /) -> object: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Clocked:
+    """A session that keeps the seconds of every call of `step`; otherwise the one inside."""
+
+    session: Session
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def spec(self) -> Spec:
+        """Of the session inside."""
+        return self.session.spec
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """Of the session inside."""
+        return self.session.roles
+
+    def run(self, role: Role, arrays: Mapping[str, Array]) -> dict[str, Any]:
+        """Run it and note the time."""
+        began = time.perf_counter()
+        outputs = self.session.run(role, arrays)
+        if role == "step":
+            self.seconds.append(time.perf_counter() - began)
+        return outputs
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One row of a race.
+
+    Attributes:
+        name: of the row.
+        follower: what is timed.
+        targets: how many it follows: an update is for all of them.
+        network: the clocked session inside, where there is one: its share is told apart.
+        prepare: called at the beginning of every turn, to set numbers of threads.
+    """
+
+    name: str
+    follower: Follows
+    targets: int = 1
+    network: Clocked | None = None
+    prepare: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """What came of one candidate, in milliseconds of one update.
+
+    Attributes:
+        name: of the candidate.
+        p50: the median of the rounds' medians.
+        p95: of all updates.
+        network: the median of the network's calls in one update; None where there is none to clock.
+        outside: the rest of an update's median: crop, conversion, box, Python.
+        fps: targets times frames in a second, by p50.
+        ratio: p50 to that of the first candidate, the median over rounds.
+        rounds: the medians of the rounds.
+    """
+
+    name: str
+    p50: float
+    p95: float
+    network: float | None
+    outside: float | None
+    fps: float
+    ratio: float
+    rounds: tuple[float, ...]
+
+
+def race(
+    candidates: Sequence[Candidate],
+    frames: Sequence[Frame],
+    box: Box,
+    *,
+    rounds: int = 5,
+    seconds: float = 0.4,
+    told: Callable[[int], None] = lambda _: None,
+) -> list[Times]:
+    """Let candidates take turns.
+
+    Args:
+        candidates: at least one; the first is what ratios refer to.
+        frames: in memory, at least two, seen again and again from the first, where every turn begins.
+        box: of the target in the first frame.
+        rounds: in each, every candidate has one turn.
+        seconds: of a turn.
+        told: called with the number of each round that is done.
+    """
+    updates: list[list[list[float]]] = [[] for _ in candidates]
+    networks: list[list[float]] = [[] for _ in candidates]
+    for i in range(rounds):
+        for candidate, taken, network in zip(candidates, updates, networks, strict=True):
+            time.sleep(PAUSE)
+            candidate.prepare()
+            taken.append(_turn(candidate, frames, box, seconds))
+            if candidate.network is not None:
+                calls = len(candidate.network.seconds) / len(taken[-1])
+                network.append(statistics.median(candidate.network.seconds) * calls)
+        told(i + 1)
+    return [_times(*row, updates[0]) for row in zip(candidates, updates, networks, strict=True)]
+
+
+def _turn(candidate: Candidate, frames: Sequence[Frame], box: Box, seconds: float) -> list[float]:
+    """Seconds of every update of one turn; at least five."""
+    follower, taken = candidate.follower, list[float]()
+    follower.init(frames[0], box)
+    for i in range(WARM):
+        follower.update(frames[1 + i % (len(frames) - 1)])
+    if candidate.network is not None:
+        candidate.network.seconds.clear()
+    ends, at = time.perf_counter() + seconds, 0
+    while time.perf_counter() < ends or len(taken) < 5:
+        at = at % (len(frames) - 1) + 1
+        began = time.perf_counter()
+        follower.update(frames[at])
+        taken.append(time.perf_counter() - began)
+    return taken
+
+
+def _times(candidate: Candidate, updates: Sequence[Sequence[float]], networks: Sequence[float], first: Sequence[Sequence[float]]) -> Times:
+    medians = [statistics.median(taken) * 1e3 for taken in updates]
+    of_first = [statistics.median(taken) * 1e3 for taken in first]
+    p50 = statistics.median(medians)
+    network = statistics.median(networks) * 1e3 if networks else None
+    return Times(
+        name=candidate.name,
+        p50=p50,
+        p95=float(np.percentile(np.concatenate([np.asarray(taken) for taken in updates]), 95)) * 1e3,
+        network=network,
+        outside=None if network is None else p50 - network,
+        fps=candidate.targets * 1e3 / p50,
+        ratio=statistics.median(mine / theirs for mine, theirs in zip(medians, of_first, strict=True)),
+        rounds=tuple(medians),
+    )

@@ -1,0 +1,91 @@
+"""What a benchmark found, as markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["markdown"]
+
+NUM_KINDS = 8  # of operations that are listed one by one
+
+
+def markdown(report: Mapping[str, Any]) -> str:
+    """The report of `sightline bench` as tables, with the machine and the versions below."""
+    parts = [_times(report["rows"])]
+    if report["start"]:
+        parts.append(_start(report["start"]))
+    parts += [_layers(entry) for entry in report["layers"]]
+    if report["soak"]:
+        parts.append(_soak(report["soak"]))
+    return "\n\n".join([*parts, _setting(report)])
+
+
+def _times(rows: Sequence[Mapping[str, Any]]) -> str:
+    lines = [
+        "| tracker | p50 ms | p95 ms | fps | time / first | network ms | outside ms | MACs | share of ceiling |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in rows:
+        cells = [row["name"], _number(row["p50"]), _number(row["p95"]), f"{row['fps']:.0f}", f"{row['ratio']:.2f}"]
+        cells += [_number(row["network"]), _number(row["outside"]), _macs(row["macs"]), _percent(row["share_of_ceiling"])]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _start(rows: Sequence[Mapping[str, Any]]) -> str:
+    lines = ["| a fresh process | imports s | load s | first box s | peak MB |", "|---|---:|---:|---:|---:|"]
+    lines += [
+        f"| {row['name']} | {row['imports']:.2f} | {row['load']:.2f} | {row['first']:.2f} | {_number(row['peak_mb'], 0)} |" for row in rows
+    ]
+    return "\n".join(lines)
+
+
+def _layers(entry: Mapping[str, Any]) -> str:
+    lines = [f"| {entry['name']}: where the network's time goes | ms | share |", "|---|---:|---:|"]
+    kinds, rest = entry["kinds"][:NUM_KINDS], entry["kinds"][NUM_KINDS:]
+    lines += [f"| {kind['name']} | {kind['milliseconds']:.3f} | {_percent(kind['share'])} |" for kind in kinds]
+    if rest:
+        lines.append(
+            f"| the other {len(rest)} kinds | {sum(kind['milliseconds'] for kind in rest):.3f} | {_percent(sum(kind['share'] for kind in rest))} |"
+        )
+    return "\n".join(lines)
+
+
+def _soak(windows: Sequence[Mapping[str, Any]]) -> str:
+    lines = ["| soak, seconds | fps | memory MB | clock MHz | joules |", "|---:|---:|---:|---:|---:|"]
+    lines += [
+        f"| {window['at']:.0f} | {window['fps']:.0f} | {_number(window['memory_mb'], 1)} | {_number(window['clock_mhz'], 0)} | {_number(window['joules'], 0)} |"
+        for window in windows
+    ]
+    rates = [window["fps"] for window in windows]
+    return "\n".join([*lines, "", f"The slowest stretch has {min(rates) / max(rates):.1%} of the speed of the fastest."])
+
+
+def _setting(report: Mapping[str, Any]) -> str:
+    machine, versions = report["machine"], report["versions"]
+    ceilings = "; ".join(
+        f"{found['threads']} thread{'s' * (found['threads'] > 1)}: "
+        + ", ".join(f"{name} {found[name]:.0f}" for name in ("f32", "bf16", "int8") if found[name])
+        + f" thousand million operations in a second, copying {found['copy']:.0f} GB/s"
+        for found in report["ceilings"]
+    )
+    packages = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+    return (
+        f"Frames of {report['frame']} in memory; medians of rounds taken in turns, ratios within rounds. {machine['processor']}, "
+        f"{machine['cores']} cores, {machine['system']}. Ceilings of this machine: {ceilings}. {packages}."
+    )
+
+
+def _number(value: float | None, digits: int = 2) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0%}"
+
+
+def _macs(value: int | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value / 1e9:.2f} G" if value >= 1e9 else f"{value / 1e6:.0f} M"

@@ -1,0 +1,90 @@
+"""A tracker for a long time: does it stay as fast, and does its memory stay as it is?"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sightline.box import Box
+from sightline.frame import Frame
+from sightline.measure.race import Follows
+from sightline.measure.start import resident_mb
+
+__all__ = ["Window", "clock_mhz", "energy_joules", "soak"]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One stretch of a soak.
+
+    Attributes:
+        at: seconds since the beginning, at its end.
+        fps: updates in a second.
+        memory_mb: resident, in 2^20 bytes; None where the system does not tell.
+        clock_mhz: of the processor, the mean of its cores; None likewise.
+        joules: of the whole processor in this stretch; None where it does not tell, as in most virtual machines.
+    """
+
+    at: float
+    fps: float
+    memory_mb: float | None
+    clock_mhz: float | None
+    joules: float | None
+
+
+def soak(
+    follower: Follows,
+    frames: Sequence[Frame],
+    box: Box,
+    *,
+    seconds: float,
+    window: float = 10.0,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Iterator[Window]:
+    """Update without a pause, and report every stretch as it ends.
+
+    Args:
+        follower: what is run; the target is marked again whenever the frames begin anew.
+        frames: in memory, at least two.
+        box: of the target in the first.
+        seconds: of the whole.
+        window: seconds of a stretch.
+        clock: for tests.
+    """
+    began = at = clock()
+    count, joules = 0, energy_joules()
+    for frame in itertools.cycle(frames):
+        if frame is frames[0]:
+            follower.init(frame, box)
+        else:
+            follower.update(frame)
+            count += 1
+        now = clock()
+        if now - at >= window:
+            after = energy_joules()
+            used = None if joules is None or after is None or after < joules else after - joules
+            yield Window(now - began, count / (now - at), resident_mb(), clock_mhz(), used)
+            at, count, joules = now, 0, after
+        if now - began >= seconds:
+            return
+
+
+def clock_mhz() -> float | None:
+    """The mean clock of all cores as the system tells it now; None where it does not."""
+    table = Path("/proc/cpuinfo")
+    if not table.is_file():
+        return None
+    told = [float(line.partition(":")[2]) for line in table.read_text().splitlines() if line.startswith("cpu MHz")]
+    return sum(told) / len(told) if told else None
+
+
+def energy_joules() -> float | None:
+    """A counter of the energy that the processor has used; None where it cannot be read."""
+    try:
+        told = [int(path.read_text()) for path in Path("/sys/class/powercap").glob("intel-rapl:?/energy_uj")]
+    except OSError:
+        return None
+    return sum(told) / 1e6 if told else None

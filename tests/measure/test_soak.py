@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sightline.box import Box
+from sightline.frame import Frame
+from sightline.measure.soak import soak
+
+FRAMES = [Frame(np.zeros((8, 8, 3), np.uint8), i) for i in range(5)]
+
+
+@dataclass
+class Clock:
+    """Goes on by what an update takes."""
+
+    now: float = 0.0
+    update_takes: float = 0.1
+
+    def __call__(self) -> float:
+        return self.now
+
+    def init(self, _image: Frame, _box: Box) -> None:
+        self.update_takes = 0.2 if self.now > 20 else 0.1  # becomes slow
+
+    def update(self, _image: Frame) -> None:
+        self.now += self.update_takes
+
+
+def test_a_tracker_that_becomes_slower_is_seen() -> None:
+    clock = Clock()
+    windows = list(soak(clock, FRAMES, Box(1, 1, 4, 4), seconds=41, window=10, clock=clock))
+    assert [round(window.at) for window in windows] == [10, 20, 30, 40]
+    assert [round(window.fps) for window in windows] == [10, 10, 5, 5]
+
+
+def test_memory_is_told_where_the_system_does() -> None:
+    clock = Clock()
+    [window] = soak(clock, FRAMES, Box(1, 1, 4, 4), seconds=1, window=1, clock=clock)
+    assert window.memory_mb is None or window.memory_mb > 10
