@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from sightline.box import Box
+from sightline.engines import Array
 from sightline.frame import Frame
 from sightline.measure.race import Candidate, Clocked, race
 from sightline.methods.network import NetworkMethod
@@ -49,7 +51,11 @@ def test_everybody_takes_a_turn_in_every_round_and_is_prepared_for_it() -> None:
 
 
 def test_the_network_is_clocked_apart_from_what_is_around_it() -> None:
-    clocked = Clocked(FakeSession(step=lambda arrays: (time.sleep(0.005), brightest(arrays))[1]))
+    def slow(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        time.sleep(0.005)
+        return brightest(arrays)
+
+    clocked = Clocked(FakeSession(step=slow))
     [row] = race([Candidate("ours", Tracker(NetworkMethod(clocked)), network=clocked)], FRAMES, BOX, rounds=1, seconds=0.01)
     assert row.network is not None
     assert row.network >= 5
