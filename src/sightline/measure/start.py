@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -37,12 +38,9 @@ def start(name: str, *, engine: str, precision: str, threads: int) -> Start:
     Raises:
         EngineError: it cannot begin; the message is the last line that it said.
     """
-    done = subprocess.run(
-        [sys.executable, "-m", "sightline.measure.start", name, engine, precision, str(threads)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [sys.executable, "-m", "sightline.measure.start", name, engine, precision, str(threads)]
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}  # torch takes its number from there
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise EngineError(f"{name} does not start on {engine}: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
     return Start(**json.loads(done.stdout.splitlines()[-1]))
@@ -68,9 +66,6 @@ def _begun(name: str, engine: str, precision: str, threads: int, began: float) -
     __import__(ENGINES[engine])
     imported = time.perf_counter()
     if engine == "torch":
-        import torch
-
-        torch.set_num_threads(threads)
         tracker = untrained(name) if name in SPECS else load(name, engine=engine)
     else:
         tracker = load(name, engine=engine, precision=precision, threads=threads)  # type: ignore[arg-type]  # from the command line of `start`
