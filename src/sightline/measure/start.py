@@ -9,8 +9,12 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sightline.errors import EngineError
+
+if TYPE_CHECKING:
+    from sightline.tracker import Tracker
 
 __all__ = ["Start", "resident_mb", "start"]
 
@@ -60,21 +64,26 @@ def _begun(name: str, engine: str, precision: str, threads: int, began: float) -
 
     from sightline.engines import ENGINES
     from sightline.frame import Frame
-    from sightline.tracker import load, untrained
-    from sightline.zoo import SPECS
 
     __import__(ENGINES[engine])
     imported = time.perf_counter()
-    if engine == "torch":
-        tracker = untrained(name) if name in SPECS else load(name, engine=engine)
-    else:
-        tracker = load(name, engine=engine, precision=precision, threads=threads)  # type: ignore[arg-type]  # from the command line of `start`
+    tracker = _loaded(name, engine, precision, threads)
     loaded = time.perf_counter()
     frame = Frame(np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8))
     tracker.init(frame, (300, 200, 60, 60))
     tracker.update(frame)
     said = time.perf_counter()
     return Start(imports=imported - began, load=loaded - imported, first=said - loaded, peak_mb=resident_mb("VmHWM"))
+
+
+def _loaded(name: str, engine: str, precision: str, threads: int) -> Tracker[Any]:
+    from sightline.tracker import load, untrained
+    from sightline.zoo import SPECS
+
+    if engine == "torch" and name in SPECS:
+        return untrained(name)
+    number = None if engine == "torch" else threads
+    return load(name, engine=engine, precision=precision, threads=number)  # type: ignore[arg-type]  # from the command line of `start`
 
 
 if __name__ == "__main__":
