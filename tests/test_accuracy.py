@@ -33,6 +33,7 @@ def case(tracker: str, weights: str, auc: float, *, whole: bool = True) -> Any:
 @pytest.mark.parametrize(
     "tracker,weights,auc",
     [
+        case("dcfnet", "dcfnet/param.pth", 0.635),
         case("vittrack-nano", "vittrack/object_tracking_vittrack_2023sep.onnx", 0.679, whole=False),
         case("fear-xs", "fear_xs/fear_xs_encoder.onnx", 0.725),
         case("fear-xs", "fear_xs/fear_xs_demo.pth", 0.712),

@@ -342,3 +342,15 @@ def test_a_fitted_crop_is_an_odd_number_of_cells(box: Box, size: int, shown: flo
     crop = crop_for(box, Crop(rule="patch-round", factor=4.5, size=240, fitted=(200, 250, 16)), FRAME)
     assert crop.size == size
     assert crop.factor * np.sqrt(box.w * box.h) == pytest.approx(shown)
+
+
+def test_a_cornered_crop_has_the_corners_of_its_rectangle_in_the_middles_of_its_outermost_pixels() -> None:
+    image = np.tile(np.arange(200, dtype=np.uint8), (100, 1))[..., np.newaxis].repeat(3, axis=2)
+    crop = Crop(rule="stretch", factor=2.0, size=41, padded="corners", pixels="float32")
+    region = region_around(Box(60.25, 40, 20, 10), crop, (200, 100))
+    assert tuple(region.frame) == pytest.approx((50.25, 35, 40, 20))
+    np.testing.assert_allclose(region.take(image)[20, :, 0], np.arange(50.25, 90.5), atol=0.02)
+
+
+def test_sides_are_kept_between_a_few_pixels_and_the_frame_about_their_middle() -> None:
+    assert clip(Box(10, 10, 2, 3000), "sides", FRAME) == pytest.approx((9, 10 + 1500 - 120, 4, 240))

@@ -493,3 +493,13 @@ def test_a_target_can_be_pickled_and_goes_on_elsewhere() -> None:
     state = method.begin(Frame(picture(50)), Box(50, 60, 20, 20))
     [(_, estimate)] = method.advance([Frame(picture(54))], [pickle.loads(pickle.dumps(state))])
     assert estimate.box == pytest.approx((54, 60, 20, 20), abs=1.0)
+
+
+def test_a_template_that_is_a_running_mean_moves_a_little_in_every_frame() -> None:
+    spec = replace(SPEC, memory=Memory(mix=0.25))
+    method = NetworkMethod(FakeSession(spec=spec, init=lambda arrays: {"mean": arrays["template"].mean(axis=(1, 2, 3)).astype(np.float32)}))
+    state = method.begin(Frame(np.zeros((100, 100, 3), np.uint8)), Box(40, 40, 20, 20))
+    assert state.arrays["mean"] == 0
+    for expected in (25.0, 43.75):
+        [(state, _)] = method.advance([Frame(np.full((100, 100, 3), 100, np.uint8))], [state])
+        assert state.arrays["mean"] == pytest.approx(expected)

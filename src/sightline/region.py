@@ -83,6 +83,8 @@ class Region:
             return self._aligned(image)
         if self.padded == "grid":
             return self._on_grid(image)
+        if self.padded == "corners":
+            return self._cornered(image)
         if self.padded == "edge":
             rows, columns = self._strided(self.y, self.height, image.shape[0]), self._strided(self.x, self.width, image.shape[1])
             picture = image[rows.reshape(-1, 1), columns].astype(self.pixels)
@@ -90,6 +92,13 @@ class Region:
         if self.padded == "after":
             return self._surrounded(self._inside(image))
         return cv2.resize(self.cut(image), (self.size, self.size), interpolation=cv2.INTER_LINEAR)
+
+    def _cornered(self, image: NDArray[np.uint8]) -> NDArray[Any]:
+        """The crop whose outermost pixels have their middles on the edges of `frame`, at any fraction of a pixel."""
+        across, down = (self.size - 1) / self.frame.w, (self.size - 1) / self.frame.h
+        matrix = np.array([[across, 0, -across * self.frame.x], [0, down, -down * self.frame.y]])
+        picture = image.astype(self.pixels, copy=False)
+        return cv2.warpAffine(picture, matrix, (self.size, self.size), borderMode=cv2.BORDER_CONSTANT, borderValue=self.fill)
 
     def cut(self, image: NDArray[np.uint8]) -> NDArray[Any]:
         """What the crop is made of, not yet resized: (height, width, C) of `pixels`, filled outside; not to be written to."""
@@ -532,6 +541,15 @@ def _patch_round(box: Box, crop: Crop, size: Size, fill: Fill) -> Region:
     return replace(region, frame=Box(x, y, side, side), fill=fill)
 
 
+def _stretch(box: Box, crop: Crop, size: Size, fill: Fill) -> Region:
+    """`factor` times the box along each axis, stretched to a square: DCFNet."""
+    (cx, cy), w, h = box.centre, box.w * crop.factor, box.h * crop.factor
+    frame = Box(cx - 0.5 * w, cy - 0.5 * h, w, h)
+    x, y = math.floor(frame.x), math.floor(frame.y)
+    width, height = max(1, math.ceil(frame.x + w) - x), max(1, math.ceil(frame.y + h) - y)
+    return Region(x, y, width, height, crop.size, frame, size, fill)
+
+
 CROP_RULES: dict[CropRule, Callable[[Box, Crop, Size, Fill], Region]] = {
     "ceil-area": _ceil_area,
     "context": _context,
@@ -543,6 +561,7 @@ CROP_RULES: dict[CropRule, Callable[[Box, Crop, Size, Fill], Region]] = {
     "patch-mostly": _patch_mostly,
     "patch-round": _patch_round,
     "sides": _sides,
+    "stretch": _stretch,
 }
 
 
@@ -571,6 +590,12 @@ def _clip_near(box: Box, size: Size) -> Box:
     """A fifth of the box or more in the frame, each side at least a pixel and at most the frame's: ATOM, DiMP."""
     w, h = min(max(box.w, 1.0), size[0]), min(max(box.h, 1.0), size[1])
     cx, cy = (min(max(centre, -0.3 * side), limit + 0.3 * side) for centre, side, limit in zip(box.centre, (w, h), size, strict=True))
+    return Box(cx - 0.5 * w, cy - 0.5 * h, w, h)
+
+
+def _clip_sides(box: Box, size: Size) -> Box:
+    """Each side at least 4 pixels and at most the frame's: DCFNet."""
+    (cx, cy), w, h = box.centre, max(4.0, min(box.w, size[0])), max(4.0, min(box.h, size[1]))
     return Box(cx - 0.5 * w, cy - 0.5 * h, w, h)
 
 
@@ -632,6 +657,7 @@ CLIP_RULES: dict[ClipRule, Callable[[Box, Size], Box]] = {
     "none": _as_is,
     "centre": _clip_centre,
     "near": _clip_near,
+    "sides": _clip_sides,
     "whole": _clip_whole,
 }
 START_RULES: dict[StartRule, Callable[[Box, Size], Box]] = {"none": _as_is, "half-pixel": _half_pixel, "whole": _clip_whole}

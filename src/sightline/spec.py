@@ -50,13 +50,14 @@ CropRule: TypeAlias = Literal[
     "patch-mostly",
     "patch-round",
     "sides",
+    "stretch",
 ]
 StartRule: TypeAlias = Literal["none", "half-pixel", "whole"]
-ClipRule: TypeAlias = Literal["margin", "none", "centre", "near", "whole"]
+ClipRule: TypeAlias = Literal["margin", "none", "centre", "near", "sides", "whole"]
 ReportRule: TypeAlias = Literal["none", "corner", "frame"]
 SeekRule: TypeAlias = Literal["none", "inside", "frame"]
 Pixels: TypeAlias = Literal["uint8", "float32"]
-Padded: TypeAlias = Literal["before", "after", "aligned", "edge", "grid"]
+Padded: TypeAlias = Literal["before", "after", "aligned", "corners", "edge", "grid"]
 MethodName: TypeAlias = Literal["network", "online", "eco"]
 Feed: TypeAlias = Literal["target", "extra", "prior", "padding", "filled"]
 
@@ -87,7 +88,8 @@ class Crop:
     pixels: Pixels = "uint8"  # what the network is given, in 0..255
     # is that put around the picture before or after it is resized ("aligned": after, its outermost pixels kept; "edge": before, and
     # it is no colour: the outermost pixels of the frame go on; "grid": after, all of it stretched
-    # so that whole pixels of the frame become whole pixels of the crop)
+    # so that whole pixels of the frame become whole pixels of the crop; "corners": before, and what boxes are mapped by has its corners
+    # in the middles of the crop's outermost pixels)
     padded: Padded = "before"
     small: tuple[float, int] | None = None  # a target under this share of its first frame is searched in this size, at the same scale
     # the crop has as many pixels along a side as what is cut in the first frame, though no fewer and no more than the first two numbers,
@@ -112,12 +114,15 @@ class Memory:
     otherwise: Literal["keep", "first"] = "keep"  # where no score was larger: nothing changes, or the first template is taken
     turns: bool = False  # one place after another changes; those behind the second template are empty until it is their turn
     together: bool = False  # `init` reads all templates at once, and again when one has changed
+    mix: float = 0.0  # share of every frame's template in what is kept of the first, as a running mean; 0: that stays
     samples: int = 0  # how many templates are read, or one more; 0: one for each place
     bank: int = 0  # how many templates stay, the latest; 0: none but those that are read
 
     def __post_init__(self) -> None:
         if any(every < 1 for every in self.every):
             raise BadSpec(f"the memory changes every {self.every} frames; expected whole numbers from 1 on.")
+        if not 0 <= self.mix < 1 or (self.mix and (self.every or self.samples)):
+            raise BadSpec(f"the memory mixes {self.mix} of a template in; expected a share from 0 to below 1, and one template.")
         if self.samples and (self.samples < 2 or self.every):
             raise BadSpec(
                 f"the memory samples {self.samples} templates and has intervals {self.every}; expected 2 samples or more, and no intervals."

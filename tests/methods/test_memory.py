@@ -7,7 +7,7 @@ import pytest
 
 from sightline.box import Box
 from sightline.errors import BadSpec
-from sightline.methods.memory import banked, drawn, due, filled, put, qualifies, sampled, shown, spread
+from sightline.methods.memory import banked, drawn, due, filled, mixed, put, qualifies, sampled, shown, spread
 from sightline.spec import History, Memory
 
 THREE = Memory(every=(2, 3), above=0.5)
@@ -154,3 +154,18 @@ def test_places_behind_the_first_are_drawn_evenly_from_the_bank(num: int, expect
 def test_a_bank_that_cannot_be_drawn_from_is_refused(rule: dict[str, object]) -> None:
     with pytest.raises(BadSpec, match="a bank of"):
         Memory(**rule)  # type: ignore[arg-type]  # the cases mix types
+
+
+def test_a_running_mean_moves_by_its_share_and_leaves_alone_what_is_no_template() -> None:
+    before = {"a": np.full(3, 1.0, np.float32), "own": np.zeros(1, np.float32)}
+    after = mixed(before, {"a": np.full(3, 2.0, np.float32)}, 0.25)
+    assert after.keys() == {"a"}
+    assert after["a"].dtype == np.float32
+    np.testing.assert_allclose(after["a"], 1.25)
+    np.testing.assert_allclose(before["a"], 1.0)
+
+
+def test_a_share_of_all_or_of_several_templates_is_refused() -> None:
+    for fields in ({"mix": 1.0}, {"mix": -0.1}, {"mix": 0.5, "every": (2,)}):
+        with pytest.raises(BadSpec, match="mixes"):
+            Memory(**fields)

@@ -18,7 +18,7 @@ from sightline.box import Box
 from sightline.engines import Array
 from sightline.spec import History, Memory
 
-__all__ = ["apart", "banked", "drawn", "due", "filled", "put", "qualifies", "sampled", "shown", "spread"]
+__all__ = ["apart", "banked", "drawn", "due", "filled", "mixed", "put", "qualifies", "sampled", "shown", "spread"]
 
 OWN = "next."  # begins the names of state that is the target's own, not a template's
 
@@ -53,6 +53,11 @@ def qualifies(memory: Memory, score: float, best: float) -> bool:
         best: score of the template that a change would take so far.
     """
     return score > memory.above and (memory.keep == "last" or score > best)
+
+
+def mixed(arrays: Mapping[str, Array], template: Mapping[str, Array], share: float) -> dict[str, Array]:
+    """A template's arrays moved by a share towards those of a new one; what else is in `arrays` is left out."""
+    return {name: (1 - share) * arrays[name] + share * array for name, array in template.items()}
 
 
 def filled(memory: Memory, age: int) -> NDArray[np.bool_]:

@@ -134,6 +134,9 @@ class NetworkMethod:
     def _remember(self, state: Target, frame: Frame, gate: float) -> Target:
         """The target with the templates that its memory wants, where `gate` says how good this frame's is."""
         rule = self.spec.memory
+        if rule.mix:
+            read, _ = self._read(self._template(frame, state.box, state.fill), state.age)
+            return replace(state, arrays={**state.arrays, **memory.mixed(state.arrays, read, rule.mix)})
         places = memory.due(rule, state.age)
         if rule.bank:
             return self._banked(state, frame, gate, places)
