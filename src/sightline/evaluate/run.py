@@ -32,7 +32,7 @@ from sightline.loop import follow
 from sightline.tracker import Tracker
 from sightline.weights import init_path, write_whole
 
-__all__ = ["RULES", "Maker", "Ran", "Summary", "evaluate", "import_boxes", "make_folder", "maker_of", "score"]
+__all__ = ["RULES", "Maker", "Ran", "Summary", "evaluate", "figures", "import_boxes", "lacks", "make_folder", "maker_of", "score"]
 
 Floats = NDArray[np.float64]
 
@@ -147,7 +147,7 @@ def evaluate(
     left_out = {clip.name: clip.dropped for clip in dataset if clip.dropped}
     run |= {"dataset": {**data, "sequences": len(dataset), "frames": sum(len(clip.frames) for clip in dataset), "left_out": left_out}}
     write_whole({folder / "run.json": _json(run)})
-    reasons = {clip.name: _lacks(clip, folder, maker.digest(), digests[clip.name]) for clip in dataset}
+    reasons = {clip.name: lacks(clip, folder, maker.digest(), digests[clip.name]) for clip in dataset}
     for clip in dataset:
         if reasons[clip.name] is None:
             report(clip)
@@ -222,13 +222,13 @@ def score(dataset: Dataset, folder: Path, *, maker: Maker, failed: Mapping[str, 
     gaps: dict[str, str] = {name: f"missing in the data set: {lacking}" for name, lacking in dataset.missing.items()}
     sequences: dict[str, dict[str, Any]] = {}
     for clip in dataset:
-        problem = (failed or {}).get(clip.name) or _lacks(clip, folder, maker.digest(), digests[clip.name])
+        problem = (failed or {}).get(clip.name) or lacks(clip, folder, maker.digest(), digests[clip.name])
         if problem is None and not clip.visible.any():
             problem = "no frame of it shows a target"
         if problem is not None:
             gaps[clip.name] = problem
         else:
-            sequences[clip.name] = _figures(clip, dataset, folder)
+            sequences[clip.name] = figures(clip, dataset, folder)
     whole = partial_means or not gaps
     means = {key: _mean(row[key] for row in sequences.values()) if whole else None for key in ("auc", "precision", "mean_iou")}
     timed = [row for row in sequences.values() if row["seconds"]]
@@ -276,7 +276,7 @@ def _write(clip: Clip, folder: Path, rows: Floats, *, stamp: Mapping[str, str], 
     write_whole({**files, folder / "made" / f"{clip.name}.json": _json(record)})
 
 
-def _lacks(clip: Clip, folder: Path, maker: str, data: str) -> str | None:
+def lacks(clip: Clip, folder: Path, maker: str, data: str) -> str | None:
     """What keeps a result from being used: nothing (None), or the reason in words."""
     path = folder / f"{clip.name}.txt"
     if not path.is_file():
@@ -302,7 +302,7 @@ def _lacks(clip: Clip, folder: Path, maker: str, data: str) -> str | None:
     return f"{', '.join(changed)} changed since it was made" if changed else None
 
 
-def _figures(clip: Clip, dataset: Dataset, folder: Path) -> dict[str, Any]:
+def figures(clip: Clip, dataset: Dataset, folder: Path) -> dict[str, Any]:
     """Metrics of one sequence (None where its truth is not public), its frames and its speed (None without times)."""
     boxes = boxes_from_file(folder / f"{clip.name}.txt") - np.array([dataset.origin, dataset.origin, 0, 0])
     truth = np.where(clip.visible[:, np.newaxis], clip.truth, np.nan)
