@@ -14,7 +14,8 @@ __all__ = ["report"]
 
 
 def report(
-    results: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RESULTS_DIR")],
+    results: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="RESULTS_DIR...")],
+    /
     *,
     dataset: Annotated[str, tyro.conf.arg(metavar="NAME")],
     root: Annotated[Path, tyro.conf.arg(metavar="DIR")],
@@ -51,13 +52,14 @@ def report(
     data = open_dataset(dataset, root)
     comparison = compare(data, result_folders(results), partial=partial)
     with needing("plots", "a report"):
-        files = write_report(
-            comparison, output, published=published_on(comparison.dataset), limits=Limits(size=round(page_mb * 1e6))
-        )
+        trackers = {entry.tracker for entry in comparison.entries}
+        files = write_report(comparison, output, published=published_on(data.name, trackers), limits=Limits(size=round(page_mb * 1e6)))
     for label, gaps in comparison.gaps.items():
         for name, reason in gaps.items():
             print(f"LEFT OUT: {name}: {label}: {reason}")
-    print(f"{len(comparison.entries)} trackers on {len(comparison.clips)} of {comparison.expected} sequences of {comparison.dataset}.")
+    print(
+        f"{len(comparison.entries)} tracker{'s' * (len(comparison.entries) != 1)} on {len(comparison.clips)} of {comparison.expected} sequences of {comparison.dataset}."
+    )
     for entry in comparison.entries:
         print(f"{entry.means['auc']:.4f}  {entry.label}")
     print(f"written: {files[0]} ({files[0].stat().st_size / 1e6:.1f} MB) and {len(files) - 1} other files")

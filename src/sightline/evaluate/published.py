@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.resources import files
 
 from sightline.zoo import SPECS
 
-__all__ = ["METRICS", "Published", "published", "published_on"]
+__all__ = ["METRICS", "NAMES", "Published", "beside_the_zoo", "published", "published_on"]
 
 # What the data set is called in specs and in published.json, by the names of `evaluate.layouts`.
 NAMES = {
@@ -29,7 +30,15 @@ NAMES = {
     "uav20l": ("uav20l",),
 }
 # Beside which of our figures a published one stands.
-METRICS = {"auc": "auc", "precision": "precision", "normalised-precision": "norm_precision", "ao": "mean_iou", "sr50": "op50", "sr75": "op75"}
+METRICS = {
+    "auc": "auc",
+    "precision": "precision",
+    "normalised-precision": "norm_precision",
+    "ao": "mean_iou",
+    "sr50": "op50",
+    "sr75": "op75",
+    "fps": "fps",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +47,9 @@ class Published:
 
     Attributes:
         tracker: its name; that of a spec where it is in the zoo.
-        dataset: data set and split, as `lasot-test`.
-        metric: as `auc`, `normalised-precision`, `eao`.
-        value: shares in 0..1, never in percent.
+        dataset: data set and split, as `lasot-test`; "speed" where none is told.
+        metric: as `auc`, `normalised-precision`, `eao`, `fps`.
+        value: shares in 0..1, never in percent; frames per second.
         source: the table, paper or page that it is from.
     """
 
@@ -62,26 +71,24 @@ def published() -> tuple[Published, ...]:
 
 
 def beside_the_zoo() -> tuple[Published, ...]:
-    """Those of `published.json`: source -> data set and metric -> tracker -> value, or values of several runs."""
+    """Those of `published.json`: source -> data set and metric -> tracker -> value."""
     told = json.loads(files("sightline.evaluate").joinpath("published.json").read_text(encoding="utf-8"))
+    columns = [(source, *key.split(" "), column) for source, tables in told.items() for key, column in tables.items()]
     return tuple(
-        Published(tracker, *key.split(" "), value, source)
-        for source, tables in told.items()
-        for key, column in tables.items()
-        for tracker, values in column.items()
-        for value in (values if isinstance(values, list) else [values])
+        Published(tracker, dataset, metric, value, source)
+        for source, dataset, metric, column in columns
+        for tracker, value in column.items()
     )
 
 
-def published_on(dataset: str) -> tuple[Published, ...]:
+def published_on(dataset: str, trackers: Collection[str] = ()) -> tuple[Published, ...]:
     """Figures on one data set, by metric and falling value.
 
     Args:
         dataset: key of `evaluate.layouts.LAYOUTS`; nothing is published on most of them.
+        trackers: of these the published speeds, too.
     """
     names = NAMES.get(dataset, ())
     metrics = list(METRICS)
-    found = [figure for figure in published() if figure.dataset in names]
-    return tuple(
-        sorted(found, key=lambda figure: (metrics.index(figure.metric) if figure.metric in metrics else 99, figure.metric, -figure.value))
-    )
+    found = [figure for figure in published() if figure.dataset in names or (figure.dataset == "speed" and figure.tracker in trackers)]
+    return tuple(sorted(found, key=lambda figure: (metrics.index(figure.metric), -figure.value)))

@@ -38,7 +38,8 @@ class Entry:
         boxes: (T, 4) predictions of each compared sequence, frame pixels, origin 0.
         sequences: figures of each compared sequence, as `sightline eval` has them.
         curves: over all compared sequences.
-        means: a key of `METRICS` -> 0..1, and `fps`, None without times or with times from several machines.
+        means: a key of `METRICS` -> 0..1.
+        fps: frames per second, None without times or with times from several machines.
         timed_on: the machines.
         attributes: mean AUC over the sequences that have an attribute.
         tracker_hash: SHA-256 of what made the results.
@@ -49,7 +50,8 @@ class Entry:
     boxes: Mapping[str, Floats]
     sequences: Mapping[str, Mapping[str, Any]]
     curves: Curves
-    means: Mapping[str, float | None]
+    means: Mapping[str, float]
+    fps: float | None
     timed_on: tuple[str, ...]
     attributes: Mapping[str, float]
     tracker_hash: str
@@ -130,7 +132,7 @@ def compare(dataset: Dataset, folders: Mapping[str, Path], *, partial: bool = Fa
         dataset=dataset.name,
         clips=clips,
         expected=len(dataset) + len(dataset.missing),
-        entries=tuple(sorted(entries, key=lambda entry: -(entry.means["auc"] or 0.0))),
+        entries=tuple(sorted(entries, key=lambda entry: -entry.means["auc"])),
         gaps={label: missing for label, missing in gaps.items() if missing},
         attributes=_attributes(clips),
     )
@@ -152,13 +154,13 @@ def _entry(label: str, run: Mapping[str, Any], folder: Path, dataset: Dataset, c
         "mean_iou": average_overlap(frames, PLAIN),
         "op50": share_above(frames, 0.5, PLAIN),
         "op75": share_above(frames, 0.75, PLAIN),
-        "fps": sum(row["frames"] - 1 for row in timed) / seconds if len(machines) == 1 else None,
     }
+    fps = sum(row["frames"] - 1 for row in timed) / seconds if len(machines) == 1 else None
     by_attribute = {
         attribute: float(np.mean([rows[clip.name]["auc"] for clip in clips if attribute in clip.attributes]))
         for attribute in _attributes(clips)
     }
-    return Entry(label, run["tracker"], boxes, rows, curves, means, machines, by_attribute, run["tracker_hash"])
+    return Entry(label, run["tracker"], boxes, rows, curves, means, fps, machines, by_attribute, run["tracker_hash"])
 
 
 def _values(clip: Clip, boxes: Floats) -> Frames:

@@ -89,7 +89,7 @@ def _played(comparison: Comparison, limits: Limits) -> list[dict[str, Any]]:
     """Sequences with their pictures, those about which the trackers disagree most first, until the page is full; in the data set's order."""
 
     def spread(clip: Clip) -> float:
-        values = [entry.sequences[clip.name]["auc"] for entry in comparison.entries]
+        values: list[float] = [entry.sequences[clip.name]["auc"] for entry in comparison.entries]
         return max(values) - min(values) if len(values) > 1 else 1 - values[0]
 
     taken, left = {}, limits.size

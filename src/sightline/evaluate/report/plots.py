@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.evaluate.report.compare import PLAIN, Comparison
+from sightline.evaluate.report.compare import PLAIN, Comparison, Entry
 
 __all__ = ["COLOURS", "colour", "draw_plots", "rendered"]
 
@@ -17,7 +17,7 @@ __all__ = ["COLOURS", "colour", "draw_plots", "rendered"]
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6A3D9A", "#8C564B", "#4D4D4D", "#7A8B00")
 LINES = ("-", "--", "-.", ":")
 MOST_SPOKES = 16
-STYLE = {
+STYLE: Any = {  # matplotlib types each key by name
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -47,10 +47,22 @@ def draw_plots(comparison: Comparison) -> dict[str, Any]:
     with mpl.rc_context(STYLE):
         made = {
             "success": _curves(
-                comparison, "success", PLAIN.success.thresholds, score="auc", title="Success", x="overlap threshold", y="share of frames above"
+                comparison,
+                "success",
+                PLAIN.success.thresholds,
+                score="auc",
+                title="Success",
+                x="overlap threshold",
+                y="share of frames above",
             ),
             "precision": _curves(
-                comparison, "precision", PLAIN.precision.thresholds, score="precision", title="Precision", x="centre error, pixels", y="share of frames within"
+                comparison,
+                "precision",
+                PLAIN.precision.thresholds,
+                score="precision",
+                title="Precision",
+                x="centre error, pixels",
+                y="share of frames within",
             ),
             "normalised_precision": _curves(
                 comparison,
@@ -62,9 +74,9 @@ def draw_plots(comparison: Comparison) -> dict[str, Any]:
                 y="share of frames within",
             ),
         }
-        if len(comparison.attributes) >= 3:
+        if len(spokes(comparison)) >= 3:
             made["attributes"] = _radar(comparison)
-        if any(entry.means["fps"] for entry in comparison.entries):
+        if any(entry.fps for entry in comparison.entries):
             made["speed"] = _speed(comparison)
     return made
 
@@ -97,9 +109,9 @@ def _curves(comparison: Comparison, name: str, thresholds: Sequence[float], *, s
     return figure
 
 
-def _by(comparison: Comparison, score: str) -> list[tuple[int, Any]]:
+def _by(comparison: Comparison, score: str) -> list[tuple[int, Entry]]:
     """Trackers by a falling figure, with the places that their colours go by."""
-    return sorted(enumerate(comparison.entries), key=lambda pair: -(pair[1].means[score] or 0.0))
+    return sorted(enumerate(comparison.entries), key=lambda pair: -pair[1].means[score])
 
 
 def _line(place: int) -> dict[str, Any]:
@@ -107,8 +119,8 @@ def _line(place: int) -> dict[str, Any]:
 
 
 def _radar(comparison: Comparison) -> Any:
-    """Mean AUC of the sequences with each attribute, those that most sequences have."""
-    shown = sorted(sorted(comparison.attributes, key=lambda name: -comparison.attributes[name])[:MOST_SPOKES])
+    """Mean AUC of the sequences with each attribute."""
+    shown = spokes(comparison)
     angles = np.linspace(0, 2 * np.pi, len(shown), endpoint=False)
     figure, axes = _figure(6.4, 5.4, projection="polar")
     axes.set_theta_offset(np.pi / 2)
@@ -126,6 +138,12 @@ def _radar(comparison: Comparison) -> Any:
     return figure
 
 
+def spokes(comparison: Comparison) -> list[str]:
+    """Attributes of two sequences or more, the most frequent ones where there are many; in alphabetical order."""
+    shared = [name for name, number in comparison.attributes.items() if number > 1]
+    return sorted(sorted(shared, key=lambda name: -comparison.attributes[name])[:MOST_SPOKES])
+
+
 def _closed(values: Sequence[float] | NDArray[np.float64]) -> list[float]:
     return [*map(float, values), float(values[0])]
 
@@ -133,13 +151,16 @@ def _closed(values: Sequence[float] | NDArray[np.float64]) -> list[float]:
 def _speed(comparison: Comparison) -> Any:
     """AUC over speed; trackers without times are not there."""
     figure, axes = _figure(5.2, 4.0)
-    timed = [(place, entry) for place, entry in enumerate(comparison.entries) if entry.means["fps"]]
-    for place, entry in timed:
-        axes.scatter(entry.means["fps"], entry.means["auc"], s=60, color=colour(place), edgecolor="white", zorder=3)
-        axes.annotate(entry.label, (entry.means["fps"], entry.means["auc"]), xytext=(6, 5), textcoords="offset points", fontsize=8.5)
+    speeds = []
+    for place, entry in enumerate(comparison.entries):
+        if entry.fps:
+            speeds.append(entry.fps)
+            axes.scatter(entry.fps, entry.means["auc"], s=60, color=colour(place), edgecolor="white", zorder=3)
+            axes.annotate(entry.label, (entry.fps, entry.means["auc"]), xytext=(6, 5), textcoords="offset points", fontsize=8.5)
     axes.set_xscale("log")
-    speeds = [entry.means["fps"] for _, entry in timed]
-    axes.set(title="Accuracy and speed", xlabel="frames per second (logarithmic)", ylabel="AUC", xlim=(min(speeds) / 1.6, max(speeds) * 2.6))
+    axes.set(
+        title="Accuracy and speed", xlabel="frames per second (logarithmic)", ylabel="AUC", xlim=(min(speeds) / 1.6, max(speeds) * 2.6)
+    )
     ticks = [value for power in range(-2, 5) for value in (10.0**power, 2 * 10.0**power, 5 * 10.0**power)]
     low, high = axes.get_xlim()
     axes.set_xticks([tick for tick in ticks if low <= tick <= high])
@@ -147,5 +168,3 @@ def _speed(comparison: Comparison) -> Any:
     axes.xaxis.set_minor_formatter(lambda *_: "")
     axes.margins(y=0.25)
     return figure
-
-

@@ -7,7 +7,7 @@ import io
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-__all__ = ["Column", "Table", "ranked_cells", "to_csv", "to_latex", "to_markdown"]
+__all__ = ["Cell", "Column", "Table", "ranked_cells", "to_csv", "to_latex", "to_markdown"]
 
 Cell: TypeAlias = "float | int | str | None"
 
@@ -52,7 +52,8 @@ def to_markdown(table: Table) -> str:
     line = "|" + "|".join("---" if column.kind == "text" else "---:" for column in table.columns) + "|"
     marks = {0: "", 1: "**", 2: "*"}
     rows = [
-        "| " + " | ".join(f"{marks[place]}{_escaped(text, '|')}{marks[place]}" for text, place in row) + " |" for row in ranked_cells(table, 4)
+        "| " + " | ".join(f"{marks[place]}{_escaped(text, '|')}{marks[place]}" for text, place in row) + " |"
+        for row in ranked_cells(table, 4)
     ]
     return "\n".join([head, line, *rows]) + "\n"
 
@@ -99,7 +100,9 @@ def ranked_cells(table: Table, decimals: int, *, percent: bool = False) -> list[
         decimals: of shares.
         percent: shares times 100.
     """
-    texts = [[_text(cell, column, decimals, percent=percent) for cell, column in zip(row, table.columns, strict=True)] for row in table.rows]
+    texts = [
+        [_text(cell, column, decimals, percent=percent) for cell, column in zip(row, table.columns, strict=True)] for row in table.rows
+    ]
     places = [[0] * len(table.columns) for _ in table.rows]
     shown = [i for i, column in enumerate(table.columns) if column.ranked and column.kind != "text"]
     groups = (
@@ -135,4 +138,8 @@ def _tex(text: str) -> str:
     return "".join(_TEX.get(character, character) for character in text)
 
 
-_TEX = {character: f"\\{character}" for character in "&%$#_{}"} | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+_TEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+}

@@ -13,14 +13,22 @@ from sightline.evaluate.published import Published
 from sightline.evaluate.report.compare import METRICS, Comparison, Entry
 from sightline.evaluate.report.page import Limits, make_page
 from sightline.evaluate.report.plots import draw_plots, rendered
-from sightline.evaluate.report.tables import Column, Table, to_csv, to_latex, to_markdown
+from sightline.evaluate.report.tables import Cell, Column, Table, to_csv, to_latex, to_markdown
 from sightline.evaluate.run import RULES
 from sightline.weights import write_whole
 
 __all__ = ["as_json", "make_tables", "write_report"]
 
 COUNTED = f"{RULES}; normalised precision: 0.2 sides of the target"
-TITLES = {"auc": "AUC", "precision": "precision", "normalised-precision": "normalised precision", "ao": "AO", "sr50": "SR50", "sr75": "SR75"}
+TITLES = {
+    "auc": "AUC",
+    "precision": "precision",
+    "normalised-precision": "normalised precision",
+    "ao": "AO",
+    "sr50": "SR50",
+    "sr75": "SR75",
+    "fps": "fps",
+}
 PLOT_KINDS = ("svg", "pdf", "png")
 
 
@@ -66,12 +74,13 @@ def make_tables(comparison: Comparison, published: Sequence[Published]) -> list[
     """All trackers, each sequence, each attribute, and what others published; tables without rows are left out."""
     entries = comparison.entries
     labels = tuple(Column(entry.label) for entry in entries)
-    names = [clip.name for clip in comparison.clips]
-    values = [(name, *(entry.sequences[name]["auc"] for entry in entries)) for name in names]
-    by_attribute = [
+    frames = {clip.name: len(clip.frames) for clip in comparison.clips}
+    values: list[tuple[Cell, ...]] = [
+        (name, number, *(entry.sequences[name]["auc"] for entry in entries)) for name, number in frames.items()
+    ]
+    by_attribute: list[tuple[Cell, ...]] = [
         (name, number, *(entry.attributes[name] for entry in entries)) for name, number in sorted(comparison.attributes.items())
     ]
-    frames = {clip.name: len(clip.frames) for clip in comparison.clips}
     count = Column("frames", "count", ranked=False)
     tables = [
         _overall(comparison, published),
@@ -81,7 +90,7 @@ def make_tables(comparison: Comparison, published: Sequence[Published]) -> list[
             caption=f"AUC on each sequence of {comparison.dataset}.",
             columns=(Column("sequence", "text"), count, *labels),
             rows=(
-                *((name, frames[name], *row) for name, *row in values),
+                *values,
                 ("mean", sum(frames.values()), *(entry.means["auc"] for entry in entries)),
             ),
             rank="rows",
@@ -112,6 +121,7 @@ def as_json(comparison: Comparison, published: Sequence[Published]) -> dict[str,
                 "tracker": entry.tracker,
                 "tracker_hash": entry.tracker_hash,
                 **entry.means,
+                "fps": entry.fps,
                 "timed_on": list(entry.timed_on),
                 "curves": {field.name: getattr(entry.curves, field.name).tolist() for field in dataclasses.fields(entry.curves)},
                 "attributes": dict(entry.attributes),
@@ -134,18 +144,19 @@ def _overall(comparison: Comparison, published: Sequence[Published]) -> Table:
     return Table(
         name="trackers",
         title="Trackers",
-        caption=f"{len(comparison.clips)} sequences of {comparison.dataset}. {timed}" + " Published: by others, by their rules." * bool(told),
+        caption=f"{len(comparison.clips)} sequences of {comparison.dataset}. {timed}"
+        + " Published: by others, by their rules." * bool(told),
         columns=(
             Column("tracker", "text"),
             *(Column(title) for title in METRICS.values()),
             Column("fps", "rate"),
-            *(Column(f"{TITLES[metric]}, published", ranked=False) for metric in told),
+            *(Column(f"{TITLES[metric]}, published", "rate" if metric == "fps" else "share", ranked=False) for metric in told),
         ),
         rows=tuple(
             (
                 entry.label,
                 *(entry.means[key] for key in METRICS),
-                entry.means["fps"],
+                entry.fps,
                 *(_range([row.value for row in published if (row.tracker, row.metric) == (entry.tracker, metric)]) for metric in told),
             )
             for entry in comparison.entries
@@ -156,7 +167,7 @@ def _overall(comparison: Comparison, published: Sequence[Published]) -> Table:
 def _range(values: Sequence[float]) -> float | str | None:
     """One number, or the smallest and the largest of several."""
     if len(set(values)) > 1:
-        return f"{min(values):.4f} to {max(values):.4f}"
+        return f"{min(values):g} to {max(values):g}"
     return values[0] if values else None
 
 
@@ -172,13 +183,15 @@ def _others(comparison: Comparison, published: Sequence[Published]) -> Table:
             Column("ours", ranked=False),
             Column("source", "text"),
         ),
-        rows=tuple((row.tracker, TITLES.get(row.metric, row.metric), row.value, _ours(comparison.entries, row), row.source) for row in published),
+        rows=tuple(
+            (row.tracker, TITLES.get(row.metric, row.metric), row.value, _ours(comparison.entries, row), row.source) for row in published
+        ),
     )
 
 
 def _ours(entries: Sequence[Entry], figure: Published) -> float | None:
     key = PUBLISHED_METRICS.get(figure.metric)
-    found = [entry.means[key] for entry in entries if key is not None and entry.tracker == figure.tracker]
+    found = [entry.fps if key == "fps" else entry.means.get(key or "") for entry in entries if entry.tracker == figure.tracker]
     return found[0] if len(found) == 1 else None
 
 
