@@ -14,8 +14,8 @@ __all__ = ["report"]
 
 
 def report(
-    results: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="RESULTS_DIR...")],
-    /
+    results: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="RESULTS_DIR...", help_behavior_hint="")],
+    /,
     *,
     dataset: Annotated[str, tyro.conf.arg(metavar="NAME")],
     root: Annotated[Path, tyro.conf.arg(metavar="DIR")],
