@@ -23,8 +23,7 @@ QUICK = replace(
     shallow=replace(PUBLISHED.arch.shallow, width=3),
     deep=replace(PUBLISHED.arch.deep, width=3),
     first=(5, 5),
-    turns=(10.0, -10.0),
-    dropped=0,
+    augment=replace(PUBLISHED.arch.augment, rotations=(10.0, -10.0), dropouts=()),
     slots=18,
     every=2,
 )

@@ -37,7 +37,7 @@ SMALL: dict[str, dict[str, object]] = {
         "appearance_heads": 2,
     },
     "dcfnet": {},
-    "eco": {"first": (2,), "shifts": (), "turns": (), "blurs": (), "dropped": 2, "slots": 4, "every": 1},
+    "eco": {"first": (2,), "augment": Augment(flip=True, dropouts=(0.2, 0.2)), "slots": 4, "every": 1},
     "dasiamrpn": {"widths": (8, 16, 16, 16, 16), "width": 16},
     "dimp": {"depth": 18, "width": 32, "steps": 1},
     "efficienttrack": {"depth": 1, "order": "FGAF"},

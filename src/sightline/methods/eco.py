@@ -6,12 +6,11 @@ Source: Danelljan et al., CVPR 2017 (arXiv:1611.09224); docs/trackers/eco.md of 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,6 +23,7 @@ from sightline.methods.continuous import FilterProblem, JointProblem
 from sightline.methods.fourier import Coefficients, Series
 from sightline.methods.samples import weigh
 from sightline.methods.solve import Course
+from sightline.methods.views import dropped, views
 from sightline.region import BentRegion, Region, crop_for, region_around, regions_around
 from sightline.spec import Crop, Spec
 from sightline.zoo.eco import Arch, Block
@@ -106,13 +106,14 @@ class EcoMethod:
         size = (frame.width, frame.height)
         search = crop_for(box, self.spec.search, size)
         wide = region_around(box, replace(search, size=2 * search.size, factor=2 * search.factor), size)  # room to move and turn it
-        cx, cy, w, h = (2 * wide.to_crop(box)).tolist()  # in sides of the crop
-        views = list(_views(wide.take(frame.image), self._arch, (cy - 1, cx - 1)))
-        features = self.session.run("describe", {"search": np.stack([view for view, _ in views])[np.newaxis]})
-        shifts = [shift for _, shift in views] + [views[0][1]] * self._arch.dropped
+        target = wide.to_crop(box)
+        w, h = (2 * target[2:]).tolist()  # in sides of the crop
+        crops, targets = zip(*views(wide.take(frame.image), target, self._arch.augment), strict=True)
+        features = self.session.run("describe", {"search": np.stack(crops)[np.newaxis]})
+        shifts = [(float(place[1]) - 0.5, float(place[0]) - 0.5) for place in (*targets, *[targets[0]] * len(self._arch.augment.dropouts))]
         learned = {}
         for name, block in self._blocks.items():
-            maps = np.concatenate([features[name][0], _dropped(features[name][0, :1], self._arch)])
+            maps = np.concatenate([features[name][0], dropped(features[name][0, 0], self._arch.augment)])
             learned[name] = _first(maps, shifts, block, self._arch, side=search.size, target=(h * search.size, w * search.size))
         return Pursuit(box, box, search, learned)
 
@@ -162,41 +163,6 @@ class EcoMethod:
         cx = min(max(cx, 0.5 - arch.outside * w), width + 0.5 + arch.outside * w)
         cy = min(max(cy, 0.5 - arch.outside * h), height + 0.5 + arch.outside * h)
         return Box(cx - 0.5 * w, cy - 0.5 * h, w, h)
-
-
-def _views(picture: Array, arch: Arch, shift: Shift) -> Iterator[tuple[Array, Shift]]:
-    """The middle of a picture (2 S, 2 S, 3) as it is, moved, mirrored, turned and blurred: (S, S, 3), and where the target then is.
-
-    Args:
-        picture: twice as large as a crop.
-        arch: what is done to it.
-        shift: of the target from the middle, in sides of a crop.
-    """
-    side, (down, across) = picture.shape[0] // 2, shift
-    first = side // 2
-
-    def middle(view: Array, y: int = 0, x: int = 0) -> Array:
-        return view[first - y : first - y + side, first - x : first - x + side]
-
-    yield middle(picture), shift
-    for y, x in arch.shifts:
-        yield middle(picture, y, x), (down + y / side, across + x / side)
-    yield middle(picture[:, ::-1]), (down, -across)
-    for angle in arch.turns:
-        turn = cv2.getRotationMatrix2D((side - 0.5, side - 0.5), angle, 1.0)
-        turned = cv2.warpAffine(picture, turn, (2 * side, 2 * side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        new_across, new_down = (turn[:, :2] @ (across, down)).tolist()
-        yield middle(turned), (new_down, new_across)
-    for y_sigma, x_sigma in arch.blurs:
-        blurred = cv2.GaussianBlur(picture, (0, 0), sigmaX=x_sigma, sigmaY=y_sigma, borderType=cv2.BORDER_REPLICATE)
-        yield middle(blurred), shift
-
-
-def _dropped(features: Real, arch: Arch) -> Real:
-    """Copies of a map (1, D, h, w) without some of their channels: (`dropped`, D, h, w)."""
-    stays = np.random.default_rng(arch.seed).random((arch.dropped, features.shape[1], 1, 1)) >= arch.dropout
-    copies: Real = features * (stays / (1 - arch.dropout)).astype(features.dtype)
-    return copies
 
 
 def _first(features: Real, shifts: Sequence[Shift], block: Block, arch: Arch, *, side: int, target: Shift) -> Learned:

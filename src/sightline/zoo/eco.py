@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sightline.errors import BadSpec
-from sightline.spec import Crop, Origin, Spec
+from sightline.spec import Augment, Crop, Origin, Spec
 
 __all__ = ["SPECS", "Arch", "Block"]
 
@@ -33,17 +33,24 @@ class Block:
     share: float
 
 
+VIEWS = Augment(
+    shifts=((0.05, 0.05), (-0.05, 0.05), (0.05, -0.05), (-0.05, -0.05)),  # six pixels of the larger crop
+    flip=True,
+    rotations=(5.0, -5.0, 10.0, -10.0, 20.0, -20.0, 30.0, -30.0, 45.0, -45.0, 60.0, -60.0),
+    blurs=((2.0, 0.2), (0.2, 2.0), (3.0, 1.0), (1.0, 3.0), (2.0, 2.0)),
+    dropouts=(0.2,) * 7,
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arch:
     """The networks, and how filters are learned over their features.
 
-    `depth`: of the residual network. `first`: runs of conjugate gradients by which filters and
-    projection are learned in the first frame, each with its number of steps; `later`: steps every `every` frames. `slots`: samples
-    that are kept. `ridge`: weight of the projection. `data`, `confine`, `ratio`: of the preconditioners (`methods.continuous`). `forget`:
-    frames after which a direction of the solver counts little. `shifts` (down, across) in pixels, `turns` in degrees, `blurs` (down,
-    across) as deviations in pixels: views of the first frame; and `dropped` copies of its features without a share `dropout` of
-    their channels, `seed` says which. `smallest`: pixels that a side of the target always has. `outside`: how far its middle may leave
-    the frame, in sizes of it.
+    `depth`: of the residual network. `first`: runs of conjugate gradients by which filters and projection are learned in the first
+    frame, each with its number of steps; `later`: steps every `every` frames. `slots`: samples that are kept. `ridge`: weight of the
+    projection. `data`, `confine`, `ratio`: of the preconditioners (`methods.continuous`). `forget`: frames after which a direction of
+    the solver counts little. `augment`: how the first frame is seen. `smallest`: pixels that a side of the target always has.
+    `outside`: how far its middle may leave the frame, in sizes of it.
     """
 
     depth: Literal[18] = 18
@@ -58,17 +65,13 @@ class Arch:
     confine: float = 0.15
     ratio: float = 35.0
     forget: int = 75
-    shifts: tuple[tuple[int, int], ...] = ((6, 6), (-6, 6), (6, -6), (-6, -6))
-    turns: tuple[float, ...] = (5.0, -5.0, 10.0, -10.0, 20.0, -20.0, 30.0, -30.0, 45.0, -45.0, 60.0, -60.0)
-    blurs: tuple[tuple[float, float], ...] = ((2.0, 0.2), (0.2, 2.0), (3.0, 1.0), (1.0, 3.0), (2.0, 2.0))
-    dropped: int = 7
-    dropout: float = 0.2
-    seed: int = 0
+    augment: Augment = VIEWS
     smallest: float = 10.0
     outside: float = 0.3
 
     def __post_init__(self) -> None:
-        num = 2 + len(self.shifts) + len(self.turns) + len(self.blurs) + self.dropped
+        ways = self.augment
+        num = 1 + sum(map(len, (ways.shifts, ways.rotations, ways.blurs, ways.dropouts))) + ways.flip
         if num > self.slots:
             raise BadSpec(f"{num} samples of the first frame, of which {self.slots} can be kept; expected fewer samples or more slots.")
 
