@@ -24,7 +24,7 @@ from sightline.methods.fourier import Coefficients, Series
 from sightline.methods.samples import weigh
 from sightline.methods.solve import Course
 from sightline.methods.views import dropped, views
-from sightline.region import BentRegion, Region, crop_for, region_around, regions_around
+from sightline.region import BentRegion, Region, clip, crop_for, region_around, regions_around
 from sightline.spec import Crop, Spec
 from sightline.zoo.eco import Arch, Block
 
@@ -155,14 +155,12 @@ class EcoMethod:
 
     def _box(self, state: Pursuit, region: Region | BentRegion, shift: Shift, scale: float, size: tuple[int, int]) -> Box:
         """The box at a place of a crop, given in sides of it from its middle; its size and place kept within limits."""
-        first, arch, (width, height) = state.first, self._arch, size
-        least, most = arch.smallest / min(first.w, first.h), min(width / first.w, height / first.h)
+        first, (width, height) = state.first, size
+        least, most = self._arch.smallest / min(first.w, first.h), min(width / first.w, height / first.h)
         grown = max(min(scale * state.box.w / first.w, most), least)
         w, h = grown * first.w, grown * first.h
         cx, cy = region.to_frame(np.array([0.5 + shift[1], 0.5 + shift[0], 0.0, 0.0])).centre
-        cx = min(max(cx, 0.5 - arch.outside * w), width + 0.5 + arch.outside * w)
-        cy = min(max(cy, 0.5 - arch.outside * h), height + 0.5 + arch.outside * h)
-        return Box(cx - 0.5 * w, cy - 0.5 * h, w, h)
+        return clip(Box(cx - 0.5 * w, cy - 0.5 * h, w, h), self.spec.clip, size)
 
 
 def _first(features: Real, shifts: Sequence[Shift], block: Block, arch: Arch, *, side: int, target: Shift) -> Learned:

@@ -50,7 +50,6 @@ class Arch:
     frame, each with its number of steps; `later`: steps every `every` frames. `slots`: samples that are kept. `ridge`: weight of the
     projection. `data`, `confine`, `ratio`: of the preconditioners (`methods.continuous`). `forget`: frames after which a direction of
     the solver counts little. `augment`: how the first frame is seen. `smallest`: pixels that a side of the target always has.
-    `outside`: how far its middle may leave the frame, in sizes of it.
     """
 
     depth: Literal[18] = 18
@@ -67,7 +66,6 @@ class Arch:
     forget: int = 75
     augment: Augment = VIEWS
     smallest: float = 10.0
-    outside: float = 0.3
 
     def __post_init__(self) -> None:
         ways = self.augment
@@ -84,6 +82,7 @@ ECO = Spec(
     template=Crop(rule="patch-round", factor=9.0, size=480, pixels="float32", padded="edge"),
     search=Crop(rule="patch-round", factor=4.5, size=240, pixels="float32", padded="edge", fitted=(200, 250, 16), scales=SCALES),
     method="eco",
+    clip="near",
     score="response",
     origin=Origin(
         paper="arXiv:1611.09224",
