@@ -24,7 +24,7 @@ from sightline.models.layers.swin import moved_mask, window_index
 from sightline.models.layers.untied import pair_index
 from sightline.region import BentRegion, Region, clip_to_margin, context_square, patch_square, region_around, whole_square
 from sightline.spec import Crop, Zoom
-from sightline.train import augment, losses, overlap, pairs, responses
+from sightline.train import augment, losses, overlap, pairs, responses, tokens
 from sightline.train.targets import heatmap_target
 
 Array = NDArray[Any]
@@ -393,6 +393,28 @@ def swintrack_loss(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
     return {name: value.detach().numpy() for name, value in outputs.items()}
 
 
+def transt_loss(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
+    arguments, weight = meta["arguments"], meta["arguments"]["weights"]
+    logits = torch.from_numpy(inputs["logits"]).requires_grad_()
+    predicted = torch.from_numpy(inputs["box_logits"]).sigmoid().requires_grad_()
+    targets = torch.from_numpy(inputs["boxes"]).float()
+    entropy, l1, giou = tokens.token_losses(logits, predicted, targets, background=arguments["background_weight"])
+    total = weight["ce"] * entropy + weight["l1"] * l1 + weight["giou"] * giou
+    of_logits, of_boxes = torch.autograd.grad(total, [logits, predicted])
+    batch, cell = tokens.target_cells(losses.xyxy_from_cxcywh(targets), arguments["grid"]).flatten(1).nonzero(as_tuple=True)
+    outputs = {
+        "positive_batch": batch,
+        "positive_cell": cell,
+        "loss_ce": entropy,
+        "loss_l1": l1,
+        "loss_giou": giou,
+        "loss_total": total,
+        "gradient_logits": of_logits,
+        "gradient_boxes": of_boxes,
+    }
+    return {name: value.detach().numpy() for name, value in outputs.items()}
+
+
 def swintrack_positions(meta: Mapping[str, Any], _inputs: Inputs) -> Outputs:
     def pairs_of(template: tuple[int, int], search: tuple[int, int]) -> tuple[Array, Array]:
         return pair_index((template, search), (0, 1)), pair_index((template, search), (1,))
@@ -512,6 +534,7 @@ COMPONENTS: dict[str, Callable[[Mapping[str, Any], Inputs], Outputs]] = {
     "swintrack_positions": swintrack_positions,
     "train_pair": train_pair,
     "transt_crop": transt_crop,
+    "transt_loss": transt_loss,
     "vittrack_positions": vittrack_positions,
     "zoomtrack_crop": zoomtrack_crop,
 }
