@@ -8,8 +8,15 @@ from sightline.train.tokens import target_cells, token_losses  # noqa: E402  # a
 
 
 def test_a_box_smaller_than_a_cell_still_has_one() -> None:
-    boxes = torch.tensor([[0.4995, 0.4995, 0.5005, 0.5005], [0.999, 0.999, 1.2, 1.2], [-0.5, -0.5, 0.001, 0.001]])
-    assert target_cells(boxes, 8).sum(dim=(1, 2)).tolist() == [1, 1, 1]
+    boxes = torch.tensor([[0.4995, 0.4995, 0.5005, 0.5005], [0.3, 0.3, 0.3, 0.3], [0.0, 0.0, 1.0, 1.0]])
+    assert target_cells(boxes, 8).sum(dim=(1, 2)).tolist() == [1, 1, 64]
+
+
+def test_as_published_a_box_over_the_upper_left_corner_has_no_cells_and_costs_nothing() -> None:
+    box = torch.tensor([[0.1, 0.1, 0.6, 0.6]])
+    assert not target_cells(torch.tensor([[-0.2, -0.2, 0.4, 0.4]]), 16).any()
+    _, l1, giou = token_losses(torch.zeros(1, 256, 2), torch.rand(1, 256, 4), box)
+    assert (l1, giou) == (0, 0)
 
 
 def test_the_true_answer_costs_nothing_in_boxes_and_little_in_classes() -> None:

@@ -15,16 +15,21 @@ __all__ = ["target_cells", "token_losses"]
 
 
 def target_cells(boxes_xyxy: Tensor, grid: int) -> Tensor:
-    """Which cells lie in a box, at least one: (B, G, G) bool, rows first, for boxes (B, 4) in 0..1.
+    """Which cells lie in a box inside the crop, at least one: (B, G, G) bool, rows first, for boxes (B, 4) in 0..1.
+
+    As published, cells before the first are counted from the end, as a slice does: a box that reaches over the left or the upper edge by
+    a cell or more mostly has none.
 
     Source: golden/components/transt_loss.
     """
-    low, high = torch.ceil(boxes_xyxy.clamp(0, 1) * grid).long().split(2, dim=1)
-    low = low.clamp(max=grid - 1)
+    edges = torch.ceil(boxes_xyxy * grid).long()
+    low, high = edges[:, :2], edges[:, 2:]
     high = torch.maximum(high, low + 1)
+    low, high = (torch.where(edge < 0, edge + grid, edge) for edge in (low, high))
     cells = torch.arange(grid, device=boxes_xyxy.device)
     across, down = ((cells >= low[:, i : i + 1]) & (cells < high[:, i : i + 1]) for i in (0, 1))
-    return down.unsqueeze(2) & across.unsqueeze(1)
+    inside: Tensor = down.unsqueeze(2) & across.unsqueeze(1)
+    return inside
 
 
 def token_losses(logits: Tensor, boxes: Tensor, targets: Tensor, *, background: float = 1 / 16) -> tuple[Tensor, Tensor, Tensor]:
@@ -47,4 +52,5 @@ def token_losses(logits: Tensor, boxes: Tensor, targets: Tensor, *, background: 
     batch, cell = on_target.nonzero(as_tuple=True)
     said = boxes[batch, cell]
     overlap, _ = giou(xyxy_from_cxcywh(said), wanted_xyxy[batch])
-    return entropy, (said - targets[batch]).abs().sum() / len(batch), (1 - overlap).sum() / len(batch)
+    num = max(1, len(batch))
+    return entropy, (said - targets[batch]).abs().sum() / num, (1 - overlap).sum() / num
