@@ -34,7 +34,8 @@ def test_one_json_object_has_means_and_the_same_per_sequence(words: list[str], t
     assert printed.err == ""
     assert (told["tracker"], told["dataset"], told["evaluated"], told["expected"]) == ("fake", "folder", 3, 3)
     assert list(told["sequences"]) == list(NAMES)
-    for key in ("auc", "precision", "mean_iou"):
+    assert told["rules"] == "sightline"
+    for key in ("auc", "precision", "norm_precision", "ao", "sr50", "sr75", "mean_iou"):
         assert told[key] == pytest.approx(sum(row[key] for row in told["sequences"].values()) / 3)
     assert told["fps"] > 0
     assert told["gaps"] == {}
@@ -42,6 +43,16 @@ def test_one_json_object_has_means_and_the_same_per_sequence(words: list[str], t
     run = json.loads((tmp_path / "results" / "folder" / "fake" / "run.json").read_text())
     assert set(run) >= {"spec", "weights_sha256", "engine", "versions", "machine", "dataset", "tracker_hash"}
     assert len(run["weights_sha256"]["kestrel-nano.onnx"]) == 64
+
+
+@pytest.mark.usefixtures("fake_tracker")
+def test_rules_are_chosen_by_name_and_named_in_the_summary(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*words, "--rules", "pysot", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["rules"], told["precision"]) == ("pysot", 1.0)
+    assert told["sr75"] == pytest.approx(5 / 6)  # the absent frame is a miss of success, and a hit of precision
+    assert main([*words, "--rules", "pysot"]) == 0
+    assert "\nrules: pysot\n" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("fake_tracker")
@@ -81,6 +92,7 @@ def test_a_gap_is_listed_and_gives_no_means_and_code_2(words: list[str], tmp_pat
         (["--root", "nowhere"], "nowhere does not exist"),
         (["--tracker", "nobody"], "nobody"),
         (["--import", "none.npz"], "none.npz cannot be read"),
+        (["--rules", "mine"], "no rules are called 'mine'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

@@ -13,8 +13,11 @@ import pytest
 
 from sightline.box import Box
 from sightline.errors import BadData, WeightsMissing
-from sightline.evaluate.clips import Dataset, open_dataset
-from sightline.evaluate.run import Maker, Ran, Summary, evaluate, import_boxes, maker_of, score
+from sightline.evaluate.clips import Dataset, boxes_from_file, open_dataset
+from sightline.evaluate.layouts import LAYOUTS
+from sightline.evaluate.metrics import mean_iou, precision, success_auc
+from sightline.evaluate.rules import RULES
+from sightline.evaluate.run import METRICS, Maker, Ran, Summary, evaluate, import_boxes, maker_of, score
 from sightline.fleet import Here, Pool, Processes
 from sightline.frame import Frame
 from sightline.methods.network import NetworkMethod, Target
@@ -266,7 +269,7 @@ def test_where_boxes_are_not_public_results_are_written_and_not_scored(tmp_path:
     place.run()
     summary = place.score(partial_means=True)  # the other 179 are missing
     assert len((place.folder / f"{name}.txt").read_text().splitlines()) == 5
-    assert [summary.means[key] for key in ("auc", "precision", "mean_iou")] == [None] * 3
+    assert [summary.means[key] for key in (*METRICS, "mean_iou")] == [None] * 7
     assert summary.means["fps"] is not None
     assert (len(summary.sequences), len(summary.gaps)) == (1, 179)
 
@@ -279,8 +282,64 @@ def test_boxes_of_hidden_targets_do_not_count(tmp_path: Path) -> None:
     (folder / "full_occlusion.txt").write_text("0,0,1,0\n")
     place = Place(tmp_path, tmp_path / "results", name="lasot")
     place.run()
-    figures = place.score().sequences["airplane-1"]
+    figures = place.score(rules="sightline").sequences["airplane-1"]
     assert (figures["precision"], figures["absent"]) == (1.0, 1)
+    assert place.score().rules == "stark-lasot"
+    assert place.score().sequences["airplane-1"]["precision"] == 0.75  # a frame where the target is hidden is a miss there
+
+
+def test_rules_of_no_toolkit_are_the_plain_functions(place: Place) -> None:
+    place.run()
+    for clip in place.dataset:
+        boxes, figures = boxes_from_file(place.folder / f"{clip.name}.txt"), place.score().sequences[clip.name]
+        assert figures["auc"] == pytest.approx(success_auc(boxes, clip.truth), abs=1e-12)
+        assert figures["precision"] == precision(boxes, clip.truth)
+        assert figures["ao"] == pytest.approx(mean_iou(boxes, clip.truth), abs=1e-12)
+
+
+def test_boxes_are_compared_with_the_rows_as_the_files_have_them(tmp_path: Path) -> None:
+    folder = tmp_path / "airplane" / "airplane-1"
+    folder.mkdir(parents=True)
+    make_folder(folder / "img", 4)
+    (folder / "groundtruth.txt").write_text("20,40,24,24\n22,40,24,24\n0,0,0,0\n26,40,24,24\n")
+    place = Place(tmp_path, tmp_path / "results", name="lasot")
+    place.run()
+    kept = place.score(rules="got10k-lasot").sequences["airplane-1"]  # leaves out what is no number, and zeros are numbers
+    assert (kept["sr50"], kept["precision"]) == (0.75, 0.75)
+    assert place.score(rules="sightline").sequences["airplane-1"]["sr50"] == 1.0
+
+
+def test_frames_of_all_sequences_are_one_where_the_rules_pool_them(place: Place) -> None:
+    path = place.root / "a" / "groundtruth.txt"
+    path.write_text(path.read_text().replace("24,40,24,24", "90,10,24,24"))  # a frame in which nobody is right
+    place.run()
+    pooled, apart = place.score(rules="got10k-val"), place.score(rules="sightline")
+    assert pooled.sequences["a"]["sr50"] == pytest.approx(3 / 4)  # of 6 frames without the first and the absent one
+    assert pooled.means["sr50"] == pytest.approx(11 / 12)
+    assert apart.sequences["a"]["sr50"] == pytest.approx(4 / 5)
+    assert pooled.rules == "got10k-val"
+
+
+def test_boxes_that_the_rules_refuse_are_a_gap(place: Place, tmp_path: Path) -> None:
+    rows = np.array([[20 + 2 * i, 40, 24, 24] for i in range(6)], np.float64)
+    file = save_boxes(tmp_path / "boxes.npz", other__a=rows, other__b=rows * [1, 1, -1, 1], other__c=rows)
+    maker = import_boxes(file, place.dataset, place.folder, tracker="other")
+    summary = score(place.dataset, place.folder, maker=maker, rules="stark")
+    assert list(summary.gaps) == ["b"]
+    assert "take finite boxes" in summary.gaps["b"]
+
+
+@pytest.mark.parametrize("rules", RULES)
+def test_every_row_gives_figures_in_shares_of_one(rules: str, place: Place) -> None:
+    place.run()
+    means = place.score(rules=rules).means
+    no_overlap = RULES[rules].valid == "all" and RULES[rules].dropped == "none"  # of the absent frame, so there is no mean of it
+    assert (means["ao"] is None) == no_overlap
+    assert all(0.5 < (means[key] or 0) <= 1.0 for key in METRICS if key != "ao" or not no_overlap)
+
+
+def test_every_data_set_names_rules_that_exist() -> None:
+    assert {layout.rules for layout in LAYOUTS.values()} <= set(RULES)
 
 
 def test_a_sequence_without_a_visible_target_is_a_gap(place: Place, tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ def evaluate(
     threads: Annotated[int, tyro.conf.arg(metavar="N")] = 1,
     engine: Annotated[str | None, optional("NAME")] = None,
     import_: Annotated[Path | None, tyro.conf.arg(name="import", metavar="FILE.npz", help_behavior_hint="")] = None,
+    rules: Annotated[str | None, optional("NAME")] = None,
     partial: bool = False,
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
@@ -57,6 +58,7 @@ def evaluate(
         threads: processor threads of each.
         engine: what runs the network, see `sightline doctor`; chosen by the kind of weights file where not given.
         import_: score boxes from this file instead of tracking: one array TRACKER/SEQUENCE of (frames, 4) for each sequence.
+        rules: whose way of counting to use, such as pysot, got10k or lasot (a wrong name lists all); what most papers on the data set use where not given.
         partial: give means over the sequences that are there, and exit code 0, even if others are missing.
         as_json: print one JSON object on standard output, and nothing else there.
     """
@@ -64,9 +66,11 @@ def evaluate(
         if value < 1:
             raise SightlineError(f"{option} is {value}; expected at least 1.")
     from sightline.evaluate.clips import open_dataset
+    from sightline.evaluate.rules import find_rules
     from sightline.evaluate.run import import_boxes, make_folder, score
     from sightline.weights import write_whole
 
+    find_rules(rules or "sightline")
     data = open_dataset(dataset, root)
     if data.missing:
         print(
@@ -79,7 +83,7 @@ def evaluate(
         maker = import_boxes(import_, data, folder, tracker=tracker)
     else:
         maker, folder, ran = _track(tracker, data, output, workers=workers, threads=threads, engine=engine)
-    summary = score(data, folder, maker=maker, failed=ran.failed if ran else {}, partial_means=partial)
+    summary = score(data, folder, maker=maker, failed=ran.failed if ran else {}, partial_means=partial, rules=rules)
     told = _told(data, maker, summary, ran, folder)
     write_whole({folder / "summary.json": (json.dumps(told, indent=1) + "\n").encode()})
     if as_json:
@@ -143,15 +147,13 @@ def _set_threads(threads: int, *, torch_too: bool) -> None:
 
 def _told(data: Dataset, maker: Maker, summary: Summary, ran: Ran | None, folder: Path) -> dict[str, Any]:
     """The JSON object."""
-    from sightline.evaluate.run import RULES
-
     return {
         "tracker": maker.name,
         "dataset": data.name,
         "evaluated": len(summary.sequences),
         "expected": summary.expected,
         **summary.means,
-        "rules": RULES if data.scored else f"the boxes of {data.name} are not public: results are written, and nothing is scored",
+        "rules": summary.rules if data.scored else f"the boxes of {data.name} are not public: results are written, and nothing is scored",
         "timed_on": list(summary.timed_on),
         "sequences": summary.sequences,
         "gaps": summary.gaps,
@@ -169,16 +171,18 @@ def _print_summary(told: Mapping[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from sightline.evaluate.run import METRICS, RULES
+
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("sequence", no_wrap=True)
-    for title in ("AUC", "precision", "mean IoU", "fps", "frames"):
+    for title in ("AUC", "precision", "normalised", "AO", "SR50", "SR75", "fps", "frames"):
         table.add_column(title, justify="right", no_wrap=True)
     mean = {**told, "frames": sum(row["frames"] for row in told["sequences"].values())}
     for name, row in {**told["sequences"], "mean": mean}.items():
-        table.add_row(name, *(_cell(row[key], 4) for key in ("auc", "precision", "mean_iou")), _cell(row["fps"], 1), str(row["frames"]))
+        table.add_row(name, *(_cell(row[key], 4) for key in METRICS), _cell(row["fps"], 1), str(row["frames"]))
     Console(width=None if sys.stdout.isatty() else 100).print(table)
     print(f"{told['tracker']} on {told['dataset']}: {told['evaluated']} of {told['expected']} sequences evaluated.")
-    print(f"rules: {told['rules']}")
+    print(f"rules: {told['rules']}{f' ({RULES})' if told['rules'] == 'sightline' else ''}")
     if told["skipped"]:
         print(f"{len(told['skipped'])} were complete already and left alone.")
     for name, reason in told["made"].items():

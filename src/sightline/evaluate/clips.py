@@ -33,6 +33,7 @@ class Clip:
         name: of the sequence, unique in its data set.
         frames: paths of its T images, in order.
         truth: (T, 4) float64 boxes x, y, w, h in pixels, origin 0; NaN where the file has no box (NaN, or no area).
+        rows: (T, 4) float64, the same as the data set's files have it: their origin, their way of writing that there is no box.
         visible: (T,) bool; False without a box, and where the data set's flags say that the target is not seen.
         attributes: what the data set says of the sequence.
         dropped: images without a row of the annotation, or rows without an image, at the end.
@@ -41,6 +42,7 @@ class Clip:
     name: str
     frames: tuple[str, ...]
     truth: Floats
+    rows: Floats
     visible: NDArray[np.bool_]
     attributes: frozenset[str] = frozenset()
     dropped: int = 0
@@ -71,6 +73,7 @@ class Dataset(Sequence[Clip]):
         missing: sequences that the data set has and this copy of it has not, with what is missing.
         origin: coordinate of the first pixel in its files; result files follow it.
         scored: all boxes are public, so results can be scored.
+        rules: by which they are, unless the user says otherwise: a name of `rules.RULES`.
     """
 
     name: str
@@ -78,6 +81,7 @@ class Dataset(Sequence[Clip]):
     missing: Mapping[str, str] = field(default_factory=dict)
     origin: int = 0
     scored: bool = True
+    rules: str = "sightline"
 
     @overload
     def __getitem__(self, index: int) -> Clip: ...
@@ -119,7 +123,7 @@ def open_dataset(name: str, root: Path) -> Dataset:
             clips.append(_read(layout, base, fields))
         else:
             missing[fields["name"]] = lacking
-    return Dataset(key, tuple(clips), missing, origin=layout.origin, scored=layout.labelled == "all")
+    return Dataset(key, tuple(clips), missing, origin=layout.origin, scored=layout.labelled == "all", rules=layout.rules)
 
 
 def boxes_from_file(path: Path) -> Floats:
@@ -203,7 +207,7 @@ def _read(layout: Layout, base: Path, fields: Mapping[str, str]) -> Clip:
     seen = has_box[:length]
     for flag in layout.flags:
         seen = seen & ~_absent(base / _fill(flag.file, fields), flag, part, length)
-    return Clip(name, tuple(frames[:length]), truth, seen, _attributes(path.parent), dropped=abs(spare))
+    return Clip(name, tuple(frames[:length]), truth, rows[:length], seen, _attributes(path.parent), dropped=abs(spare))
 
 
 def _images(folder: Path, part: Part | None) -> list[str]:

@@ -63,6 +63,7 @@ class Layout:
         spare_rows: likewise.
         labelled: "first" where only the first box is public.
         prefixes: folders below the root in which the data set may lie as a whole.
+        rules: by which its boxes are scored, a name of `rules.RULES`; what most papers report.
     """
 
     images: str
@@ -80,6 +81,7 @@ class Layout:
     spare_rows: int = 0
     labelled: Literal["all", "first"] = "all"
     prefixes: tuple[str, ...] = ("",)
+    rules: str = "stark"
 
 
 _LISTS: dict[str, Any] = json.loads(Path(__file__).with_name("sequences.json").read_text(encoding="utf-8"))
@@ -111,6 +113,7 @@ LASOT = Layout(
     names=_names("lasot"),
     flags=(Flag("{group}/{name}/full_occlusion.txt", "nonzero"), Flag("{group}/{name}/out_of_view.txt", "nonzero")),
     spare_images=10_000,  # copies of monkey-17 hold more images than rows
+    rules="stark-lasot",
 )
 TNL2K = Layout(images="{name}/imgs", truth="{name}/groundtruth.txt", names=_names("tnl2k"))
 GOT10K = Layout(
@@ -119,14 +122,18 @@ GOT10K = Layout(
     names=_numbered("GOT-10k_Val_", 180),
     flags=(Flag("{name}/absence.label", "nonzero"), Flag("{name}/cover.label", "zero")),
     prefixes=("val", ""),
+    rules="got10k-val",
 )
-TRACKINGNET = Layout(images="TEST/frames/{name}", truth="TEST/anno/{name}.txt", names=_names("trackingnet"), labelled="first")
+TRACKINGNET = Layout(
+    images="TEST/frames/{name}", truth="TEST/anno/{name}.txt", names=_names("trackingnet"), labelled="first", rules="trackingnet"
+)
 UAV123 = Layout(
     images="data_seq/UAV123/{folder}",
     truth="anno/UAV123/{file}",
     names=_names("uav123"),
     parts=_parts("uav123"),
     origin=1,
+    rules="stark-uav",
 )
 NFS = Layout(
     images="{name}/240/{name}",
@@ -139,7 +146,7 @@ NFS = Layout(
 )
 
 LAYOUTS: dict[str, Layout] = {
-    "folder": Layout(images="{name}/img", truth="{name}/groundtruth.txt"),
+    "folder": Layout(images="{name}/img", truth="{name}/groundtruth.txt", rules="sightline"),
     "otb100": OTB,
     "otb50": replace(OTB, names=_names("otb50")),
     "otb2013": replace(OTB, names=_names("otb2013")),
@@ -152,12 +159,12 @@ LAYOUTS: dict[str, Layout] = {
     "got10k:test": replace(GOT10K, names=_numbered("GOT-10k_Test_", 180), labelled="first", flags=(), prefixes=("test", "")),
     "got10k:train": replace(GOT10K, names=_numbered("GOT-10k_Train_", 9335), prefixes=("train", "")),
     "trackingnet": TRACKINGNET,
-    "trackingnet:train": Layout(images="TRAIN_{group}/frames/{name}", truth="TRAIN_{group}/anno/{name}.txt"),
+    "trackingnet:train": Layout(images="TRAIN_{group}/frames/{name}", truth="TRAIN_{group}/anno/{name}.txt", rules="trackingnet"),
     "uav123": UAV123,
     "uav20l": replace(UAV123, truth="anno/UAV20L/{file}", names=_names("uav20l"), parts=_parts("uav20l")),
     # the annotation is that of 240 frames per second for both rates
     "nfs": replace(NFS, images="{name}/30/{name}", truth="{name}/30/{name}.txt", every=8),
     "nfs:240": NFS,
     "nfs:converted": Layout(images="sequences/{name}", truth="anno/nfs_{name}.txt", names=_names("nfs"), spare_images=1, spare_rows=1),
-    "dtb70": Layout(images="{name}/img", truth="{name}/groundtruth_rect.txt", origin=1),
+    "dtb70": Layout(images="{name}/img", truth="{name}/groundtruth_rect.txt", origin=1, rules="got10k"),
 }

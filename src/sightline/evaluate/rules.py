@@ -138,6 +138,17 @@ GOT10K = Rules(
 )
 GOT10K_NUMBERS = replace(GOT10K, dropped="no-number")
 
+SIGHTLINE = Rules(  # of no toolkit: the plainest ones, for sequences that belong to no benchmark
+    name="sightline",
+    first="as-is",
+    inclusive=False,
+    dropped="invisible",
+    denominator="kept",
+    success=replace(SUCCESS, thresholds=spaced(1, 21)),
+    precision=PRECISION,
+    normal=NORMAL,
+)
+
 PYTRACKING = Rules(
     name="pytracking",
     short="pad",
@@ -252,6 +263,7 @@ RULES: dict[str, Rules] = {
         RGBT234,
         GTOT,
         LASHER,
+        SIGHTLINE,
     )
 }
 """Every row by its name. Variants that toolkits offer as options are fields: `replace(rules, denominator="valid")` is

@@ -14,7 +14,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,18 +26,34 @@ from numpy.typing import NDArray
 
 from sightline.errors import BadData, SightlineError
 from sightline.evaluate.clips import Clip, Dataset, boxes_from_file
-from sightline.evaluate.metrics import mean_iou, precision, success_auc
+from sightline.evaluate.metrics import Frames, average_overlap, frame_values, mean_iou, precision, share_above, success_auc
+from sightline.evaluate.metrics import evaluate as count_all
+from sightline.evaluate.rules import Rules, find_rules
 from sightline.fleet import Lost, Pool
 from sightline.frame import read
 from sightline.loop import follow
 from sightline.tracker import Tracker
 from sightline.weights import init_path, write_whole
 
-__all__ = ["RULES", "Maker", "Ran", "Summary", "evaluate", "figures", "import_boxes", "lacks", "make_folder", "maker_of", "score"]
+__all__ = [
+    "METRICS",
+    "RULES",
+    "Maker",
+    "Ran",
+    "Summary",
+    "evaluate",
+    "figures",
+    "import_boxes",
+    "lacks",
+    "make_folder",
+    "maker_of",
+    "score",
+]
 
 Floats = NDArray[np.float64]
 
-RULES = (
+METRICS = ("auc", "precision", "norm_precision", "ao", "sr50", "sr75")
+RULES = (  # the row "sightline" in words
     "one pass, first frame included; frames without a visible target left out; success: mean of 21 shares of IoU > t; "
     "precision: 20 px; mean over sequences; fps: tracked frames / seconds of the tracker"
 )
@@ -80,12 +97,13 @@ class Summary:
 
     Attributes:
         expected: sequences that the data set has.
-        means: `auc`, `precision`, `mean_iou` over the sequences, `fps` over all frames; None where there is none, or where there are gaps.
+        means: `METRICS` by the rules, `mean_iou` over the sequences, `fps` over all frames; None where there is none, or where there are gaps.
         sequences: the same of each evaluated sequence, and its frames.
         gaps: what is missing or wrong, by sequence.
         tracker_hash: SHA-256 of what made the results.
         dataset_hash: SHA-256 of the data set, missing sequences left out.
         timed_on: processors and threads that the times are from; with several there is no mean speed.
+        rules: by which `METRICS` are counted.
     """
 
     expected: int
@@ -95,6 +113,7 @@ class Summary:
     tracker_hash: str
     dataset_hash: str
     timed_on: tuple[str, ...]
+    rules: str
 
 
 def maker_of(name: str, weights: Path, spec_json: str, *, engine: str, versions: Mapping[str, str | None]) -> Maker:
@@ -142,7 +161,7 @@ def evaluate(
     """
     digests = {clip.name: clip.digest() for clip in dataset}
     _remove_parts(folder)
-    run = {"tracker": maker.name, "tracker_hash": maker.digest(), **maker.facts, **setting, "timed_on": timed_on, "rules": RULES}
+    run = {"tracker": maker.name, "tracker_hash": maker.digest(), **maker.facts, **setting, "timed_on": timed_on}
     data = {"name": dataset.name, "hash": _combined(digests), "missing": dict(dataset.missing)}
     left_out = {clip.name: clip.dropped for clip in dataset if clip.dropped}
     run |= {"dataset": {**data, "sequences": len(dataset), "frames": sum(len(clip.frames) for clip in dataset), "left_out": left_out}}
@@ -201,12 +220,22 @@ def import_boxes(file: Path, dataset: Dataset, folder: Path, *, tracker: str) ->
             if rows.ndim != 2 or rows.shape[1] != 4:
                 raise BadData(f"{file}: {prefix}{clip.name} is {rows.shape}; expected (frames, 4).")
             _write(clip, folder, rows, stamp={"tracker": maker.digest(), "data": clip.digest()})
-    write_whole({folder / "run.json": _json({"tracker": tracker, "tracker_hash": maker.digest(), **maker.facts, "rules": RULES})})
+    write_whole({folder / "run.json": _json({"tracker": tracker, "tracker_hash": maker.digest(), **maker.facts})})
     return maker
 
 
-def score(dataset: Dataset, folder: Path, *, maker: Maker, failed: Mapping[str, str] | None = None, partial_means: bool = False) -> Summary:
+def score(
+    dataset: Dataset,
+    folder: Path,
+    *,
+    maker: Maker,
+    failed: Mapping[str, str] | None = None,
+    partial_means: bool = False,
+    rules: str | None = None,
+) -> Summary:
     """Score what stands in a folder, and list what does not.
+
+    Boxes are compared with the annotation as its files have it. Every figure is in 0..1, whatever scale the toolkit prints.
 
     Args:
         dataset: what was tracked.
@@ -214,23 +243,32 @@ def score(dataset: Dataset, folder: Path, *, maker: Maker, failed: Mapping[str, 
         maker: what has to have made them.
         failed: what is known already of sequences without a result.
         partial_means: give means where there are gaps, too.
+        rules: a name of `rules.RULES`; None for those of the data set.
 
     Raises:
-        BadData: an image has disappeared.
+        BadData: an image has disappeared, or there are no such rules.
     """
+    counted = find_rules(rules or dataset.rules)
     digests = {clip.name: clip.digest() for clip in dataset}
     gaps: dict[str, str] = {name: f"missing in the data set: {lacking}" for name, lacking in dataset.missing.items()}
     sequences: dict[str, dict[str, Any]] = {}
+    values: list[Frames] = []
     for clip in dataset:
         problem = (failed or {}).get(clip.name) or lacks(clip, folder, maker.digest(), digests[clip.name])
         if problem is None and not clip.visible.any():
             problem = "no frame of it shows a target"
+        if problem is None and dataset.scored:
+            try:
+                values.append(_values(clip, folder, counted))
+            except BadData as error:
+                problem = str(error)
         if problem is not None:
             gaps[clip.name] = problem
         else:
-            sequences[clip.name] = figures(clip, dataset, folder)
+            sequences[clip.name] = {**figures(clip, dataset, folder), **_by_rules(values[-1:], counted)}
     whole = partial_means or not gaps
-    means = {key: _mean(row[key] for row in sequences.values()) if whole else None for key in ("auc", "precision", "mean_iou")}
+    means: dict[str, float | None] = dict(_by_rules(values if whole else [], counted))
+    means["mean_iou"] = _mean(row["mean_iou"] for row in sequences.values()) if whole else None
     timed = [row for row in sequences.values() if row["seconds"]]
     machines = sorted({row["timed_on"] for row in timed})
     seconds = sum(row["seconds"] for row in timed)
@@ -243,6 +281,7 @@ def score(dataset: Dataset, folder: Path, *, maker: Maker, failed: Mapping[str, 
         tracker_hash=maker.digest(),
         dataset_hash=_combined(digests),
         timed_on=tuple(machines),
+        rules=counted.name,
     )
 
 
@@ -302,8 +341,30 @@ def lacks(clip: Clip, folder: Path, maker: str, data: str) -> str | None:
     return f"{', '.join(changed)} changed since it was made" if changed else None
 
 
+def _values(clip: Clip, folder: Path, rules: Rules) -> Frames:
+    """Overlaps and errors of one sequence, in the coordinates of the data set's files."""
+    size = None
+    if rules.bounded:
+        with contextlib.closing(read(clip.frames[0])) as images:
+            first = next(iter(images))
+        size = first.width, first.height
+    return frame_values(boxes_from_file(folder / f"{clip.name}.txt"), clip.rows, clip.visible, rules=rules, size=size)
+
+
+def _by_rules(clips: Sequence[Frames], rules: Rules) -> dict[str, float | None]:
+    """The figures of `METRICS` of all these sequences together, 0..1; None without any, or where the rules give no number."""
+    if not clips:
+        return dict.fromkeys(METRICS)
+    _, scores = count_all(clips, rules)
+    figures = [scores.success, scores.precision, scores.normal, *(share_above(clips, threshold, rules) for threshold in (0.5, 0.75))]
+    auc, precise, normal, half, three_quarters = (figure / rules.scale for figure in figures)
+    found = {"auc": auc, "precision": precise, "norm_precision": normal, "ao": average_overlap(clips, rules)}
+    found |= {"sr50": half, "sr75": three_quarters}
+    return {key: value if math.isfinite(value) else None for key, value in found.items()}
+
+
 def figures(clip: Clip, dataset: Dataset, folder: Path) -> dict[str, Any]:
-    """Metrics of one sequence (None where its truth is not public), its frames and its speed (None without times)."""
+    """Plain metrics of one sequence, of no toolkit (None where its truth is not public), its frames and its speed (None without times)."""
     boxes = boxes_from_file(folder / f"{clip.name}.txt") - np.array([dataset.origin, dataset.origin, 0, 0])
     truth = np.where(clip.visible[:, np.newaxis], clip.truth, np.nan)
     record, times = _record(clip, folder), f"times/{clip.name}_time.txt"
