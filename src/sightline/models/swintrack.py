@@ -205,7 +205,10 @@ class SwinTrack(nn.Module):
             tokens: (B, T, C).
             history: past boxes (B, K, 4) as cx, cy, w, h in 0..1 of the search crop; only with a motion token.
         """
-        seen = self.look(tokens, self.backbone(normalize(search)), history)
+        return self.decide(self.look(tokens, self.backbone(normalize(search)), history))
+
+    def decide(self, seen: Look) -> dict[str, Tensor]:
+        """What `step` says: the box of the token with the best windowed score."""
         score, best = (seen.score.sigmoid() * (1 - self.window_share) + self.window * self.window_share).max(dim=1)
         box = seen.boxes.gather(1, best.reshape(-1, 1, 1).expand(-1, 1, 4)).squeeze(1)
         return {"box": box, "score": score}
