@@ -16,27 +16,16 @@ import torch
 from torch import Tensor, nn
 
 from sightline.models.layers.decode import decode_corners, normalize
-from sightline.models.layers.detr import Reader, attention_keys, masked_sines
+from sightline.models.layers.detr import Reader, masked_sines, transformer_keys
 from sightline.models.layers.heads import CORNER_KEYS, CornerHead, CornerMaps, PerceptronHead, to_grid
 from sightline.models.layers.resnet import FrozenNorm, ResNet
 from sightline.zoo.stark import Arch
 
 __all__ = ["KEYS", "UNUSED", "Features", "Look", "Stark", "build"]
 
-ENCODER, DECODER = "transformer.encoder.layers.{}", "transformer.decoder.layers.{}"
 KEYS = (
     ("backbone.0.body", "backbone"),
-    *attention_keys(f"{ENCODER}.self_attn", "encoder.{}.other"),
-    (f"{ENCODER}.norm1", "encoder.{}.norm2"),
-    (f"{ENCODER}.norm2", "encoder.{}.norm3"),
-    (f"{ENCODER}.linear1", "encoder.{}.feed.up"),
-    (f"{ENCODER}.linear2", "encoder.{}.feed.down"),
-    *attention_keys(f"{DECODER}.self_attn", "decoder.{}.own"),
-    *attention_keys(f"{DECODER}.multihead_attn", "decoder.{}.other"),
-    (f"{DECODER}.linear1", "decoder.{}.feed.up"),
-    (f"{DECODER}.linear2", "decoder.{}.feed.down"),
-    ("transformer.decoder.layers", "decoder"),
-    ("transformer.decoder.norm", "norm"),
+    *transformer_keys("transformer"),
     ("query_embed.weight", "query"),
     *CORNER_KEYS,
     ("box_head.layers", "head.layers"),

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from sightline.models.layers.conv import EvenConv
 from sightline.models.layers.decode import normalize
-from sightline.models.layers.detr import Reader, attention_keys
+from sightline.models.layers.detr import Reader, transformer_keys
 from sightline.models.layers.heads import to_grid
 from sightline.models.layers.peaks import HARD, LOST, NORMAL, find_target, gaussian_labels
 from sightline.models.layers.resnet import ResNet
@@ -27,21 +27,10 @@ from sightline.zoo.tomp import Arch
 __all__ = ["KEYS", "UNUSED", "Read", "Tomp", "build", "linear_sines"]
 
 HEAD = "head.filter_predictor"
-ENCODER, DECODER = f"{HEAD}.transformer.encoder.layers.{{}}", f"{HEAD}.transformer.decoder.layers.{{}}"
 KEYS = (
     ("feature_extractor", "backbone"),
     ("head.feature_extractor", "features"),
-    *attention_keys(f"{ENCODER}.self_attn", "encoder.{}.other"),
-    (f"{ENCODER}.norm1", "encoder.{}.norm2"),
-    (f"{ENCODER}.norm2", "encoder.{}.norm3"),
-    (f"{ENCODER}.linear1", "encoder.{}.feed.up"),
-    (f"{ENCODER}.linear2", "encoder.{}.feed.down"),
-    *attention_keys(f"{DECODER}.self_attn", "decoder.{}.own"),
-    *attention_keys(f"{DECODER}.multihead_attn", "decoder.{}.other"),
-    (f"{DECODER}.linear1", "decoder.{}.feed.up"),
-    (f"{DECODER}.linear2", "decoder.{}.feed.down"),
-    (f"{HEAD}.transformer.decoder.layers", "decoder"),
-    (f"{HEAD}.transformer.decoder.norm", "norm"),
+    *transformer_keys(f"{HEAD}.transformer"),
     (f"{HEAD}.box_encoding", "edges"),
     (f"{HEAD}.query_embed_fg", "target"),
     (f"{HEAD}.query_embed_fg_decoder", "query"),

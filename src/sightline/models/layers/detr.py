@@ -27,6 +27,7 @@ __all__ = [
     "choose_token",
     "masked_sines",
     "sine_positions",
+    "transformer_keys",
 ]
 
 
@@ -36,6 +37,24 @@ def attention_keys(theirs: str, ours: str) -> tuple[tuple[str, str], ...]:
         (f"{theirs}.in_proj_weight", f"{ours}.qkv.weight"),
         (f"{theirs}.in_proj_bias", f"{ours}.qkv.bias"),
         (f"{theirs}.out_proj", f"{ours}.out"),
+    )
+
+
+def transformer_keys(theirs: str) -> tuple[tuple[str, str], ...]:
+    """The names of DETR's transformer -> those of Readers in `encoder`, Readers that read themselves in `decoder`, and `norm`."""
+    encoder, decoder = f"{theirs}.encoder.layers.{{}}", f"{theirs}.decoder.layers.{{}}"
+    return (
+        *attention_keys(f"{encoder}.self_attn", "encoder.{}.other"),
+        (f"{encoder}.norm1", "encoder.{}.norm2"),
+        (f"{encoder}.norm2", "encoder.{}.norm3"),
+        (f"{encoder}.linear1", "encoder.{}.feed.up"),
+        (f"{encoder}.linear2", "encoder.{}.feed.down"),
+        *attention_keys(f"{decoder}.self_attn", "decoder.{}.own"),
+        *attention_keys(f"{decoder}.multihead_attn", "decoder.{}.other"),
+        (f"{decoder}.linear1", "decoder.{}.feed.up"),
+        (f"{decoder}.linear2", "decoder.{}.feed.down"),
+        (f"{theirs}.decoder.layers", "decoder"),
+        (f"{theirs}.decoder.norm", "norm"),
     )
 
 
