@@ -32,7 +32,7 @@ def test_a_report_is_written_from_what_eval_left(words: list[str], tmp_path: Pat
 def test_a_gap_is_code_2_and_nothing_is_written(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "results" / "folder" / "fake" / "b.txt").unlink()
     assert main(words) == 2
-    assert "1 results are missing or wrong: fake/b (no result)" in capsys.readouterr().err
+    assert "1 result is missing or wrong: fake/b (no result)" in capsys.readouterr().err
     assert not (tmp_path / "report").exists()
     assert main([*words, "--partial"]) == 0
     assert "LEFT OUT: b: fake: no result" in capsys.readouterr().out

@@ -124,7 +124,9 @@ def compare(dataset: Dataset, folders: Mapping[str, Path], *, partial: bool = Fa
     clips = tuple(clip for clip in dataset if not any(clip.name in missing for missing in gaps.values()))
     lacking = sum(len(missing) for missing in gaps.values())
     if lacking and not partial:
-        raise BadData(f"{lacking} results are missing or wrong: {_in_a_line(gaps)}. Mend them by `sightline eval`, or add --partial.")
+        raise BadData(
+            f"{lacking} result{'s are' if lacking > 1 else ' is'} missing or wrong: {_in_a_line(gaps)}. Mend them by `sightline eval`, or add --partial."
+        )
     if not clips:
         raise BadData(f"there is no sequence that all trackers have a result of: {_in_a_line(gaps)}.")
     entries = [_entry(label, runs[label], folder, dataset, clips) for label, folder in folders.items()]
