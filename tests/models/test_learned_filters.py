@@ -26,7 +26,7 @@ def test_without_a_response_the_target_is_lost_and_the_box_stays(name: str) -> N
     with torch.inference_mode():
         state = network.init(arrays["template"], arrays["target"])
         state["kernel"] = torch.zeros_like(state["kernel"])
-        given = {key: value for key, value in state.items() if key in models.reads(network, "step")}
+        given = {key: value for key, value in state.items() if models.reads(network, "step", key)}
         said = network.step(arrays["search"], arrays["prior"], **given)
     assert said["next.flag"].item() == 1
     assert torch.equal(said["box"], arrays["prior"])

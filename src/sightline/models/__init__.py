@@ -108,9 +108,10 @@ FAMILIES: dict[str, ModuleType] = {
 }
 
 
-def reads(network: nn.Module, role: str) -> frozenset[str]:
-    """The names of the arrays that a role of a network is given; there may be more state than that."""
-    return frozenset(inspect.signature(getattr(network, role)).parameters)
+def reads(network: nn.Module, role: str, name: str) -> bool:
+    """Whether a role of a network is given the array `name`: there may be state which is not for it."""
+    parameters = inspect.signature(getattr(network, role)).parameters
+    return name in parameters or any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
 
 
 def build(spec: Spec) -> nn.Module:

@@ -86,7 +86,7 @@ def calls(network: nn.Module, spec: Spec, batch: int) -> Iterator[Call]:
         yield Call("init", arrays)
         with torch.no_grad():  # what inference mode makes cannot be given to the exporter
             arrays = getattr(network, "init")(**arrays)  # noqa: B009  # nn.Module's attributes are tensors or modules to mypy
-    arrays = {name: value for name, value in arrays.items() if name.removeprefix("next.") in models.reads(network, "step")}
+    arrays = {name: value for name, value in arrays.items() if models.reads(network, "step", name.removeprefix("next."))}
     own = {name.removeprefix("next."): value for name, value in arrays.items() if name.startswith("next.")}
     templates = {name: value for name, value in arrays.items() if not name.startswith("next.")}
     num = spec.memory.samples or spec.memory.slots

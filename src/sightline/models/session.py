@@ -37,7 +37,7 @@ class TorchSession:
     @torch.inference_mode()
     def run(self, role: Role, arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
         """Run one of the network's methods on a batch; only what that reads is taken from `arrays`."""
-        read = {name: array for name, array in arrays.items() if name in models.reads(self.network, role)}
+        read = {name: array for name, array in arrays.items() if models.reads(self.network, role, name)}
         tensors = {name: torch.from_numpy(np.ascontiguousarray(array)).to(self.device) for name, array in read.items()}
         outputs = getattr(self.network, role)(**tensors)
         return {name: output.cpu().numpy() for name, output in outputs.items()}
