@@ -1,6 +1,6 @@
 """What SwinTrack's motion token is worth where things move fast and straight: a small network trained with and without it.
 
-    python benchmarks/motion_token.py --look thermal       about 12 minutes on one free core; writes results/motion_token_thermal.json
+    python benchmarks/motion_token.py --look thermal       38 minutes on one thread of a busy two-core machine; writes results/motion_token_thermal.json
 
 Rendered clips show an object among its doubles, all going through the picture in straight lines of their own, so that looks alone do
 not tell which is which. For every seed two networks are trained on the same batches; they differ in nothing but the token. Both then
@@ -107,7 +107,7 @@ def halved(tokens: Tensor) -> Tensor:
     return functional.avg_pool2d(to_grid(tokens), 2).flatten(2).transpose(1, 2)
 
 
-def small_spec(*, history: int = 0, every: int = 1, window: float | None = None) -> Spec:
+def small_spec(*, history: int = 0, every: int = 1) -> Spec:
     """SwinTrack in small; `history` past boxes in the motion token, 0 for none of it."""
     arch = replace(
         PUBLISHED.arch,
@@ -119,7 +119,6 @@ def small_spec(*, history: int = 0, every: int = 1, window: float | None = None)
         width=64,
         heads=4,
         encoder=1,
-        window=PUBLISHED.arch.window if window is None else window,
         history=history,
         cells=32 if history else 0,
     )
