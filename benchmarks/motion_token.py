@@ -41,7 +41,7 @@ from sightline.models.layers.heads import to_grid
 from sightline.models.session import TorchSession
 from sightline.models.swintrack import Look as Seen
 from sightline.models.swintrack import SwinTrack
-from sightline.region import region_around
+from sightline.placement import region_around
 from sightline.scene import Kind, Look, Scene, SceneFrame, render
 from sightline.spec import History, Spec
 from sightline.train.losses import xyxy_from_cxcywh

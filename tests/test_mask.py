@@ -6,7 +6,8 @@ import pytest
 
 from sightline.box import Box
 from sightline.mask import Mask
-from sightline.region import part_of, region_around
+from sightline.placement import region_around
+from sightline.region import part_of
 from sightline.spec import Crop
 
 SIZE = (100, 80)  # of a frame

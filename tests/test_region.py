@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from sightline.box import Box
 from sightline.errors import BadSpec
-from sightline.region import CLIP_RULES, CROP_RULES, REPORT_RULES, SEEK_RULES, START_RULES, Region, clip, crop_for, region_around
+from sightline.placement import CLIP_RULES, CROP_RULES, REPORT_RULES, SEEK_RULES, START_RULES, clip, crop_for, region_around
+from sightline.region import Region
 from sightline.spec import Crop, CropRule, Zoom
 
 FRAME = (320, 240)

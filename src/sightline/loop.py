@@ -11,7 +11,7 @@ from sightline.box import Box, BoxLike
 from sightline.errors import VideoError
 from sightline.estimate import Estimate
 from sightline.frame import Frame, read
-from sightline.region import region_around
+from sightline.placement import region_around
 from sightline.tracker import Tracker, load
 
 __all__ = ["Step", "follow"]

@@ -79,7 +79,7 @@ class Zoom:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crop:
-    """Which square around a box a network looks at (rules: `sightline.region`)."""
+    """Which square around a box a network looks at (rules: `sightline.placement`)."""
 
     rule: CropRule = "ceil-area"
     factor: float  # side of the square over sqrt(w * h), or as the rule defines it

@@ -22,7 +22,8 @@ from sightline.models.layers.pool import precise_pool
 from sightline.models.layers.positions import sinusoid_table
 from sightline.models.layers.swin import moved_mask, window_index
 from sightline.models.layers.untied import pair_index
-from sightline.region import BentRegion, Region, clip_to_margin, context_square, patch_square, region_around, whole_square
+from sightline.placement import clip_to_margin, context_square, patch_square, region_around, whole_square
+from sightline.region import BentRegion, Region
 from sightline.spec import Crop, Zoom
 from sightline.train import augment, losses, overlap, pairs, responses, tokens
 from sightline.train.targets import heatmap_target

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from sightline import zoo
 from sightline.box import Box
 from sightline.models.lorat import LoRAT
-from sightline.region import Region, region_around
+from sightline.placement import region_around
+from sightline.region import Region
 from sightline.spec import Crop, Spec
 from tests.golden.networks import filled
 

@@ -17,7 +17,7 @@ from sightline import zoo
 from sightline.box import Box
 from sightline.models.layers.vit import KeysValues
 from sightline.models.seqtrack import Decoder, Sentence, SeqTrack
-from sightline.region import region_around
+from sightline.placement import region_around
 from sightline.spec import Memory, Spec
 from sightline.zoo.seqtrack import Arch
 from tests.golden.follow import follow, frames

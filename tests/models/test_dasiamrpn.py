@@ -14,7 +14,7 @@ from sightline.box import Box  # noqa: E402
 from sightline.models.dasiamrpn import DaSiamRPN  # noqa: E402
 from sightline.models.export import graphs  # noqa: E402
 from sightline.models.layers.siamese import correlate  # noqa: E402
-from sightline.region import crop_for  # noqa: E402
+from sightline.placement import crop_for  # noqa: E402
 
 
 def test_each_of_a_batch_is_correlated_with_its_own_kernels() -> None:

@@ -16,7 +16,7 @@ from sightline.box import Box  # noqa: E402
 from sightline.errors import BadSpec  # noqa: E402
 from sightline.models.export import example, graphs  # noqa: E402
 from sightline.models.simtrack import Places, SimTrack, build  # noqa: E402
-from sightline.region import region_around  # noqa: E402
+from sightline.placement import region_around  # noqa: E402
 from sightline.spec import Crop  # noqa: E402
 from sightline.zoo.simtrack import Arch  # noqa: E402
 from tests.models.stir import stirred  # noqa: E402

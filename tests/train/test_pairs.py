@@ -15,7 +15,7 @@ from sightline.box import Box
 from sightline.engines import Array, Role
 from sightline.errors import BadData
 from sightline.methods.network import NetworkMethod
-from sightline.region import region_around
+from sightline.placement import region_around
 from sightline.spec import Spec
 from sightline.tracker import Tracker
 from sightline.train.pairs import Pairs, jittered, read_tracks

@@ -24,7 +24,8 @@ from sightline.methods.fourier import Coefficients, Series
 from sightline.methods.samples import weigh
 from sightline.methods.solve import Course
 from sightline.methods.views import dropped, views
-from sightline.region import BentRegion, Region, clip, crop_for, region_around, regions_around
+from sightline.placement import clip, crop_for, region_around, regions_around
+from sightline.region import BentRegion, Region
 from sightline.spec import Crop, Spec
 from sightline.zoo.eco import Arch, Block
 

@@ -17,19 +17,8 @@ from sightline.estimate import Estimate, status_of
 from sightline.frame import Frame
 from sightline.mask import Mask
 from sightline.methods import memory
-from sightline.region import (
-    REPORT_RULES,
-    SEEK_RULES,
-    START_RULES,
-    BentRegion,
-    Fill,
-    Region,
-    clip,
-    crop_for,
-    part_of,
-    region_around,
-    regions_around,
-)
+from sightline.placement import REPORT_RULES, SEEK_RULES, START_RULES, clip, crop_for, region_around, regions_around
+from sightline.region import BentRegion, Fill, Region, part_of
 from sightline.spec import Crop, Spec
 
 __all__ = ["NetworkMethod", "Target"]

@@ -22,7 +22,8 @@ from sightline.methods.filters import FilterProblem, JointProblem, bounded, mask
 from sightline.methods.samples import weigh
 from sightline.methods.solve import conjugate_gradient, gauss_newton, steepest_descent
 from sightline.methods.views import dropped, views
-from sightline.region import REPORT_RULES, START_RULES, BentRegion, Region, clip, region_around
+from sightline.placement import REPORT_RULES, START_RULES, clip, region_around
+from sightline.region import BentRegion, Region
 from sightline.spec import Learning, Spec
 
 __all__ = ["Learner", "OnlineMethod"]

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from sightline.box import Box
 from sightline.errors import BadData
-from sightline.region import region_around
+from sightline.placement import region_around
 from sightline.spec import Crop
 from sightline.train import augment
 from sightline.train.augment import Generator, Image
