@@ -193,7 +193,10 @@ def test_published_figures_stand_beside_ours_and_say_so(made: Path) -> None:
     tables = {table.name: table for table in make_tables(comparison, others)}
     shown = {row[0]: row[-2:] for row in tables["trackers"].rows}
     assert [column.title for column in tables["trackers"].columns][-2:] == ["AUC, published", "AO, published"]
-    assert shown == {"run": (None, None), "far": ("0.8 to 0.9", None), "close": (None, 0.7)}
+    assert shown == {"run": (None, None), "far": ((0.8, 0.9), None), "close": (None, 0.7)}
+    assert "| 0.8000 to 0.9000 |" in to_markdown(tables["trackers"])
+    assert "& 80.0 to 90.0 &" in to_latex(tables["trackers"])
+    assert ",0.8 to 0.9," in to_csv(tables["trackers"])
     ours = {entry.label: entry.means for entry in comparison.entries}
     assert [row[2:4] for row in tables["published"].rows] == [
         (0.9, ours["far"]["auc"]),
@@ -222,9 +225,20 @@ def test_speed_has_only_who_was_timed_and_attributes_only_what_sequences_share(m
     figures = draw_plots(compared(made))
     [axes] = figures["speed"].axes
     assert axes.get_xscale() == "log"
-    assert [text.get_text() for text in axes.texts] == ["run"]
+    assert [text.get_text().split()[1] for text in axes.get_legend().get_texts()] == ["run,"]
     spokes = [text.get_text() for text in figures["attributes"].axes[0].get_xticklabels()]
     assert spokes == ["dark (3)", "fast (2)", "small (2)"]  # "rare" is of one sequence
+
+
+def test_speeds_of_different_machines_are_not_passed_off_as_comparable(place: Path) -> None:
+    folder = place / "results" / "folder"
+    shutil.copytree(folder / "run", folder / "elsewhere")
+    for path in (folder / "elsewhere" / "made").glob("*.json"):
+        path.write_text(path.read_text().replace("a test", "another machine"))
+    assert "\na test" in draw_plots(compare(dataset(place), {"run": folder / "run"}))["speed"].axes[0].get_xlabel()
+    comparison = compared(place)
+    assert "DIFFERENT machines" in draw_plots(comparison)["speed"].axes[0].get_xlabel()
+    assert "Speed on DIFFERENT machines: a test; another machine." in make_tables(comparison, [])[0].caption
 
 
 @pytest.fixture(scope="module")

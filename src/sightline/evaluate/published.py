@@ -89,6 +89,6 @@ def published_on(dataset: str, trackers: Collection[str] = ()) -> tuple[Publishe
         trackers: of these the published speeds, too.
     """
     names = NAMES.get(dataset, ())
-    metrics = list(METRICS)
+    order = {metric: place for place, metric in enumerate(METRICS)}
     found = [figure for figure in published() if figure.dataset in names or (figure.dataset == "speed" and figure.tracker in trackers)]
-    return tuple(sorted(found, key=lambda figure: (metrics.index(figure.metric), -figure.value)))
+    return tuple(sorted(found, key=lambda figure: (order.get(figure.metric, len(order)), figure.metric, -figure.value)))

@@ -155,11 +155,18 @@ def _speed(comparison: Comparison) -> Any:
     for place, entry in enumerate(comparison.entries):
         if entry.fps:
             speeds.append(entry.fps)
-            axes.scatter(entry.fps, entry.means["auc"], s=60, color=colour(place), edgecolor="white", zorder=3)
-            axes.annotate(entry.label, (entry.fps, entry.means["auc"]), xytext=(6, 5), textcoords="offset points", fontsize=8.5)
+            label = (
+                f"{entry.means['auc']:.3f}  {entry.label}, {entry.fps:.0f} fps"  # in a legend: labels at the points would lie on each other
+            )
+            axes.scatter(entry.fps, entry.means["auc"], s=70, color=colour(place), edgecolor="white", zorder=3, label=label)
     axes.set_xscale("log")
+    machines = sorted({machine for entry in comparison.entries for machine in entry.timed_on})
+    where = machines[0] if len(machines) == 1 else "DIFFERENT machines: do not compare"
     axes.set(
-        title="Accuracy and speed", xlabel="frames per second (logarithmic)", ylabel="AUC", xlim=(min(speeds) / 1.6, max(speeds) * 2.6)
+        title="Accuracy and speed",
+        xlabel=f"frames per second (logarithmic)\n{where}",
+        ylabel="AUC",
+        xlim=(min(speeds) / 1.6, max(speeds) * 1.6),
     )
     ticks = [value for power in range(-2, 5) for value in (10.0**power, 2 * 10.0**power, 5 * 10.0**power)]
     low, high = axes.get_xlim()
@@ -167,4 +174,5 @@ def _speed(comparison: Comparison) -> Any:
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_formatter(lambda *_: "")
     axes.margins(y=0.25)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.02, 1))
     return figure

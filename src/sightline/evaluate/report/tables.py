@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 __all__ = ["Cell", "Column", "Table", "ranked_cells", "to_csv", "to_latex", "to_markdown"]
 
-Cell: TypeAlias = "float | int | str | None"
+Cell: TypeAlias = "float | int | str | tuple[float, float] | None"  # two numbers are the ends of a range
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,9 @@ def to_csv(table: Table) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([column.title for column in table.columns])
-    writer.writerows([["" if cell is None else cell for cell in row] for row in table.rows])
+    writer.writerows(
+        [["" if cell is None else f"{cell[0]} to {cell[1]}" if isinstance(cell, tuple) else cell for cell in row] for row in table.rows]
+    )
     return text.getvalue()
 
 
@@ -122,6 +124,8 @@ def ranked_cells(table: Table, decimals: int, *, percent: bool = False) -> list[
 def _text(cell: Cell, column: Column, decimals: int, *, percent: bool) -> str:
     if cell is None:
         return "-"
+    if isinstance(cell, tuple):
+        return " to ".join(_text(end, column, decimals, percent=percent) for end in cell)
     if isinstance(cell, str) or column.kind in ("text", "count"):
         return str(cell)
     if column.kind == "rate":

@@ -140,7 +140,7 @@ def _overall(comparison: Comparison, published: Sequence[Published]) -> Table:
     trackers = {entry.tracker for entry in comparison.entries}
     told = [metric for metric in PUBLISHED_METRICS if any(row.tracker in trackers and row.metric == metric for row in published)]
     times = sorted({machine for entry in comparison.entries for machine in entry.timed_on})
-    timed = f"Speed on {'; '.join(times)}." if times else "No times were taken."
+    timed = f"Speed on {'DIFFERENT machines: ' * (len(times) > 1)}{'; '.join(times)}." if times else "No times were taken."
     return Table(
         name="trackers",
         title="Trackers",
@@ -164,10 +164,10 @@ def _overall(comparison: Comparison, published: Sequence[Published]) -> Table:
     )
 
 
-def _range(values: Sequence[float]) -> float | str | None:
+def _range(values: Sequence[float]) -> Cell:
     """One number, or the smallest and the largest of several."""
     if len(set(values)) > 1:
-        return f"{min(values):g} to {max(values):g}"
+        return min(values), max(values)
     return values[0] if values else None
 
 
