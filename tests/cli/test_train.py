@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 
 from sightline.cli import main
-from sightline.train import RECIPES, Recipe
+from sightline.train import PRETRAINING, RECIPES, Pretraining, Recipe
 
 Asked: TypeAlias = tuple[Recipe, tuple[Path, ...], Path]
 
@@ -49,8 +50,31 @@ def test_folders_of_data_start_and_teacher_are_handed_on(runs: list[Asked], tmp_
     assert recipe.distil.teacher == Path("t.onnx")
 
 
+def test_an_encoder_is_pre_trained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked: list[tuple[Pretraining, tuple[Path, ...], Path]] = []
+
+    def pretrain(recipe: Pretraining, data: tuple[Path, ...], out: Path, *, report: object) -> Path:
+        assert callable(report)
+        asked.append((recipe, data, out))
+        return out / f"{recipe.name}.safetensors"
+
+    monkeypatch.setattr("sightline.train.pretrain", pretrain)
+    words = ["train", "mat", "--data", "a", "b", "--output", str(tmp_path), "--steps", "3", "--start", "mae.pth"]
+    assert main(words) == 0
+    assert asked == [(replace(PRETRAINING["mat"](), steps=3, start=Path("mae.pth")), (Path("a"), Path("b")), tmp_path)]
+    assert f"--start {tmp_path / 'mat.safetensors'}" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
-    "arguments,told", [(["kestral"], "kestrel-nano"), (["kestrel-nano", "--steps", "0"], "--steps is 0")], ids=["recipe", "steps"]
+    "arguments,told",
+    [
+        (["kestral"], "kestrel-nano"),
+        (["kestral"], "dropmae"),
+        (["kestrel-nano", "--steps", "0"], "--steps is 0"),
+        (["mtr", "--steps", "0"], "--steps is 0"),
+        (["mtr", "--teacher", "t.onnx"], "leave --teacher out"),
+    ],
+    ids=["recipe", "pre-training", "steps", "steps of a pre-training", "teacher"],
 )
 def test_what_makes_no_sense_is_refused(arguments: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", *arguments, "--data", str(tmp_path), "--output", str(tmp_path / "run")]) == 2

@@ -1,4 +1,4 @@
-"""`sightline train`: train a tracker by one of the recipes."""
+"""`sightline train`: train a tracker, or pre-train its encoder, by one of the recipes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def train(
     teacher: Annotated[Path | None, optional("FILE")] = None,
     steps: Annotated[int | None, optional("N")] = None,
 ) -> None:
-    """Train a tracker by one of the recipes; a run that was interrupted goes on where it was saved.
+    """Train a tracker, or pre-train its encoder (mtr, mae, ...), by one of the recipes; a run that was interrupted goes on where it was saved.
 
     Needs torch: pip install 'sightline[train]'.
 
@@ -41,11 +41,18 @@ def train(
         steps: end after so many steps, for a trial; the recipe's own number where not given.
     """
     with needing("train", "training"):
-        from sightline.train import RECIPES, fit
-    if recipe not in RECIPES:
-        raise SightlineError(f"there is no recipe called {recipe!r}; expected one of {', '.join(sorted(RECIPES))}.")
+        from sightline.train import PRETRAINING, RECIPES, fit, pretrain
+    if recipe not in RECIPES and recipe not in PRETRAINING:
+        raise SightlineError(f"there is no recipe called {recipe!r}; expected one of {', '.join(sorted({*RECIPES, *PRETRAINING}))}.")
     if steps is not None and steps < 1:
         raise SightlineError(f"--steps is {steps}; expected at least 1, or leave it out.")
+    if recipe in PRETRAINING:
+        if teacher is not None:
+            raise SightlineError(f"the recipe {recipe} learns from no other network; leave --teacher out.")
+        unlabelled = PRETRAINING[recipe]()
+        weights = pretrain(replace(unlabelled, steps=steps or unlabelled.steps, start=start), data, output, report=_print_line)
+        print(f"{weights}: `sightline train RECIPE --start {weights}` goes on from this encoder.")
+        return
     chosen = RECIPES[recipe]()
     if steps is not None:
         chosen = replace(chosen, steps=steps)

@@ -4,13 +4,16 @@
     fit(RECIPES["kestrel-nano"](), Path("data"), Path("runs/kestrel-nano"))
 
 `recipe.py` says what a run is, `recipes/` holds ours, `loop.py` is the run; `pairs.py`, `augment.py`, `targets.py` and
-`losses.py` make samples and losses, `validate.py` watches, `calibrate.py` finds the two thresholds of a status.
+`losses.py` make samples and losses, `validate.py` watches, `calibrate.py` finds the two thresholds of a status. `pretrain/` comes
+before all that: encoders that learn without labels.
 """
 
 from __future__ import annotations
 
 from sightline.train.loop import Report, fit
+from sightline.train.pretrain.recipe import PRETRAINING, Pretraining
+from sightline.train.pretrain.run import pretrain
 from sightline.train.recipe import Recipe
 from sightline.train.recipes import RECIPES
 
-__all__ = ["RECIPES", "Recipe", "Report", "fit"]
+__all__ = ["PRETRAINING", "RECIPES", "Pretraining", "Recipe", "Report", "fit", "pretrain"]

@@ -10,40 +10,36 @@ been. Batch norms keep the statistics they start with.
 from __future__ import annotations
 
 import copy
-import dataclasses
-import json
 import math
 import os
 import platform
-import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from sightline import __version__, models, zoo
-from sightline.errors import BadData, BadSpec, WeightsMismatch
+from sightline import models, zoo
+from sightline.errors import BadSpec, WeightsMismatch
 from sightline.models.checkpoint import fill, fits, read_tensors, save_weights
 from sightline.models.kestrel import Kestrel
 from sightline.models.layers.decode import normalize
 from sightline.models.layers.heads import CenterMaps
 from sightline.models.layers.onestream import OneStream
 from sightline.spec import Spec
+from sightline.train.folder import Report, append, describe
 from sightline.train.losses import focal_loss, giou_loss, l1_loss, xyxy_from_cxcywh
 from sightline.train.pairs import Pair, Pairs, read_tracks
+from sightline.train.pretrain.start import pretrained_in, take_pretrained_
 from sightline.train.recipe import Augment, Data, Distil, Loss, Optim, Recipe
 from sightline.train.targets import heatmap_target
 from sightline.train.validate import answers
 from sightline.weights import spec_in
 
-__all__ = ["Report", "best_boxes", "fit", "held_out_pairs", "network_in", "take_over_", "training_pairs"]
+__all__ = ["Report", "best_boxes", "fit", "held_out_pairs", "network_in", "rate_at", "take_over_", "training_pairs"]
 
-Report: TypeAlias = Callable[[Mapping[str, float]], None]
 LOG_EVERY = 50
 
 
@@ -68,18 +64,18 @@ def fit(recipe: Recipe, data: Path | Sequence[Path], out: Path, *, report: Repor
     folders = [data] if isinstance(data, Path) else list(data)
     pairs, held_out = training_pairs(recipe, spec, folders), held_out_pairs(recipe, spec, folders)
     run = _Run(recipe, spec, out)
-    run.describe()
+    describe(out, recipe, {"machine": platform.processor() or platform.machine()})
     teacher = None if recipe.distil is None else _teacher(recipe.distil)
     began = time.perf_counter()
     for batch in _batches(pairs, recipe, run.step):
         losses = _losses(run.network, teacher, batch, recipe)
         run.learn(losses["total"])
         if run.step % LOG_EVERY == 0 or run.step == recipe.steps:
-            pace = {"seconds": time.perf_counter() - began, "rate": _rate(recipe.optim, run.step, recipe.steps)}
-            run.log({"step": run.step, **{name: value.item() for name, value in losses.items()}, **pace}, report)
+            pace = {"seconds": time.perf_counter() - began, "rate": rate_at(recipe.optim, run.step, recipe.steps)}
+            append(out, {"step": run.step, **{name: value.item() for name, value in losses.items()}, **pace}, report)
         if run.step % recipe.save_every == 0 or run.step == recipe.steps:
             kept = run.kept()
-            run.log({"step": run.step, **answers(kept, held_out).figures()}, report)
+            append(out, {"step": run.step, **answers(kept, held_out).figures()}, report)
             run.save(kept)
     return run.weights
 
@@ -105,7 +101,7 @@ class _Run:
         """One step down the gradient; the running mean follows."""
         optim = self.recipe.optim
         for group in self.optimiser.param_groups:
-            group["lr"] = _rate(optim, self.step, self.recipe.steps)
+            group["lr"] = rate_at(optim, self.step, self.recipe.steps)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch
         nn.utils.clip_grad_norm_(self.network.parameters(), optim.clip)
@@ -127,26 +123,6 @@ class _Run:
             for value, first in zip(kept.parameters(), self.origin.parameters(), strict=True):
                 value.lerp_(first, self.recipe.start_share)
         return kept
-
-    def describe(self) -> None:
-        """Write run.json, after making sure that no other run lives in the folder."""
-        described = json.loads(json.dumps(dataclasses.asdict(self.recipe), default=str))
-        path = self.out / "run.json"
-        if path.is_file():
-            before = json.loads(path.read_text(encoding="utf-8"))["recipe"]
-            if before != described:
-                changed = sorted(key for key in described if before.get(key) != described[key])
-                raise BadData(f"{self.out} holds a run with another recipe ({', '.join(changed)} differ); choose another --output.")
-        versions = {"sightline": __version__, "torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}
-        content = {"recipe": described, "versions": versions, "commit": _commit(), "machine": platform.processor() or platform.machine()}
-        _write(path, json.dumps(content, indent=1).encode())
-
-    def log(self, line: Mapping[str, float], report: Report | None) -> None:
-        """Append a line to log.jsonl."""
-        with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps({name: round(value, 6) for name, value in line.items()}) + "\n")
-        if report is not None:
-            report(line)
 
     def save(self, kept: Kestrel) -> None:
         """Write the weights and the state to go on from."""
@@ -258,7 +234,7 @@ def _is_right(boxes_cxcywh: Tensor, truth_cxcywh: Tensor) -> Tensor:
     return (common > 0.5 * union).float()
 
 
-def _rate(optim: Optim, step: int, steps: int) -> float:
+def rate_at(optim: Optim, step: int, steps: int) -> float:
     """Learning rate of a step: up in a line, down in half a cosine."""
     if step < optim.warmup:
         return optim.rate * (step + 1) / optim.warmup
@@ -288,11 +264,14 @@ def network_in(path: Path) -> tuple[nn.Module, Spec]:
 
 
 def take_over_(network: nn.Module, path: Path) -> int:
-    """Copy the tensors of a weights file that have a namesake of the same shape; how many there were.
+    """Copy the tensors of a weights file that have a namesake of the same shape, or a pre-trained encoder; how many there were.
 
     Raises:
-        WeightsMismatch: not one.
+        WeightsMismatch: not one, or an encoder of another shape.
     """
+    encoder = pretrained_in(path)
+    if encoder is not None:
+        return len(take_pretrained_(network, encoder))
     given, own = network_in(path)[0].state_dict(), network.state_dict()
     common = {name: value for name, value in given.items() if name in own and own[name].shape == value.shape}
     if not common:
@@ -306,21 +285,3 @@ def _teacher(distil: Distil) -> OneStream:
     if not isinstance(network, OneStream):
         raise BadSpec(f"{distil.teacher} cannot teach: expected a network that reads template and search together, as vittrack-nano.")
     return network.eval().requires_grad_(False)
-
-
-def _commit() -> str:
-    """The commit of the code, with + where files differ from it; empty outside a repository."""
-    here = Path(__file__).parent
-    try:
-        said = subprocess.run(["git", "describe", "--always", "--dirty=+"], cwd=here, capture_output=True, text=True, check=False)
-    except OSError:
-        return ""
-    return said.stdout.strip()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_bytes(content)
-    part.replace(path)
