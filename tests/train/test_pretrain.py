@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -93,8 +94,11 @@ def test_an_interrupted_run_ends_with_the_same_weights(name: str, data: Path, tm
 
 
 def test_a_folder_of_another_run_is_refused(data: Path, trained: Path) -> None:
+    recipe = tiny("mtr")
     with pytest.raises(BadData, match=r"another recipe \(ratio differ\)"):
-        pretrain(replace(tiny("mtr"), ratio=0.5), data, trained.parent)
+        pretrain(replace(recipe, ratio=0.5), data, trained.parent)
+    with pytest.raises(BadData, match=r"another recipe \(arch differ\)"):
+        pretrain(replace(recipe, arch=replace(recipe.arch, depth=2)), data, trained.parent)
 
 
 @pytest.mark.parametrize("ratio", [0.0, 1.0])
@@ -205,10 +209,25 @@ def test_trackers_and_other_files_are_no_pre_training(data: Path, tmp_path: Path
         pretrain(replace(tiny("mtr"), start=tmp_path / "nano.safetensors"), data, tmp_path / "run")
 
 
-def test_an_encoder_of_another_shape_is_refused() -> None:
-    network = autoencoder(replace(PRETRAINING["mtr-nano"]().arch, depth=2))
-    with pytest.raises(WeightsMismatch, match="same depth, width"):
-        take_pretrained_(models.build(zoo.find("kestrel-nano")), pretrained(network))
+@pytest.mark.parametrize("change", [{"depth": 2}, {"stem": "conv2x2"}, {"width": 96}], ids=str)
+def test_an_encoder_of_another_shape_is_refused(change: dict[str, Any]) -> None:
+    network = autoencoder(replace(PRETRAINING["mtr-nano"]().arch, **change))
+    tracker = models.build(zoo.find("kestrel-nano"))
+    before = {name: value.clone() for name, value in tracker.state_dict().items()}
+    with pytest.raises(WeightsMismatch, match="same stem, depth, width"):
+        take_pretrained_(tracker, pretrained(network))
+    assert all(torch.equal(value, before[name]) for name, value in tracker.state_dict().items())
+
+
+@pytest.mark.parametrize("name", ["mtr-nano", "dropmae"])
+def test_half_the_bits_draw_nearly_the_same(name: str, data: Path, tmp_path: Path) -> None:
+    losses = []
+    for precision in ("float32", "bfloat16"):
+        recipe = replace(tiny(name), precision=precision)
+        pretrain(recipe, data, tmp_path / precision)
+        losses.append(json.loads((tmp_path / precision / "log.jsonl").read_text().splitlines()[-1])["held_out"])
+    assert losses[0] != losses[1]
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
 
 
 def test_training_goes_on_from_a_pre_trained_encoder(data: Path, tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ def fit(recipe: Recipe, data: Path | Sequence[Path], out: Path, *, report: Repor
     pairs, held_out = training_pairs(recipe, spec, folders), held_out_pairs(recipe, spec, folders)
     run = _Run(recipe, spec, out)
     describe(out, recipe, {"machine": platform.processor() or platform.machine()})
+    run.resume()
     teacher = None if recipe.distil is None else _teacher(recipe.distil)
     began = time.perf_counter()
     for batch in _batches(pairs, recipe, run.step):
@@ -94,8 +95,6 @@ class _Run:
         self.mean = copy.deepcopy(self.network)
         self.origin = copy.deepcopy(self.network)
         self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=recipe.optim.rate, weight_decay=recipe.optim.decay)
-        if (out / "state.pt").is_file():
-            self._resume()
 
     def learn(self, loss: Tensor) -> None:
         """One step down the gradient; the running mean follows."""
@@ -137,7 +136,10 @@ class _Run:
         torch.save(state, part)
         part.replace(self.out / "state.pt")
 
-    def _resume(self) -> None:
+    def resume(self) -> None:
+        """Go on where the folder's last save ends, if there is one."""
+        if not (self.out / "state.pt").is_file():
+            return
         state = torch.load(self.out / "state.pt", weights_only=True)
         self.step = state["step"]
         self.network.load_state_dict(state["network"])

@@ -67,6 +67,7 @@ def pretrain(recipe: Pretraining, data: Path | Sequence[Path], out: Path, *, rep
     held_out = _pairs(folders, "val", recipe, None, seed=FIXED_SEED, count=recipe.validation_pairs)
     run = _Run(recipe, out)
     describe(out, recipe, {"device": run.device.type})
+    run.resume()
     began = time.perf_counter()
     batches = _batches(pairs, recipe, run.step)
     while run.step < recipe.steps:
@@ -101,8 +102,6 @@ class _Run:
         self.network.to(self.device)
         groups = _groups(self.network, recipe.optim.decay)
         self.optimiser = torch.optim.AdamW(groups, lr=recipe.optim.rate, betas=BETAS)
-        if (out / "state.pt").is_file():
-            self._resume()
 
     def learn(self, batches: Iterator[Mapping[str, Tensor]]) -> float:
         """One step down the gradient of as many batches as the recipe says; their mean loss.
@@ -173,7 +172,10 @@ class _Run:
             }
         )
 
-    def _resume(self) -> None:
+    def resume(self) -> None:
+        """Go on where the folder's last save ends, if there is one."""
+        if not (self.out / "state.pt").is_file():
+            return
         state = torch.load(self.out / "state.pt", map_location=self.device, weights_only=True)
         self.step = state["step"]
         self.network.load_state_dict(state["network"])

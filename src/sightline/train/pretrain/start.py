@@ -81,17 +81,18 @@ def take_pretrained_(network: nn.Module, given: Pretrained) -> list[str]:
     published. A stem of the template alone has no place in a tracker with one stem and is left.
 
     Raises:
-        WeightsMismatch: no block, or none of the same shape.
+        WeightsMismatch: stem, blocks or last norm are of another shape or kind, or positions of another width.
     """
     own = network.state_dict()
     parts = tuple(own) if isinstance(network, Autoencoder) else ENCODER
     fitting = {name: value for name, value in given.tensors.items() if name.startswith(parts) and name not in TABLES}
     taken = {name: value for name, value in fitting.items() if name in own and own[name].shape == value.shape}
-    missing = sorted(name for name in own if name.startswith("blocks.") and name not in taken)
+    needed = [name for name in own if name.startswith(("stem.", "blocks.", "norm.")) and not name.endswith("num_batches_tracked")]
+    missing = sorted(name for name in needed if name not in taken)
     if missing or not taken:
         raise WeightsMismatch(
-            f"the pre-trained encoder lacks {len(missing)} tensors of the network's blocks ({', '.join(missing[:2])}, ...) or has others; "
-            "pre-train with the same depth, width and kind of block."
+            f"the pre-trained encoder has nothing of the same shape for {len(missing)} of the network's tensors ({', '.join(missing[:2])}, ...); "
+            "pre-train with the same stem, depth, width and kind of block."
         )
     if isinstance(network, Autoencoder):
         if network.template_stem is not None and not any(name.startswith("template_stem.") for name in taken):
