@@ -83,6 +83,19 @@ def test_a_gap_is_listed_and_gives_no_means_and_code_2(words: list[str], tmp_pat
     assert json.loads(capsys.readouterr().out)["precision"] == 1.0
 
 
+@pytest.mark.usefixtures("fake_tracker")
+def test_complete_results_are_written_for_a_toolkit_and_others_are_not(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "--submit", "lasot", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert sorted(path.name for path in (Path(told["submission"]) / "fake_tracking_result").iterdir()) == ["a.txt", "b.txt", "c.txt"]
+    (tmp_path / "data" / "b" / "groundtruth.txt").unlink()
+    assert main([*words, "--submit", "mot", "--partial", "--json"]) == 2
+    assert "nothing was written for --submit mot" in capsys.readouterr().err
+    assert not (Path(told["submission"]).parent / "mot").exists()
+
+
 @pytest.mark.parametrize(
     "extra,told",
     [
@@ -92,6 +105,8 @@ def test_a_gap_is_listed_and_gives_no_means_and_code_2(words: list[str], tmp_pat
         (["--root", "nowhere"], "nowhere does not exist"),
         (["--tracker", "nobody"], "nobody"),
         (["--import", "none.npz"], "none.npz cannot be read"),
+        (["--submit", "vot"], "no format called 'vot'"),
+        (["--submit", "got10k"], "for got10k only, and this is folder"),
         (["--rules", "mine"], "no rules are called 'mine'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,

@@ -38,6 +38,7 @@ def evaluate(
     engine: Annotated[str | None, optional("NAME")] = None,
     import_: Annotated[Path | None, tyro.conf.arg(name="import", metavar="FILE.npz", help_behavior_hint="")] = None,
     rules: Annotated[str | None, optional("NAME")] = None,
+    submit: Annotated[str | None, optional("FORMAT")] = None,
     partial: bool = False,
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
@@ -59,6 +60,7 @@ def evaluate(
         engine: what runs the network, see `sightline doctor`; chosen by the kind of weights file where not given.
         import_: score boxes from this file instead of tracking: one array TRACKER/SEQUENCE of (frames, 4) for each sequence.
         rules: whose way of counting to use, such as pysot, got10k or lasot (a wrong name lists all); what most papers on the data set use where not given.
+        submit: write complete results once more as a server or toolkit reads them: got10k or trackingnet (a zip to upload), pytracking, otb, lasot, mot.
         partial: give means over the sequences that are there, and exit code 0, even if others are missing.
         as_json: print one JSON object on standard output, and nothing else there.
     """
@@ -68,10 +70,13 @@ def evaluate(
     from sightline.evaluate.clips import open_dataset
     from sightline.evaluate.rules import find_rules
     from sightline.evaluate.run import import_boxes, make_folder, score
+    from sightline.evaluate.submit import check_format, write_submission
     from sightline.weights import write_whole
 
     find_rules(rules or "sightline")
     data = open_dataset(dataset, root)
+    if submit is not None:
+        check_format(submit, data)
     if data.missing:
         print(
             f"sightline: {len(data.missing)} of {len(data) + len(data.missing)} sequences of {data.name} are not in {root}.",
@@ -85,11 +90,17 @@ def evaluate(
         maker, folder, ran = _track(tracker, data, output, workers=workers, threads=threads, engine=engine)
     summary = score(data, folder, maker=maker, failed=ran.failed if ran else {}, partial_means=partial, rules=rules)
     told = _told(data, maker, summary, ran, folder)
+    if submit is not None and not summary.gaps:
+        told["submission"] = str(write_submission(submit, data, folder, tracker=maker.name))
     write_whole({folder / "summary.json": (json.dumps(told, indent=1) + "\n").encode()})
     if as_json:
         print(json.dumps(told))
     else:
         _print_summary(told)
+    if summary.gaps and submit is not None:
+        raise BadData(
+            f"{len(summary.gaps)} of {summary.expected} sequences are missing or wrong, so nothing was written for --submit {submit}; mend them first."
+        )
     if summary.gaps and not partial:
         raise BadData(_gaps_in_a_line(summary))
 
@@ -191,6 +202,8 @@ def _print_summary(told: Mapping[str, Any]) -> None:
     for name, reason in told["gaps"].items():
         print(f"MISSING: {name}: {reason}")
     print(f"timed on: {'; '.join(told['timed_on']) or 'nothing: no times'}")
+    if "submission" in told:
+        print(f"to submit: {told['submission']}")
     print(f"results: {told['results']} (tracker {told['tracker_hash'][:12]}, data {told['dataset_hash'][:12]})")
 
 
