@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from sightline import BadImage, VideoError, read
+from sightline.box import Box
 from sightline.draw import COLOURS, VIDEO_SUFFIXES, VideoWriter, draw
 from sightline.estimate import Status
 from sightline.frame import Image
+from sightline.mask import Mask
 
 GREY = np.full((240, 320, 3), 128, np.uint8)
 BOX = (100.0, 80.0, 60.0, 50.0)
@@ -64,6 +66,34 @@ def test_the_truth_is_white_and_below_the_box() -> None:
     drawn = draw(GREY, BOX, truth=(100, 120, 150, 90))
     assert drawn[165, 249:251].min() > 160  # one pixel between two
     assert drawn[125, 100].tolist() == list(COLOURS["tracked"])
+
+
+@pytest.mark.parametrize("status", COLOURS)
+def test_a_mask_tints_what_it_shows_and_lets_the_picture_through(status: Status) -> None:
+    ground = np.full((240, 320, 3), 40, np.uint8)
+    ground[100:] = 200
+    mask = Mask(np.ones((8, 8), np.float32), Box(*BOX))
+    tinted = draw(ground, None, mask=mask, status=status)
+    left, top, right, bottom = changed(tinted, ground)
+    assert np.abs(np.subtract((left, top, right, bottom), (100, 80, 160, 130))).max() <= 4  # it is stretched smoothly
+    dark, light, colour = tinted[95, 130].astype(int), tinted[110, 130].astype(int), np.array(COLOURS[status])
+    assert (np.sign(dark - 40) == np.sign(colour - 40)).all()
+    assert (np.sign(light - 200) == np.sign(colour - 200)).all()
+    assert (light - dark > 60).all()  # the edge between the grounds still shows
+
+
+def test_a_mask_lies_under_the_box() -> None:
+    drawn = draw(GREY, BOX, mask=Mask(np.ones((8, 8), np.float32), Box(90, 70, 80, 70)))
+    assert drawn[105, 100].tolist() == list(COLOURS["tracked"])
+
+
+@pytest.mark.parametrize("box", [Box(400, 10, 50, 50), Box(-90, -90, 50, 50)])
+def test_a_mask_outside_of_the_frame_changes_nothing(box: Box) -> None:
+    assert np.array_equal(draw(GREY, None, mask=Mask(np.ones((8, 8), np.float32), box)), GREY)
+
+
+def test_a_mask_that_shows_nothing_changes_nothing() -> None:
+    assert np.array_equal(draw(GREY, None, mask=Mask(np.zeros((8, 8), np.float32), Box(*BOX))), GREY)
 
 
 def test_lines_grow_with_the_frame() -> None:

@@ -22,6 +22,7 @@ from sightline.box import BoxLike
 from sightline.errors import BadImage, VideoError
 from sightline.estimate import Status
 from sightline.frame import Image
+from sightline.mask import Mask
 
 __all__ = ["COLOURS", "VIDEO_SUFFIXES", "VideoWriter", "draw"]
 
@@ -30,6 +31,7 @@ Colour: TypeAlias = tuple[int, int, int]
 # Okabe and Ito, "Color Universal Design" (2008): told apart by people with any kind of colour vision, and in grey by lightness.
 COLOURS: Mapping[Status, Colour] = {"tracked": (86, 180, 233), "uncertain": (240, 228, 66), "lost": (213, 94, 0)}
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
+VEIL = 0.45  # how much of its colour a mask lays over the picture
 SHIFT = 4  # OpenCV draws in sixteenths of a pixel
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".webm")
@@ -42,7 +44,15 @@ TICK = Fraction(1, 90_000)  # seconds: how finely times are written, as is usual
 BT601, BT709 = 6, 1  # in the tables of ITU-T H.273: the matrix that PyAV converts with, and the colours of screens
 
 
-def draw(image: Image, box: BoxLike | None, *, label: str | None = None, status: Status = "tracked", truth: BoxLike | None = None) -> Image:
+def draw(
+    image: Image,
+    box: BoxLike | None,
+    *,
+    label: str | None = None,
+    status: Status = "tracked",
+    truth: BoxLike | None = None,
+    mask: Mask | None = None,
+) -> Image:
     """A copy of a frame with a box on it.
 
     Args:
@@ -52,6 +62,7 @@ def draw(image: Image, box: BoxLike | None, *, label: str | None = None, status:
         label: short text (ASCII) above the box, moved into the frame.
         status: "tracked" (blue), "uncertain" (yellow) or "lost" (red).
         truth: where the target really is, drawn thin and white underneath.
+        mask: which pixels show the target, laid over them in the colour of `status`, translucent and under the lines.
 
     Returns:
         (H, W, 3) uint8 RGB, a new array.
@@ -62,6 +73,8 @@ def draw(image: Image, box: BoxLike | None, *, label: str | None = None, status:
     _check(image, "draw on")
     canvas = np.array(image, order="C")
     thickness = max(2, round(min(canvas.shape[:2]) / 360))
+    if mask is not None:
+        _veil(canvas, mask, COLOURS[status])
     if truth is not None and np.isfinite(truth).all():
         _rectangle(canvas, truth, BLACK, thickness // 2 + 2)
         _rectangle(canvas, truth, WHITE, thickness // 2)
@@ -76,6 +89,14 @@ def draw(image: Image, box: BoxLike | None, *, label: str | None = None, status:
 def _check(image: Image, what: str) -> None:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
         raise BadImage(f"cannot {what} {image.dtype} {image.shape}; expected uint8 (height, width, 3), RGB.")
+
+
+def _veil(canvas: Image, mask: Mask, colour: Colour) -> None:
+    """Tint the pixels of `canvas` that show the target."""
+    shown = mask.shows((canvas.shape[1], canvas.shape[0]))
+    x, y, w, h = cv2.boundingRect(shown.view(np.uint8))  # the rest of a large frame is not looked at
+    part, inside = canvas[y : y + h, x : x + w], shown[y : y + h, x : x + w]
+    part[inside] = np.rint((1 - VEIL) * part[inside] + VEIL * np.array(colour)).astype(np.uint8)
 
 
 def _rectangle(canvas: Image, box: BoxLike, colour: Colour, thickness: int) -> None:

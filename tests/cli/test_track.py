@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import signal
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -14,8 +17,9 @@ import pytest
 
 from sightline.cli import main
 from sightline.cli.select import select_box
+from sightline.draw import VideoWriter, draw
 from sightline.engines import Array
-from sightline.frame import Frame
+from sightline.frame import Frame, Image
 from tests.cli.clips import BOX, SIZE, make_folder, make_video
 from tests.fakes import SPEC, FakeSession, brightest
 
@@ -92,6 +96,20 @@ def test_the_video_has_every_frame_and_the_box_in_it(clip: Path, tmp_path: Path)
     assert coloured.any()
 
 
+def test_a_mask_is_laid_over_the_target(clip: Path, tmp_path: Path, session: FakeSession) -> None:
+    def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        found = brightest(arrays)
+        return {**found, "mask": np.ones((1, 16, 16), np.float32), "mask_box": found["box"]}
+
+    session.step = step
+    output = tmp_path / "tracked.mp4"
+    assert main(["track", str(clip), "--box", BOX, "--output", str(output)]) == 0
+    with av.open(str(output)) as container:
+        middles = [frame.to_ndarray(format="rgb24")[52, 32 + 2 * i].astype(int) for i, frame in enumerate(container.decode(video=0))]
+    assert np.ptp(middles[0]) < 20  # the given box has no mask: the white of the clip
+    assert all(blue - red > 40 for red, _, blue in middles[1:])
+
+
 def test_json_is_one_object_and_nothing_else(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output, results = tmp_path / "tracked.mp4", tmp_path / "track.csv"
     arguments = ["track", str(clip), "--box", BOX, "--output", str(output), "--results", str(results), "--threads", "1", "--json"]
@@ -159,6 +177,46 @@ def test_an_interrupt_finishes_the_files_and_prints_the_summary(
     summary = json.loads(capsys.readouterr().out)
     assert (summary["frames"], summary["stopped"]) == (5, "interrupted")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["clip.mp4", "track.csv", "tracked.mp4"]
+
+
+def test_an_interrupt_waits_for_frames_that_are_not_drawn_yet(
+    clip: Path, tmp_path: Path, session: FakeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted = threading.Event()
+
+    def waits(*arguments: Any, **options: Any) -> np.ndarray:
+        assert interrupted.wait(20)
+        return draw(*arguments, **options)
+
+    def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        if len(session.calls) == 4:
+            interrupted.set()
+            os.kill(os.getpid(), signal.SIGINT)
+        return brightest(arrays)
+
+    monkeypatch.setattr("sightline.cli.outputs.draw", waits)
+    session.step = step
+    output, results = tmp_path / "tracked.mp4", tmp_path / "track.csv"
+    assert main(["track", str(clip), "--box", BOX, "--output", str(output), "--results", str(results)]) == 130
+    assert [row["frame"] for row in rows(results)] == ["0", "1", "2", "3"]  # none of them was drawn before Ctrl-C
+    assert num_frames(output) == 4
+
+
+def test_a_disk_that_fills_up_half_way_ends_it_with_one_line(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(_writer: VideoWriter, _image: Image, time: float) -> None:
+        if time > 0.1:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(VideoWriter, "write", full)
+    output, results = tmp_path / "tracked.mp4", tmp_path / "track.csv"
+    assert main(["track", str(clip), "--box", BOX, "--output", str(output), "--results", str(results)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    assert "No space left" in printed.err
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
 
 
 def test_a_bug_in_the_middle_keeps_what_came_before(clip: Path, tmp_path: Path, session: FakeSession) -> None:

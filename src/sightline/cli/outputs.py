@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sightline.cli.results import ResultsFile, Row
+from sightline.cli.worker import Worker
 from sightline.draw import VideoWriter, draw
 from sightline.errors import SightlineError
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from sightline.loop import Step
 
 __all__ = ["CannotWrite", "Outputs"]
+
+BEHIND = 4  # frames that wait to be drawn and written, while later ones are tracked
 
 
 class CannotWrite(SightlineError):
@@ -26,7 +29,8 @@ class Outputs:
     """A video with the box drawn, a file of results, both, or neither.
 
     Files are begun with the first frame, so that what is wrong with the input leaves none, and stand under their names
-    after `close`. Where one cannot be written all are taken away.
+    after `close`. Where one cannot be written all are taken away. Frames are drawn and encoded in a thread of their own, up to
+    BEHIND of them later.
 
     Args:
         video: file with the box drawn, or None.
@@ -39,32 +43,43 @@ class Outputs:
         self._fps = fps
         self._results: ResultsFile | None = None
         self._video: VideoWriter | None = None
-        self._begun = False
+        self._worker: Worker[Step] | None = None
 
     def write(self, step: Step) -> None:
-        """Append one frame.
+        """Append one frame; it is in the files after `close`.
 
         Raises:
-            CannotWrite: a folder cannot be made, or a file not written.
+            CannotWrite: a folder cannot be made, or a file not written: with this frame, or with one of the last before it.
         """
-        if not self._begun:
-            self._begin()
+        if self._worker is None:
+            self._worker = self._begin()
+        self._worker.put(step)
+
+    def close(self) -> None:
+        """Finish the files with every frame in them, and only then put them in their places; nothing to do where none was begun.
+
+        Raises:
+            CannotWrite: the rest of a file finds no room.
+        """
+        try:
+            if self._worker is not None:
+                self._worker.close()
+        finally:
+            self._finish()
+
+    def _append(self, step: Step) -> None:
+        """What the thread does."""
         frame, estimate = step.frame, step.estimate
         if self._results is not None:
             with self._writing("results"):
                 self._results.write(Row(frame.index, frame.time, estimate.box, estimate.score, estimate.status))
         if self._video is not None:
             label = estimate.status if math.isnan(estimate.score) else f"{estimate.status} {estimate.score:.2f}"
-            picture = draw(frame.image, estimate.box, label=label, status=estimate.status)
+            picture = draw(frame.image, estimate.box, label=label, status=estimate.status, mask=estimate.mask)
             with self._writing("video"):
                 self._video.write(picture, frame.time)
 
-    def close(self) -> None:
-        """Finish the files, and only then put them in their places; nothing to do where none was begun.
-
-        Raises:
-            CannotWrite: the rest of a file finds no room.
-        """
+    def _finish(self) -> None:
         if self._results is not None:
             with self._writing("results"):
                 self._results.finish()
@@ -75,8 +90,7 @@ class Outputs:
             with self._writing("results"):
                 self._results.commit()
 
-    def _begin(self) -> None:
-        self._begun = True
+    def _begin(self) -> Worker[Step]:
         for kind, path in self._paths.items():
             if path is not None:
                 with self._writing(kind):
@@ -85,6 +99,7 @@ class Outputs:
                         self._results = ResultsFile(path)
                     else:
                         self._video = VideoWriter(path, self._fps)
+        return Worker(self._append, waiting=BEHIND, name="sightline writes")
 
     @contextlib.contextmanager
     def _writing(self, kind: str) -> Iterator[None]:
