@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 import weakref
 from collections.abc import Iterator
@@ -79,7 +78,7 @@ def test_put_waits_where_enough_others_do() -> None:
     assert work.done == [0, 1, 2]
 
 
-def test_an_error_comes_out_once_and_what_waits_is_dropped() -> None:
+def test_an_error_comes_out_once_and_nothing_more_is_worked_on() -> None:
     work = Work(stops_at=1, fails_at=1)
     worker = Worker(work, waiting=2, name="a worker")
     worker.put(0)
@@ -117,13 +116,10 @@ def test_an_item_that_is_worked_on_is_let_go() -> None:
     class Item:
         pass
 
-    done, item = threading.Event(), Item()
-    seen = weakref.ref(item)
-    worker = Worker[Item | None](lambda item: done.set() if item is None else None, waiting=1, name="a worker")
+    item, gone = Item(), threading.Event()
+    weakref.finalize(item, gone.set)
+    worker = Worker[Item](lambda _: None, waiting=1, name="a worker")
     worker.put(item)
     del item
-    worker.put(None)
-    assert done.wait(PATIENCE)
-    gc.collect()
-    assert seen() is None
+    assert gone.wait(PATIENCE)
     worker.close()

@@ -15,7 +15,7 @@ Item = TypeVar("Item")
 class Worker(Generic[Item]):
     """Calls `work` with every item that was `put`, in that order, in one thread of its own.
 
-    When `work` raises, the items that wait are dropped and no more are worked on; the next `put` or `close` raises it, once.
+    When `work` raises, no other item is worked on, those that wait neither; the next `put` or `close` raises it, once.
 
     Args:
         work: what is done with an item. It gains from the thread as far as it leaves the interpreter, as codecs, OpenCV and files do.
@@ -80,7 +80,6 @@ class Worker(Generic[Item]):
             except Exception as error:  # noqa: BLE001  raised again by put or close, whatever it is
                 with self._changed:
                     self._failed, self._error = True, error
-                    self._items.clear()
                     self._changed.notify_all()
                 return
             del item  # not kept alive while the next one is awaited
