@@ -107,6 +107,8 @@ def test_complete_results_are_written_for_a_toolkit_and_others_are_not(
         (["--import", "none.npz"], "none.npz cannot be read"),
         (["--submit", "vot"], "no format called 'vot'"),
         (["--submit", "got10k"], "for got10k only, and this is folder"),
+        (["--tracker", "opencv:nothing"], "no OpenCV tracker called 'nothing'"),
+        (["--tracker", "command:/nowhere/at/all"], "does not start"),
         (["--rules", "mine"], "no rules are called 'mine'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -120,6 +122,34 @@ def test_what_makes_no_sense_is_refused(
     assert told in printed
     assert printed.count("\n") == 1
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_program_that_speaks_trax_is_evaluated_as_ours_is(workers: str, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    options = dict(zip(words[1::2], words[2::2], strict=True))
+    options["--tracker"] = f"command:{sys.executable} -m tests.cli.fake trax --tracker kestrel-nano"
+    asked = ["eval", *(word for pair in options.items() for word in pair), "--workers", workers]
+    assert main([*asked, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["tracker"], told["evaluated"], told["precision"]) == ("fake", 3, 1.0)
+    assert told["auc"] > 0.8
+    assert main([*asked, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["skipped"] == list(NAMES)
+
+
+def test_a_class_and_a_tracker_of_opencv_are_evaluated(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "theirs.py").write_text(
+        "class Still:\n    def init(self, image, box):\n        self.box = box\n    def update(self, image):\n        return self.box\n"
+    )
+    options = dict(zip(words[1::2], words[2::2], strict=True))
+    for tracker, name in ((f"python:{tmp_path / 'theirs.py'}:Still", "Still"), ("opencv:mil", "opencv-mil")):
+        options["--tracker"] = tracker
+        assert main(["eval", *(word for pair in options.items() for word in pair), "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert (told["tracker"], told["evaluated"]) == (name, 3)
+        assert told["auc"] > 0.3
+    rows = (tmp_path / "results" / "folder" / "Still" / "a.txt").read_text().splitlines()
+    assert set(rows) == {"20.000000,40.000000,24.000000,24.000000"}
 
 
 def test_threads_reach_network_and_crops(

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from sightline import __version__
-from sightline.cli import bench, convert, doctor, download, eval, export, report, scene, track, train, zoo  # noqa: A004  named after its command
+from sightline.cli import bench, convert, doctor, download, eval, export, report, scene, track, train, trax, zoo  # noqa: A004  named after its command
 from sightline.cli.arguments import Command, parse
 from sightline.errors import SightlineError
 
@@ -21,6 +21,7 @@ COMMANDS: dict[str, Command] = {
     "export": export.export,
     "train": train.train,
     "eval": eval.evaluate,
+    "trax": trax.trax,
     "bench": bench.bench,
     "report": report.report,
     "scene": scene.scene,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import tyro
 
@@ -20,8 +20,11 @@ from sightline.errors import BadData, SightlineError
 if TYPE_CHECKING:
     from sightline.evaluate.clips import Clip, Dataset
     from sightline.evaluate.run import Maker, Ran, Summary
+    from sightline.tracker import Tracker
 
 __all__ = ["evaluate"]
+
+Ready: TypeAlias = "tuple[Tracker[Any], Maker, Callable[[], None]]"  # a tracker, what it is, and what a process does before it runs there
 
 TAKES_PART = ("sightline", "numpy", "opencv-python-headless")  # in a box, besides the engine: results of other versions are made anew
 SHOWN_GAPS = 5  # of a long list; all are in the summary
@@ -29,7 +32,7 @@ SHOWN_GAPS = 5  # of a long list; all are in the summary
 
 def evaluate(
     *,
-    tracker: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")],
+    tracker: Annotated[str, tyro.conf.arg(metavar="NAME|PATH|KIND:WORDS")],
     dataset: Annotated[str, tyro.conf.arg(metavar="NAME")],
     root: Annotated[Path, tyro.conf.arg(metavar="DIR")],
     output: Annotated[Path, tyro.conf.arg(metavar="DIR", aliases=["-o"])],
@@ -51,7 +54,8 @@ def evaluate(
     Example: sightline eval --tracker kestrel-nano --dataset folder --root sequences --output results
 
     Args:
-        tracker: a name from `sightline zoo`, or the path of a weights file; with --import, the name that the file uses.
+        tracker: a name from `sightline zoo`, or the path of a weights file; or one of others: opencv:NAME, python:MODULE:CLASS with init and update,
+            "command:PROGRAM" that speaks TraX; with --import, the name that the file uses.
         dataset: "folder" for any folder of SEQUENCE/img/*.jpg and SEQUENCE/groundtruth.txt, or a benchmark: otb100, lasot, got10k:val, uav123, ... (a wrong name lists all).
         root: the folder that the data set was unpacked to.
         output: folder for the results, of any number of trackers and data sets.
@@ -107,9 +111,27 @@ def evaluate(
 
 def _track(tracker: str, data: Dataset, output: Path, *, workers: int, threads: int, engine: str | None) -> tuple[Maker, Path, Ran]:
     """Load the tracker and let it run where it has to."""
-    from sightline.engines import READS
-    from sightline.evaluate.run import evaluate, make_folder, maker_of
+    from sightline.evaluate.run import evaluate, make_folder
     from sightline.fleet import Here, Processes
+
+    loaded, maker, prepare = _of_others(tracker, threads, engine) or _ours(tracker, threads, engine)
+    here = machine()
+    timed_on = f"{here['processor']}, {workers} x {threads} thread{'s' * (threads > 1)}"
+    folder = make_folder(output, data, loaded.spec.name)
+    with progress_bar() as bar:
+        task = bar.add_task(f"{loaded.spec.name} on {data.name}", total=sum(len(clip.frames) for clip in data))
+
+        def advance(clip: Clip) -> None:
+            bar.update(task, advance=len(clip.frames), description=clip.name)
+
+        pool = Here() if workers == 1 else Processes(workers, prepare)
+        ran = evaluate(loaded, data, folder, maker=maker, pool=pool, timed_on=timed_on, setting={"machine": here}, report=advance)
+    return maker, folder, ran
+
+
+def _ours(tracker: str, threads: int, engine: str | None) -> Ready:
+    from sightline.engines import READS
+    from sightline.evaluate.run import maker_of
     from sightline.spec import spec_to_json
     from sightline.tracker import load
     from sightline.weights import find, kind_of
@@ -127,18 +149,23 @@ def _track(tracker: str, data: Dataset, output: Path, *, workers: int, threads: 
         engine=chosen,
         versions={name: _version(name) for name in (*TAKES_PART, chosen)},
     )
-    here = machine()
-    timed_on = f"{here['processor']}, {workers} x {threads} thread{'s' * (threads > 1)}"
-    folder = make_folder(output, data, loaded.spec.name)
-    with progress_bar() as bar:
-        task = bar.add_task(f"{loaded.spec.name} on {data.name}", total=sum(len(clip.frames) for clip in data))
+    return loaded, maker, prepare
 
-        def advance(clip: Clip) -> None:
-            bar.update(task, advance=len(clip.frames), description=clip.name)
 
-        pool = Here() if workers == 1 else Processes(workers, prepare)
-        ran = evaluate(loaded, data, folder, maker=maker, pool=pool, timed_on=timed_on, setting={"machine": here}, report=advance)
-    return maker, folder, ran
+def _of_others(tracker: str, threads: int, engine: str | None) -> Ready | None:
+    from sightline.adapters.names import open_foreign
+    from sightline.evaluate.run import Maker
+    from sightline.tracker import Tracker
+
+    foreign = open_foreign(tracker)
+    if foreign is None:
+        return None
+    if engine is not None:
+        raise SightlineError(f"--engine {engine} is for networks of Sightline's; {tracker} runs by itself, so leave it out.")
+    prepare = functools.partial(_set_threads, threads, torch_too=False)
+    prepare()
+    facts = {**foreign.facts, "versions": {name: _version(name) for name in TAKES_PART}}
+    return Tracker(foreign.method), Maker(foreign.method.spec.name, facts), prepare
 
 
 def _version(package: str) -> str | None:

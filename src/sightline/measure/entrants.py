@@ -9,20 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.adapters.opencv import find_opencv
 from sightline.box import Box
-from sightline.errors import UnknownTracker
 from sightline.frame import Frame
 from sightline.methods.network import NetworkMethod
 from sightline.tracker import MultiTracker
 
-__all__ = ["OPENCV", "Many", "OpenCV", "opencv"]
-
-OPENCV = {  # name here -> where it may be found in cv2, the newer place first
-    "csrt": ("TrackerCSRT", "TrackerCSRT_create"),
-    "kcf": ("TrackerKCF", "TrackerKCF_create"),
-    "mil": ("TrackerMIL", "TrackerMIL_create"),
-    "mosse": ("legacy.TrackerMOSSE", "legacy.TrackerMOSSE_create"),
-}
+__all__ = ["Many", "OpenCV", "opencv"]
 
 
 @dataclass
@@ -77,15 +70,4 @@ def opencv(name: str) -> OpenCV:
     Raises:
         UnknownTracker: no such name, or this build of OpenCV has no such tracker.
     """
-    if name not in OPENCV:
-        raise UnknownTracker(f"there is no OpenCV tracker called {name!r} here; known are {', '.join(OPENCV)}.")
-    for place in OPENCV[name]:
-        found: Any = cv2
-        for part in place.split("."):
-            found = getattr(found, part, None)
-        if found is not None:
-            return OpenCV(getattr(found, "create", found))
-    raise UnknownTracker(
-        f"this OpenCV ({cv2.__version__}) has no {name}: it comes with opencv-contrib-python-headless, which cannot stand beside "
-        "opencv-python-headless: exchange the one for the other."
-    )
+    return OpenCV(find_opencv(name))
