@@ -33,7 +33,7 @@ lint: .venv/dev
 # Every fixture that has a runner, and published weights on real sequences.
 # `tests/golden/check.py DIR` also lists the fixtures that have no runner, and fails because of them.
 test-golden: .venv/dev
-	SIGHTLINE_SHARED="$(abspath $(SHARED))" .venv/bin/pytest tests/test_golden.py tests/test_accuracy.py tests/models/test_dasiamrpn.py tests/models/test_siamrpn.py -m "golden or not golden"
+	SIGHTLINE_SHARED="$(abspath $(SHARED))" .venv/bin/pytest tests/test_golden.py tests/test_accuracy.py tests/test_every_family.py tests/models/test_dasiamrpn.py tests/models/test_siamrpn.py -m "golden or not golden"
 
 # What `sightline zoo` and its page of the documentation show: sizes of every tracker, and parities where recorded outputs are at hand.
 zoo: .venv/dev
