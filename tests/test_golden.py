@@ -51,6 +51,12 @@ def test_the_shared_folder_has_fixtures_for_every_row(shared: Path) -> None:
     assert not without, f"no quick fixture in {shared} for {without}"
 
 
+def test_every_row_names_one_folder_and_one_runner() -> None:
+    text = (check.HERE / "index.toml").read_text()
+    for title in ("[[case]]", "folder = ", "runner = "):
+        assert text.count(f"\n{title}") == len(ROWS), title
+
+
 @pytest.mark.parametrize("path", QUICK, ids=name)
 def test_ours_agrees_with_the_authors(path: Path, golden: Any) -> None:
     row = check.check(path, golden)
