@@ -12,6 +12,8 @@ A message is one line: what happened, with which value, what was expected, what 
 The command line prints it and exits with 2.
 """
 
+from __future__ import annotations
+
 __all__ = [
     "BadBox",
     "BadData",
@@ -49,7 +51,18 @@ class BadData(SightlineError, ValueError):
 
 
 class WeightsMismatch(SightlineError, ValueError):
-    """A weights file does not hold the network that was asked for."""
+    """A weights file does not hold the network that was asked for.
+
+    Attributes:
+        details: one line for each tensor that does not fit, with its name; empty where it is not about single tensors.
+    """
+
+    def __init__(self, message: str, details: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.details = details
+
+    def __reduce__(self) -> tuple[type[WeightsMismatch], tuple[str, tuple[str, ...]]]:
+        return WeightsMismatch, (str(self), self.details)
 
 
 class UnknownTracker(SightlineError, LookupError):

@@ -68,3 +68,20 @@ def test_a_known_tracker_without_weights_runs_with_random_ones_and_says_so(
 def test_a_file_that_is_not_there_is_never_replaced_by_random_weights(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["track", str(clip), "--box", BOX, "--tracker", "absent.onnx"]) == 2
     assert "absent.onnx" in capsys.readouterr().err
+
+
+def test_every_tensor_that_does_not_fit_is_told_by_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tensors = state_for_authors(models.build(SPEC), SPEC)
+    tensors["norm.weight"] = torch.zeros(7)
+    del tensors["norm.bias"]
+    tensors["extra.weight"] = torch.zeros(1)
+    torch.save({"net": tensors}, tmp_path / "checkpoint.pth")
+    command = ["convert", str(tmp_path / "checkpoint.pth"), "--tracker", "kestrel-nano", "--output", str(tmp_path / "w.safetensors")]
+    assert main(command) == 2
+    assert "--explain" in capsys.readouterr().err
+    assert main([*command, "--explain"]) == 2
+    assert capsys.readouterr().out.splitlines() == [
+        "missing: norm.bias",
+        "unknown: extra.weight",
+        "of another shape: norm.weight (7,) instead of (48,)",
+    ]

@@ -9,6 +9,7 @@ import tyro
 
 from sightline.cli.arguments import check_suffix, optional
 from sightline.cli.extras import needing
+from sightline.errors import WeightsMismatch
 
 __all__ = ["convert"]
 
@@ -19,6 +20,7 @@ def convert(
     *,
     output: Annotated[Path, tyro.conf.arg(metavar="FILE", aliases=["-o"])],
     tracker: Annotated[str | None, optional("NAME")] = None,
+    explain: bool = False,
 ) -> None:
     """Turn weights as their authors publish them into a file that Sightline tracks with.
 
@@ -32,11 +34,20 @@ def convert(
         checkpoint: the authors' file.
         output: write the weights here, as .safetensors. An existing file is replaced.
         tracker: whose weights they are, by its name in `sightline zoo`; only needed where the file fits several.
+        explain: where the file does not fit, print the name of every tensor that is missing, unknown or of another shape.
     """
     check_suffix(output, (".safetensors",), "--output")
     with needing("convert", "converting"):
         from sightline.models import checkpoint as checkpoints
-    spec = checkpoints.convert(checkpoint, tracker, output)
+    try:
+        spec = checkpoints.convert(checkpoint, tracker, output)
+    except WeightsMismatch as error:
+        if not error.details:
+            raise
+        if not explain:
+            raise WeightsMismatch(f"{error} Add --explain for the name of each.") from error
+        print("\n".join(error.details))
+        raise
     print(
         f"{output} is {spec.name}: `sightline track VIDEO --box X,Y,W,H --tracker {output}`, or `sightline export {output} --output W.onnx`."
     )

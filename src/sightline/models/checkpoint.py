@@ -82,7 +82,11 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 def fits(tensors: Mapping[str, Tensor]) -> list[Spec]:
     """The specs whose network has exactly these tensors (the file cannot tell those apart)."""
-    return [spec for spec in zoo.SPECS.values() if not _difference(_skeleton(spec), _ours(tensors, spec.family))]
+    alike: dict[tuple[str, object], bool] = {}  # many trackers are one network with other settings
+    for spec in zoo.SPECS.values():
+        if (spec.family, spec.arch) not in alike:
+            alike[spec.family, spec.arch] = not _differences(_skeleton(spec), _ours(tensors, spec.family))
+    return [spec for spec in zoo.SPECS.values() if alike[spec.family, spec.arch]]
 
 
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], spec: Spec, name: str = "the file") -> None:
@@ -92,13 +96,14 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], spec: Spec, name: st
         WeightsMismatch: missing or unknown tensors or other shapes, grouped, and which spec would fit.
     """
     ours = _ours(tensors, spec.family)
-    difference = _difference(network, ours)
-    if difference:
+    differences = _differences(network, ours)
+    if differences:
         close = [other.name for other in fits(tensors)]
         hint = (
             f" It looks like {' or '.join(close)}: name that tracker instead." if close else " No known tracker has exactly these tensors."
         )
-        raise WeightsMismatch(f"{name} is not {spec.name}: {difference}.{hint}")
+        details = tuple(f"{kind}: {key}{more}" for kind, keys in differences.items() for key, more in sorted(keys.items()))
+        raise WeightsMismatch(f"{name} is not {spec.name}: {_in_words(differences)}.{hint}", details)
     network.load_state_dict(ours, strict=False)  # strict was checked above; counters of batches may be absent
 
 
@@ -177,16 +182,23 @@ def _ours(tensors: Mapping[str, Tensor], family: str) -> dict[str, Tensor]:
     return {rename(key, module.KEYS): value for key, value in used.items()}
 
 
-def _difference(network: nn.Module, tensors: Mapping[str, Tensor]) -> str:
-    """What keeps `tensors` from filling `network`, in words; empty where nothing does."""
+def _differences(network: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, dict[str, str]]:
+    """What keeps `tensors` from filling `network`: kind of fault -> names, each with what more there is to say; empty where nothing does."""
     expected = {key: tuple(value.shape) for key, value in network.state_dict().items() if not key.endswith("num_batches_tracked")}
     given = {key: tuple(value.shape) for key, value in tensors.items() if not key.endswith("num_batches_tracked")}
-    missing, unknown = sorted(expected.keys() - given.keys()), sorted(given.keys() - expected.keys())
-    shapes = sorted(key for key in expected.keys() & given.keys() if expected[key] != given[key])
-    parts = [f"{len(keys)} {word} ({_grouped(keys)})" for word, keys in (("missing", missing), ("unknown", unknown)) if keys]
-    if shapes:
-        parts.append(f"{len(shapes)} of another shape ({shapes[0]}: {given[shapes[0]]} instead of {expected[shapes[0]]})")
-    return ", ".join(parts)
+    found = {
+        "missing": dict.fromkeys(expected.keys() - given.keys(), ""),
+        "unknown": dict.fromkeys(given.keys() - expected.keys(), ""),
+        "of another shape": {
+            key: f" {given[key]} instead of {expected[key]}" for key in expected.keys() & given.keys() if expected[key] != given[key]
+        },
+    }
+    return {kind: keys for kind, keys in found.items() if keys}
+
+
+def _in_words(differences: Mapping[str, Mapping[str, str]]) -> str:
+    """The same in one line: how many of each kind, and where most of them are."""
+    return ", ".join(f"{len(keys)} {kind} ({_grouped(sorted(keys))})" for kind, keys in differences.items())
 
 
 def _grouped(keys: list[str]) -> str:
