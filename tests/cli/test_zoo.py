@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from sightline.cli import main
-from sightline.cli.zoo import _short
+from sightline.cli.zoo import _short, entries, page
 from sightline.weights import builtin_names
 from sightline.zoo import SPECS
+from sightline.zoo.measured import measured
 
 
 def test_json_lists_every_tracker_and_which_are_in_the_package(capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,6 +46,14 @@ def test_sizes_and_parity_are_told_with_what_they_mean(capsys: pytest.CaptureFix
     assert (nano["from"], entries["nanotrack-v2"]["from"], entries["ostrack-b256"]["from"]) == ("package", "download", "authors")
     assert nano["parameters"] < entries["ostrack-b256"]["parameters"]
     assert entries["ostrack-b256-ce"]["macs"] < entries["ostrack-b256"]["macs"]
+
+
+def test_every_tracker_was_measured() -> None:
+    assert measured().keys() == SPECS.keys(), "run `make zoo`"
+
+
+def test_the_page_of_the_documentation_is_what_the_command_says() -> None:
+    assert (Path(__file__).parents[2] / "docs" / "reference" / "zoo.md").read_text(encoding="utf-8") == page(entries()), "run `make zoo`"
 
 
 @pytest.mark.parametrize(
