@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import signal
 import threading
 
@@ -10,7 +9,7 @@ from sightline.cli.interrupt import Interrupts
 
 
 def interrupt() -> None:
-    os.kill(os.getpid(), signal.SIGINT)
+    signal.raise_signal(signal.SIGINT)  # to this thread: one for the process may come later, by way of another thread
 
 
 def write_a_row(interrupts: Interrupts, done: list[str]) -> None:
