@@ -165,7 +165,7 @@ def test_an_interrupt_finishes_the_files_and_prints_the_summary(
 ) -> None:
     def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
         if len(session.calls) == 5:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         return brightest(arrays)
 
     session.step = step
@@ -191,7 +191,7 @@ def test_an_interrupt_waits_for_frames_that_are_not_drawn_yet(
     def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
         if len(session.calls) == 4:
             interrupted.set()
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         return brightest(arrays)
 
     monkeypatch.setattr("sightline.cli.outputs.draw", waits)
