@@ -197,8 +197,12 @@ def _differences(network: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str,
 
 
 def _in_words(differences: Mapping[str, Mapping[str, str]]) -> str:
-    """The same in one line: how many of each kind, and where most of them are."""
-    return ", ".join(f"{len(keys)} {kind} ({_grouped(sorted(keys))})" for kind, keys in differences.items())
+    """The same in one line: how many of each kind, and where most of them are, or what the first of them is."""
+    told = []
+    for kind, keys in differences.items():
+        first = min(keys)
+        told.append(f"{len(keys)} {kind} ({f'{first}:{keys[first]}' if keys[first] else _grouped(sorted(keys))})")
+    return ", ".join(told)
 
 
 def _grouped(keys: list[str]) -> str:
