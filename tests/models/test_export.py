@@ -147,7 +147,7 @@ def test_an_export_that_cannot_be_written_leaves_nothing(files: Files, tmp_path:
 
 def test_a_known_tracker_without_weights_says_how_to_convert_them() -> None:
     with pytest.raises(WeightsMissing, match="sightline convert"):
-        find("vittrack-nano")
+        find("hit-tiny")
     with pytest.raises(WeightsMissing, match="no weights file at"):
         find("nowhere/w.onnx")
 
