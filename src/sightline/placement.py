@@ -24,6 +24,7 @@ __all__ = [
     "REPORT_RULES",
     "SEEK_RULES",
     "START_RULES",
+    "at_scales",
     "clip",
     "clip_to_margin",
     "context_square",
@@ -76,7 +77,12 @@ def region_around(box: Box, crop: Crop, size: Size, fill: Fill = (0.0, 0.0, 0.0)
 
 def regions_around(box: Box, crop: Crop, size: Size, fill: Fill = (0.0, 0.0, 0.0)) -> list[Region | BentRegion]:
     """The regions of `crop` around a box, one for each of its scales; arguments as `region_around`, which knows one scale."""
-    return [region_around(box, replace(crop, factor=crop.factor * scale), size, fill) for scale in crop.scales]
+    return at_scales(region_around(box, crop, size, fill), box, crop, size, fill)
+
+
+def at_scales(region: Region | BentRegion, box: Box, crop: Crop, size: Size, fill: Fill = (0.0, 0.0, 0.0)) -> list[Region | BentRegion]:
+    """The same for a `region` of scale 1 which is there already."""
+    return [region if scale == 1.0 else region_around(box, replace(crop, factor=crop.factor * scale), size, fill) for scale in crop.scales]
 
 
 def _ceil_area(box: Box, crop: Crop, size: Size, fill: Fill) -> Region:

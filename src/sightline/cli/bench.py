@@ -15,6 +15,7 @@ import tyro
 from sightline.cli.arguments import check_suffix, numbers, optional, words
 from sightline.cli.environment import machine, version_of, versions
 from sightline.cli.extras import needing
+from sightline.cli.loading import set_threads
 from sightline.cli.progress import progress_bar
 from sightline.errors import SightlineError
 
@@ -66,8 +67,8 @@ def bench(
     """Time trackers in turns on this machine, and tell every speed as a share of what the machine can do.
 
     Every combination of tracker, engine, precision, threads and targets is a row; rows take turns in every round, and ratios are taken
-    within rounds, to the first row. Frames are rendered and in memory: reading a video is not in it. A tracker whose weights are not
-    here runs with random ones: its speed is the same.
+    within rounds, to the first row. Frames are rendered and in memory: reading a video is not in it. On torch, a name runs with
+    random weights: its speed is the same.
 
     Example: sightline bench kestrel-nano --engine onnxruntime,openvino --precision f32,bf16 --threads 1,2 --compare kcf
 
@@ -143,7 +144,7 @@ def _candidate(setting: Setting) -> Candidate:
 
     if setting.engine not in ENGINES:
         raise SightlineError(f"there is no engine called {setting.engine!r}; known are {', '.join(ENGINES)}.")
-    prepare: Callable[[], None] = functools.partial(_set_threads, setting.threads, torch_too=setting.engine == "torch")
+    prepare: Callable[[], None] = functools.partial(set_threads, setting.threads, torch_too=setting.engine == "torch")
     with needing("convert", f"{setting}"):
         if setting.engine == "torch" and setting.tracker in SPECS:
             method = untrained(setting.tracker).method
@@ -161,17 +162,7 @@ def _opencv(name: str) -> Candidate:
     from sightline.measure.entrants import opencv
     from sightline.measure.race import Candidate
 
-    return Candidate(f"OpenCV {name}", opencv(name), prepare=functools.partial(_set_threads, 1, torch_too=False))
-
-
-def _set_threads(threads: int, *, torch_too: bool) -> None:
-    import cv2
-
-    cv2.setNumThreads(threads)
-    if torch_too:
-        import torch
-
-        torch.set_num_threads(threads)
+    return Candidate(f"OpenCV {name}", opencv(name), prepare=functools.partial(set_threads, 1, torch_too=False))
 
 
 def _ceiling(threads: int) -> Ceiling:

@@ -14,6 +14,7 @@ import tyro
 from sightline.cli.arguments import optional
 from sightline.cli.environment import machine, version_of, versions
 from sightline.cli.extras import needing
+from sightline.cli.loading import set_threads
 from sightline.cli.progress import progress_bar
 from sightline.errors import BadData, SightlineError
 
@@ -138,7 +139,7 @@ def _ours(tracker: str, threads: int, engine: str | None) -> Ready:
 
     weights = find(tracker)
     chosen = engine or READS[kind_of(weights)]
-    prepare = functools.partial(_set_threads, threads, torch_too=chosen == "torch")
+    prepare = functools.partial(set_threads, threads, torch_too=chosen == "torch")
     with needing("convert", f"tracking with {tracker}"):
         prepare()
         loaded = load(tracker, engine=chosen, threads=None if chosen == "torch" else threads)
@@ -162,7 +163,7 @@ def _of_others(tracker: str, threads: int, engine: str | None) -> Ready | None:
         return None
     if engine is not None:
         raise SightlineError(f"--engine {engine} is for networks of Sightline's; {tracker} runs by itself, so leave it out.")
-    prepare = functools.partial(_set_threads, threads, torch_too=False)
+    prepare = functools.partial(set_threads, threads, torch_too=False)
     prepare()
     facts = {**foreign.facts, "versions": {name: _version(name) for name in TAKES_PART}}
     return Tracker(foreign.method), Maker(foreign.method.spec.name, facts), prepare
@@ -170,17 +171,6 @@ def _of_others(tracker: str, threads: int, engine: str | None) -> Ready | None:
 
 def _version(package: str) -> str | None:
     return versions()["sightline"] if package == "sightline" else version_of(package)
-
-
-def _set_threads(threads: int, *, torch_too: bool) -> None:
-    """For the whole process: crops are resized by OpenCV, and torch takes no number for one network."""
-    import cv2
-
-    cv2.setNumThreads(threads)
-    if torch_too:
-        import torch
-
-        torch.set_num_threads(threads)
 
 
 def _told(data: Dataset, maker: Maker, summary: Summary, ran: Ran | None, folder: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sightline.engines import Precision
     from sightline.tracker import Tracker
 
-__all__ = ["Loaded", "load_by_name"]
+__all__ = ["Loaded", "load_by_name", "set_threads"]
 
 
 class Loaded(NamedTuple):
@@ -48,7 +48,7 @@ def load_by_name(tracker: str, *, engine: str | None, threads: int | None, preci
         return Loaded(_untrained(tracker, missing, threads), "torch", None)
     chosen = engine or READS[kind_of(path)]
     with needing("convert", f"tracking with {tracker}"):
-        _set_threads(threads, torch_too=chosen == "torch")
+        set_threads(threads, torch_too=chosen == "torch")
         number = None if chosen == "torch" else threads
         return Loaded(load(tracker, engine=chosen, threads=number, precision=precision), chosen, str(path))
 
@@ -60,7 +60,7 @@ def _untrained(tracker: str, missing: WeightsMissing, threads: int | None) -> Tr
     if tracker not in SPECS or SPECS[tracker].origin.url:  # a path, or weights that one command would fetch
         raise missing
     try:
-        _set_threads(threads, torch_too=True)
+        set_threads(threads, torch_too=True)
         made = untrained(tracker)
     except (ModuleNotFoundError, MissingExtra):
         raise missing from None
@@ -68,8 +68,8 @@ def _untrained(tracker: str, missing: WeightsMissing, threads: int | None) -> Tr
     return made
 
 
-def _set_threads(threads: int | None, *, torch_too: bool) -> None:
-    """For the whole process: crops are resized by OpenCV, and torch has one number for all networks."""
+def set_threads(threads: int | None, *, torch_too: bool) -> None:
+    """For the whole process, where a number is given: crops are resized by OpenCV, and torch has one number for all networks."""
     if threads is None:
         return
     import cv2

@@ -17,7 +17,7 @@ from sightline.estimate import Estimate, status_of
 from sightline.frame import Frame
 from sightline.mask import Mask
 from sightline.methods import memory
-from sightline.placement import REPORT_RULES, SEEK_RULES, START_RULES, clip, crop_for, region_around, regions_around
+from sightline.placement import REPORT_RULES, SEEK_RULES, START_RULES, at_scales, clip, crop_for, region_around
 from sightline.region import BentRegion, Fill, Region, part_of
 from sightline.spec import Crop, Spec
 
@@ -95,8 +95,9 @@ class NetworkMethod:
 
     def _look(self, frame: Frame, state: Target) -> tuple[Region | BentRegion, dict[str, Array]]:
         """Where a target is looked for, and all that the network is given of it."""
-        region = region_around(state.box, state.search, (frame.width, frame.height), state.fill)
-        pictures = self._pictures("search", frame, state.box, state.search, state.fill)
+        size = (frame.width, frame.height)
+        region = region_around(state.box, state.search, size, state.fill)
+        pictures = self._pictures("search", frame, at_scales(region, state.box, state.search, size, state.fill))
         templates = memory.shown(self.spec.memory, state.templates)
         return region, {**state.arrays, **templates, **pictures, **self._past(region, state)}
 
@@ -164,9 +165,10 @@ class NetworkMethod:
 
     def _template(self, frame: Frame, box: Box, fill: Fill) -> dict[str, Array]:
         """The pictures of one template, and where the target is in it, if the network asks for that."""
-        pictures = self._pictures("template", frame, box, self.spec.template, fill)
+        size = (frame.width, frame.height)
+        region = region_around(box, self.spec.template, size, fill)
+        pictures = self._pictures("template", frame, at_scales(region, box, self.spec.template, size, fill))
         if "target" in self.spec.feed:
-            region = region_around(box, self.spec.template, (frame.width, frame.height), fill)
             pictures["target"] = region.to_crop(box).astype(np.float32)
         return pictures
 
@@ -194,9 +196,8 @@ class NetworkMethod:
         """A history with one box more, and without those that nobody will ask for."""
         return (*history, box)[-self.spec.history.reach :] if self.spec.history is not None else ()
 
-    def _pictures(self, role: Literal["template", "search"], frame: Frame, box: Box, crop: Crop, fill: Fill) -> dict[str, Array]:
-        """The crops around a box, and what else the network asks for: what lies outside, a second picture."""
-        regions = regions_around(box, crop, (frame.width, frame.height), fill)
+    def _pictures(self, role: Literal["template", "search"], frame: Frame, regions: Sequence[Region | BentRegion]) -> dict[str, Array]:
+        """The crops of regions, and what else the network asks for: what lies outside, a second picture."""
         pictures: dict[str, Array] = {role: _stacked([region.take(frame.image) for region in regions])}
         if "padding" in self.spec.feed:
             pictures[f"{role}_padding"] = _stacked([region.padding() for region in regions])

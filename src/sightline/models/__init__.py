@@ -13,7 +13,9 @@ Names, shapes and dtypes are those of `sightline.engines.Session`.
 
 from __future__ import annotations
 
+import functools
 import inspect
+from collections.abc import Callable
 from types import ModuleType
 
 from torch import nn
@@ -110,8 +112,15 @@ FAMILIES: dict[str, ModuleType] = {
 
 def reads(network: nn.Module, role: str, name: str) -> bool:
     """Whether a role of a network is given the array `name`: there may be state which is not for it."""
-    parameters = inspect.signature(getattr(network, role)).parameters
-    return name in parameters or any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    names, takes_all = _taken(getattr(type(network), role))
+    return takes_all or name in names
+
+
+@functools.cache  # asked for every array of every frame
+def _taken(method: Callable[..., object]) -> tuple[frozenset[str], bool]:
+    """The names that a method is given, and whether it takes any other."""
+    parameters = inspect.signature(method).parameters
+    return frozenset(parameters), any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
 
 
 def build(spec: Spec) -> nn.Module:
