@@ -21,7 +21,9 @@ from sightline.evaluate.report.page import Limits, make_page
 from sightline.evaluate.report.plots import draw_plots, rendered
 from sightline.evaluate.report.tables import Column, Table, to_csv, to_latex, to_markdown
 from sightline.evaluate.report.write import as_json, make_tables, write_report
-from sightline.evaluate.run import evaluate, import_boxes, make_folder, score
+from sightline.evaluate.results import import_boxes, make_folder
+from sightline.evaluate.run import evaluate
+from sightline.evaluate.score import score
 from sightline.fleet import Here
 from sightline.methods.network import NetworkMethod
 from sightline.tracker import Tracker

@@ -16,8 +16,10 @@ from sightline.errors import BadData, WeightsMissing
 from sightline.evaluate.clips import Dataset, boxes_from_file, open_dataset
 from sightline.evaluate.layouts import LAYOUTS
 from sightline.evaluate.metrics import mean_iou, precision, success_auc
+from sightline.evaluate.results import Maker, import_boxes, maker_of
 from sightline.evaluate.rules import RULES
-from sightline.evaluate.run import METRICS, Maker, Ran, Summary, evaluate, import_boxes, maker_of, score
+from sightline.evaluate.run import Ran, evaluate
+from sightline.evaluate.score import METRICS, Summary, score
 from sightline.fleet import Here, Pool, Processes
 from sightline.frame import Frame
 from sightline.methods.network import NetworkMethod, Target

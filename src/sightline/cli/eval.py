@@ -20,7 +20,9 @@ from sightline.errors import BadData, SightlineError
 
 if TYPE_CHECKING:
     from sightline.evaluate.clips import Clip, Dataset
-    from sightline.evaluate.run import Maker, Ran, Summary
+    from sightline.evaluate.results import Maker
+    from sightline.evaluate.run import Ran
+    from sightline.evaluate.score import Summary
     from sightline.tracker import Tracker
 
 __all__ = ["evaluate"]
@@ -73,8 +75,9 @@ def evaluate(
         if value < 1:
             raise SightlineError(f"{option} is {value}; expected at least 1.")
     from sightline.evaluate.clips import open_dataset
+    from sightline.evaluate.results import import_boxes, make_folder
     from sightline.evaluate.rules import find_rules
-    from sightline.evaluate.run import import_boxes, make_folder, score
+    from sightline.evaluate.score import score
     from sightline.evaluate.submit import check_format, write_submission
     from sightline.weights import write_whole
 
@@ -112,7 +115,8 @@ def evaluate(
 
 def _track(tracker: str, data: Dataset, output: Path, *, workers: int, threads: int, engine: str | None) -> tuple[Maker, Path, Ran]:
     """Load the tracker and let it run where it has to."""
-    from sightline.evaluate.run import evaluate, make_folder
+    from sightline.evaluate.results import make_folder
+    from sightline.evaluate.run import evaluate
     from sightline.fleet import Here, Processes
 
     loaded, maker, prepare = _of_others(tracker, threads, engine) or _ours(tracker, threads, engine)
@@ -132,7 +136,7 @@ def _track(tracker: str, data: Dataset, output: Path, *, workers: int, threads: 
 
 def _ours(tracker: str, threads: int, engine: str | None) -> Ready:
     from sightline.engines import READS
-    from sightline.evaluate.run import maker_of
+    from sightline.evaluate.results import maker_of
     from sightline.spec import spec_to_json
     from sightline.tracker import load
     from sightline.weights import find, kind_of
@@ -155,7 +159,7 @@ def _ours(tracker: str, threads: int, engine: str | None) -> Ready:
 
 def _of_others(tracker: str, threads: int, engine: str | None) -> Ready | None:
     from sightline.adapters.names import open_foreign
-    from sightline.evaluate.run import Maker
+    from sightline.evaluate.results import Maker
     from sightline.tracker import Tracker
 
     foreign = open_foreign(tracker)
@@ -199,7 +203,7 @@ def _print_summary(told: Mapping[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from sightline.evaluate.run import METRICS, RULES
+    from sightline.evaluate.score import METRICS, RULES
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("sequence", no_wrap=True)

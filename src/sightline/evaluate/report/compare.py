@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from sightline.errors import BadData
 from sightline.evaluate.clips import Clip, Dataset, boxes_from_file
 from sightline.evaluate.metrics import Curves, Frames, average_overlap, evaluate, frame_values, share_above
+from sightline.evaluate.results import lacks
 from sightline.evaluate.rules import RULES
-from sightline.evaluate.run import figures, lacks
+from sightline.evaluate.score import figures
 
 __all__ = ["METRICS", "PLAIN", "Comparison", "Entry", "compare", "result_folders"]
 

@@ -14,7 +14,7 @@ from sightline.evaluate.report.compare import METRICS, Comparison, Entry
 from sightline.evaluate.report.page import Limits, make_page
 from sightline.evaluate.report.plots import draw_plots, rendered
 from sightline.evaluate.report.tables import Cell, Column, Table, to_csv, to_latex, to_markdown
-from sightline.evaluate.run import RULES
+from sightline.evaluate.score import RULES
 from sightline.weights import write_whole
 
 __all__ = ["as_json", "make_tables", "write_report"]
