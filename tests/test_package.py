@@ -16,7 +16,20 @@ from sightline.zoo import FAMILIES
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {"matplotlib", "onnx", "onnxscript", "openvino", "ray", "safetensors", "simplejpeg", "starlette", "tensorboard", "torch", "uvicorn"}
-PUBLIC = {"Box", "Estimate", "Frame", "Mask", "MultiTracker", "Spec", "Tracker", "follow", "load", "read"}
+PUBLIC = {
+    "Box",
+    "Estimate",
+    "Frame",
+    "Mask",
+    "MultiTracker",
+    "Spec",
+    "Tracker",
+    "box_from_mask",
+    "box_from_point",
+    "follow",
+    "load",
+    "read",
+}
 
 
 def modules_after(code: str) -> set[str]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sightline.estimate import Estimate
     from sightline.frame import Frame, read
     from sightline.loop import follow
+    from sightline.mark import box_from_mask, box_from_point
     from sightline.mask import Mask
     from sightline.spec import Spec
     from sightline.tracker import MultiTracker, Tracker, load
@@ -54,6 +55,8 @@ __all__ = [
     "WeightsMismatch",
     "WeightsMissing",
     "__version__",
+    "box_from_mask",
+    "box_from_point",
     "follow",
     "load",
     "read",
@@ -69,6 +72,8 @@ _HOME = {
     "MultiTracker": "tracker",
     "Spec": "spec",
     "Tracker": "tracker",
+    "box_from_mask": "mark",
+    "box_from_point": "mark",
     "follow": "loop",
     "load": "tracker",
     "read": "frame",

@@ -6,6 +6,7 @@ import glob
 import os
 import re
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -62,6 +63,7 @@ class FrameReader(Iterator[Frame]):
         fps: frames per second, of a variable rate the mean; None where the source has no rate (images).
         num_frames: how many frames it gives in all, from `start` on, counted or estimated; None where nobody knows.
         live: a camera or a stream: frames that come too fast are dropped.
+        decode_seconds: processor time that the frame given last took to read and decode, in the thread that does; 0 before the first.
     """
 
     def __init__(self, source: Source, start: int = 0) -> None:
@@ -69,6 +71,7 @@ class FrameReader(Iterator[Frame]):
         self.fps = source.fps
         self.num_frames = None if source.num_frames is None else max(source.num_frames - start, 0)
         self.live = source.live
+        self.decode_seconds = 0.0
         self._queue = _Queue(source.live)
         # The thread knows the queue and not the reader: a reader that nobody holds is collected, and the thread told to end.
         thread = threading.Thread(
@@ -79,13 +82,14 @@ class FrameReader(Iterator[Frame]):
 
     def __next__(self) -> Frame:
         try:
-            frame = self._queue.get()
+            decoded = self._queue.get()
         except Exception:
             self.close()
             raise
-        if frame is None:
+        if decoded is None:
             self.close()
             raise StopIteration
+        frame, self.decode_seconds = decoded
         return frame
 
     def __enter__(self) -> FrameReader:
@@ -108,22 +112,22 @@ class _Queue:
     def __init__(self, live: bool) -> None:
         self.stopped = False
         self._live = live
-        self._frames: deque[Frame] = deque()
+        self._frames: deque[tuple[Frame, float]] = deque()
         self._ended = False
         self._error: Exception | None = None
         self._changed = threading.Condition()
 
-    def put(self, frame: Frame) -> None:
+    def put(self, frame: Frame, seconds: float) -> None:
         with self._changed:
             if self._live:
                 self._frames.clear()
             self._changed.wait_for(lambda: self.stopped or len(self._frames) < AHEAD)
             if not self.stopped:
-                self._frames.append(frame)
+                self._frames.append((frame, seconds))
                 self._changed.notify_all()
 
-    def get(self) -> Frame | None:
-        """The next frame, None after the last; an error of the thread is raised once, after the frames before it."""
+    def get(self) -> tuple[Frame, float] | None:
+        """The next frame and what it took, None after the last; an error of the thread is raised once, after the frames before it."""
         with self._changed:
             self._changed.wait_for(lambda: self.stopped or self._ended or self._frames)
             if self.stopped:
@@ -154,13 +158,15 @@ def _decode_ahead(source: Source, start: int, queue: _Queue) -> None:
     """What the thread does."""
     failure: Exception | None = None
     try:
-        num_frames = 0
+        num_frames, began = 0, time.thread_time()
         for shot in source.shots:
             if queue.stopped:
                 break
             num_frames = shot.index + 1
             if shot.index >= start:
-                queue.put(shot.develop())
+                frame, now = shot.develop(), time.thread_time()
+                queue.put(frame, now - began)
+                began = now
         if num_frames <= start and not queue.stopped:
             raise VideoError(_too_short(source.name, num_frames, start))
     except Exception as error:  # noqa: BLE001  raised again where the frames are asked for, whatever it is
