@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import pytest
 
 from sightline.box import Box
 from sightline.engines import Array
-from sightline.errors import BadBox, BadImage, NotStarted
+from sightline.errors import BadBox, BadImage, EngineError, NotStarted
 from sightline.frame import Frame
 from sightline.loop import follow
 from sightline.methods.network import NetworkMethod, Target
@@ -117,7 +118,7 @@ def test_a_box_never_leaves_the_frame_whatever_the_network_says() -> None:
 
 def test_many_targets_equal_single_trackers_and_go_through_in_batches() -> None:
     session = FakeSession(step=brightest)
-    many: MultiTracker[str, Target] = MultiTracker(NetworkMethod(session))
+    many: MultiTracker[str, Target] = MultiTracker(NetworkMethod(session, batch=8))
     singles = {}
     for i in range(6):
         box = (20.0 + 20 * i, 60.0, 20.0, 20.0)
@@ -129,6 +130,57 @@ def test_many_targets_equal_single_trackers_and_go_through_in_batches() -> None:
     assert session.calls == [("step", 4), ("step", 2)]
     for key, single in singles.items():
         assert together[key].box == pytest.approx(single.update(picture(80)).box, abs=1e-3)
+
+
+@pytest.mark.parametrize("callers", [2, 3, 8])
+def test_several_callers_give_each_target_the_same_estimate(callers: int) -> None:
+    alone: MultiTracker[int, Target] = MultiTracker(NetworkMethod(FakeSession(step=brightest)))
+    shared: MultiTracker[int, Target] = MultiTracker(NetworkMethod(FakeSession(step=brightest)), callers=callers)
+    for trackers in (alone, shared):
+        assert trackers.update(picture(50)) == {}
+        for key in range(7):
+            trackers.add(key, picture(20 + 20 * key), (20.0 + 20 * key, 60.0, 20.0, 20.0))
+    for x in (82, 84, 86):
+        assert list(shared.update(picture(x)).items()) == list(alone.update(picture(x)).items())
+    shared.remove(3)
+    assert list(shared.update(picture(88))) == [0, 1, 2, 4, 5, 6]
+
+
+def test_callers_are_in_the_network_at_the_same_time() -> None:
+    meeting = threading.Barrier(2, timeout=5)
+
+    def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        meeting.wait()  # raises where the other never comes
+        return stay(arrays)
+
+    many: MultiTracker[int, Target] = MultiTracker(NetworkMethod(FakeSession(step=step)), callers=2)
+    for key in range(2):
+        many.add(key, picture(50), (50, 60, 20, 20))
+    assert len(many.update(picture(50))) == 2
+
+
+def test_a_caller_that_fails_moves_no_target() -> None:
+    fails = [False]
+
+    def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        if fails[0] and threading.current_thread() is not threading.main_thread():
+            raise EngineError("refused")
+        return brightest(arrays)
+
+    many: MultiTracker[int, Target] = MultiTracker(NetworkMethod(FakeSession(step=step)), callers=2)
+    for key in range(4):
+        many.add(key, picture(50), (50, 60, 20, 20))
+    fails[0] = True
+    with pytest.raises(EngineError, match="refused"):
+        many.update(picture(70))
+    fails[0] = False
+    centres = {estimate.region.frame.centre for estimate in many.update(picture(54)).values()}
+    assert centres == {(60.0, 70.0)}  # all are looked for around their first box still
+
+
+def test_no_callers_are_refused() -> None:
+    with pytest.raises(ValueError, match="callers is 0"):
+        MultiTracker(NetworkMethod(FakeSession()), callers=0)
 
 
 def test_targets_come_and_go_without_touching_the_others() -> None:
@@ -503,3 +555,22 @@ def test_a_template_that_is_a_running_mean_moves_a_little_in_every_frame() -> No
     for expected in (25.0, 43.75):
         [(state, _)] = method.advance([Frame(np.full((100, 100, 3), 100, np.uint8))], [state])
         assert state.arrays["mean"] == pytest.approx(expected)
+
+
+def test_a_bgr_array_and_its_frame_are_followed_alike_and_may_be_overwritten_afterwards() -> None:
+    rng = np.random.default_rng(0)
+    spec = replace(SPEC, search=replace(SPEC.search, border="first-mean"), template=replace(SPEC.template, border="first-mean"))
+    seen: list[np.ndarray] = []
+
+    def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        seen.append(arrays["search"].copy())
+        return stay(arrays)
+
+    image = rng.integers(0, 256, (60, 80, 3), np.uint8)
+    for given in (image[..., ::-1].copy(), Frame(image)):
+        following = tracker(FakeSession(spec=spec, step=step))
+        following.init(given, (0, 0, 20, 20))  # half of what is looked at lies outside, in the colour of the picture's mean
+        following.update(given)
+        if isinstance(given, np.ndarray):
+            given[:] = 0
+    assert np.array_equal(seen[0], seen[1])

@@ -8,7 +8,7 @@ would cost up to half a pixel (Ye et al., ECCV 2022, released code; golden/compo
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -57,8 +57,12 @@ class Region:
         """The crop: (size, size, C) of `pixels` in 0..255, a new array, by bilinear interpolation (OpenCV's, unless `padded` is "aligned").
 
         Args:
-            image: (H, W, C) uint8, of which only the needed part is touched.
+            image: (H, W, C) uint8, of which only the needed part is touched. Where its channels are seen in reverse (`Frame.of`), the crop is
+                turned and not the frame.
         """
+        if image.strides[2] < 0:
+            turned = replace(self, fill=self.fill[::-1]).take(image[..., ::-1])
+            return cv2.cvtColor(turned, cv2.COLOR_BGR2RGB)
         if self.padded == "aligned":
             return self._aligned(image)
         if self.padded == "grid":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor, wait
 from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -76,12 +78,23 @@ class Tracker(Generic[S]):
 class MultiTracker(Generic[K, S]):
     """Follows any number of targets, each under a key; they come and go at any frame.
 
-    The boxes equal those of single trackers (within 1e-3 px: batches change the order of sums).
+    The boxes equal those of single trackers (within 1e-3 px: batches change the order of sums). Not safe to call from two threads at once.
+
+    Args:
+        method: of a loaded tracker: `sightline.load().method`.
+        channels: order of plain arrays, as for `load`.
+        callers: threads that share the targets of a frame between them. A network call of one thread in each of as many callers as there are
+            cores moves the most targets in a second: load(threads=1) and callers=os.cpu_count(). Callers of one target are of no use; with
+            few targets a network of many threads, load(threads=None) and callers=1, answers sooner.
     """
 
-    def __init__(self, method: Method[S], *, channels: Channels = "bgr") -> None:
+    def __init__(self, method: Method[S], *, channels: Channels = "bgr", callers: int = 1) -> None:
+        if callers < 1:
+            raise ValueError(f"callers is {callers}; expected at least 1.")
         self.method = method
         self.channels: Channels = channels
+        self.callers = callers
+        self._helpers = ThreadPoolExecutor(callers - 1, "sightline follows") if callers > 1 else None
         self._states: dict[K, S] = {}
 
     @property
@@ -105,12 +118,29 @@ class MultiTracker(Generic[K, S]):
     def update(self, image: Frame | Any) -> dict[K, Estimate]:
         """Where each target is in the next image; empty where nobody is followed."""
         frame = Frame.of(image, channels=self.channels)
-        results = self.method.advance([frame] * len(self._states), list(self._states.values()))
+        results = self._advanced(frame, list(self._states.values()))
         estimates = {}
         for key, (state, estimate) in zip(list(self._states), results, strict=True):
             self._states[key] = state
             estimates[key] = estimate
         return estimates
+
+    def _advanced(self, frame: Frame, states: list[S]) -> list[tuple[S, Estimate]]:
+        """Each state one frame further, in order: an equal share of them by every caller, of whom the one that asks is the first."""
+        share = -(-len(states) // self.callers)
+        if self._helpers is None or share == 0:
+            return self.method.advance([frame] * len(states), states)
+        others = [
+            self._helpers.submit(self.method.advance, [frame] * len(part), part)
+            for part in (states[first : first + share] for first in range(share, len(states), share))
+        ]
+        try:
+            results = self.method.advance([frame] * share, states[:share])
+        finally:
+            wait(others)
+        for other in others:
+            results += other.result()
+        return results
 
 
 def load(
@@ -139,7 +169,10 @@ def load(
     """
     path = find(name_or_path)
     session = open_session(path, engine=engine, threads=threads, device=device, spec=zoo.find(spec) if spec else None, precision=precision)
-    return Tracker(method_of(session), channels=channels)
+    method = method_of(session)
+    if device != "cpu" and isinstance(method, NetworkMethod):
+        method = replace(method, batch=session.spec.max_batch)
+    return Tracker(method, channels=channels)
 
 
 def method_of(session: Session) -> Method[Any]:

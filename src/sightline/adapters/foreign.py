@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+
 from sightline.box import Box
 from sightline.errors import EngineError, SightlineError
 from sightline.estimate import Estimate
@@ -75,7 +77,7 @@ class ForeignMethod:
             EngineError: the tracker fails.
         """
         target = _Target(self.make())
-        self._ask(frame, lambda: target.follower.init(frame.image, box))
+        self._ask(frame, lambda: target.follower.init(np.ascontiguousarray(frame.image), box))
         return Place(target, 1, box)
 
     def advance(self, frames: Sequence[Frame], states: Sequence[Place]) -> list[tuple[Place, Estimate]]:
@@ -90,7 +92,7 @@ class ForeignMethod:
         target = state.target
         if target.frames != state.frames:
             raise EngineError(f"{self._spec.name} has gone on from here already and cannot go back; start a tracker for each target.")
-        answer, score = self._ask(frame, lambda: target.follower.update(frame.image))
+        answer, score = self._ask(frame, lambda: target.follower.update(np.ascontiguousarray(frame.image)))
         target.frames += 1
         box = state.box if answer is None else answer
         size = (frame.width, frame.height)

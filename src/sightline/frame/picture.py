@@ -24,7 +24,8 @@ class Frame:
     """One picture of a video. Nobody writes to its arrays.
 
     Attributes:
-        image: (H, W, 3) uint8 RGB, contiguous.
+        image: (H, W, 3) uint8 RGB, contiguous; or, where `of` was given a BGR array, that array with its channels seen in reverse, so that no
+            more is converted than somebody looks at (`np.ascontiguousarray` converts all of it).
         index: number of the frame in its source, from 0.
         time: seconds, as the source says; None where it says nothing.
         extra: (H, W, 3) uint8, a second picture aligned with the first (infrared, depth); None where there is none.
@@ -58,7 +59,7 @@ class Frame:
                 linear between them, then repeated;
                 (H, W, 6) uint8: a visible picture and an aligned infrared one, which becomes `extra`;
                 a PIL image of any mode, whatever `channels` says.
-            channels: order of a plain array's colours: "bgr" as OpenCV reads them, or "rgb". An RGB array is not copied.
+            channels: order of a plain array's colours: "bgr" as OpenCV reads them, or "rgb". Arrays of three channels are not copied.
             index: number of the frame in its source.
             time: seconds.
 
@@ -98,14 +99,15 @@ def _check(image: Any) -> None:
 
 
 def _rgb(image: NDArray[Any], channels: Channels) -> Image:
-    """A checked array of one, three or four channels as contiguous RGB."""
+    """A checked array of one, three or four channels as RGB."""
     if image.ndim == 2 or image.shape[2] == 1:
         grey = image.reshape(image.shape[:2])
         return cv2.cvtColor(_eight_bits(grey), cv2.COLOR_GRAY2RGB).astype(np.uint8, copy=False)
-    if image.shape[2] == 3 and channels == "rgb":
-        return np.ascontiguousarray(image)
-    codes = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB if channels == "bgr" else cv2.COLOR_RGBA2RGB}
-    return cv2.cvtColor(np.ascontiguousarray(image), codes[image.shape[2]]).astype(np.uint8, copy=False)
+    if image.shape[2] == 3:
+        whole = image if image.flags.c_contiguous or image[..., ::-1].flags.c_contiguous else np.ascontiguousarray(image)
+        return whole if channels == "rgb" else whole[..., ::-1]
+    code = cv2.COLOR_BGRA2RGB if channels == "bgr" else cv2.COLOR_RGBA2RGB
+    return cv2.cvtColor(np.ascontiguousarray(image), code).astype(np.uint8, copy=False)
 
 
 def _eight_bits(grey: NDArray[Any]) -> Image:

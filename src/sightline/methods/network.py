@@ -56,9 +56,16 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class NetworkMethod:
-    """See `sightline.methods.Method`; `session` may be any opened network."""
+    """See `sightline.methods.Method`.
+
+    Attributes:
+        session: any opened network.
+        batch: at most so many targets go through it in one call, and no more than the spec says. On a CPU two are a little cheaper than one
+            after the other, and more leave its caches (docs/how-to/several.md).
+    """
 
     session: Session
+    batch: int = 2
 
     @property
     def spec(self) -> Spec:
@@ -87,8 +94,7 @@ class NetworkMethod:
         results: dict[int, tuple[Target, Estimate]] = {}
         for kind in dict.fromkeys(kinds):
             places = [i for i, other in enumerate(kinds) if other == kind]
-            for first in range(0, len(places), self.spec.max_batch):
-                batch = places[first : first + self.spec.max_batch]
+            for batch in _parts(places, min(self.batch, self.spec.max_batch)):
                 moved = self._advance_batch([frames[i] for i in batch], [states[i] for i in batch], [looks[i] for i in batch])
                 results |= zip(batch, moved, strict=True)
         return [results[i] for i in range(len(states))]
@@ -105,7 +111,7 @@ class NetworkMethod:
         self, frames: Sequence[Frame], states: Sequence[Target], looks: Sequence[tuple[Region | BentRegion, Mapping[str, Array]]]
     ) -> list[tuple[Target, Estimate]]:
         rows = [arrays for _, arrays in looks]
-        outputs = self.session.run("step", {name: np.stack([row[name] for row in rows]) for name in rows[0]})
+        outputs = self.session.run("step", {name: _batched([row[name] for row in rows]) for name in rows[0]})
         results = []
         for i, (frame, (region, _), state) in enumerate(zip(frames, looks, states, strict=True)):
             size = (frame.width, frame.height)
@@ -208,6 +214,16 @@ class NetworkMethod:
                 )
             pictures[f"{role}_extra"] = _stacked([region.take(frame.extra) for region in regions])
         return pictures
+
+
+def _parts(places: Sequence[int], most: int) -> list[Sequence[int]]:
+    """Places one after the other, in parts of at most so many."""
+    return [places[first : first + most] for first in range(0, len(places), most)]
+
+
+def _batched(arrays: Sequence[Array]) -> Array:
+    """Arrays along a new first axis; one alone without copying it."""
+    return arrays[0][np.newaxis] if len(arrays) == 1 else np.stack(arrays)
 
 
 def _stacked(pictures: Sequence[Array]) -> Array:
