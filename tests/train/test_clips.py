@@ -13,7 +13,7 @@ from sightline.box import Box, iou
 from sightline.errors import BadData
 from sightline.frame import Frame
 from sightline.train.clips import follow, is_open, label_clips, moving_boxes
-from sightline.train.pairs import read_tracks
+from sightline.train.data import Stored, read_tracks
 
 NUM = 30
 
@@ -98,6 +98,7 @@ def test_a_labelled_folder_reads_as_training_data(tmp_path: Path) -> None:
     assert list(label_clips(clips, Oracle(), Oracle(), out)) == ["a: 1 tracks"]
     [track] = read_tracks(out, "train")
     picture = track.pictures[0]
+    assert isinstance(picture, Stored)
     image, box = picture.read()
     centre = image[int(box.y + box.h / 2), int(box.x + box.w / 2)]
     there = clip()[picture.frame].image

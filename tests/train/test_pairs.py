@@ -18,7 +18,8 @@ from sightline.methods.network import NetworkMethod
 from sightline.placement import region_around
 from sightline.spec import Spec
 from sightline.tracker import Tracker
-from sightline.train.pairs import Pairs, jittered, read_tracks
+from sightline.train.data import Stored, read_tracks
+from sightline.train.pairs import Pairs, jittered
 from sightline.train.recipe import Augment, Data, Share
 from tests.train.made import DATA, make_data
 
@@ -107,6 +108,7 @@ def test_a_mirrored_pair_has_a_mirrored_box(data: Path) -> None:
 
 def test_a_picture_goes_on_as_its_reflection_only_where_its_frame_does(data: Path) -> None:
     picture = next(track for track in read_tracks(data, "train") if track.is_still).pictures[0]
+    assert isinstance(picture, Stored)
     canvas, box = picture.read()  # crop 10..130 of 0..200 across, whole height
     assert canvas.shape[0] == 100
     assert canvas.shape[1] > 120

@@ -34,5 +34,5 @@ def test_a_tracker_that_sees_the_object_follows_it(tracks: list[Track]) -> None:
 def test_stills_and_short_tracks_are_left_out(tracks: list[Track]) -> None:
     tracker = Tracker(NetworkMethod(FakeSession()), channels="rgb")
     assert rollout(tracker, tracks) == {}
-    longer = dataclasses.replace(tracks[0], pictures=tracks[0].pictures * 2)
+    longer = dataclasses.replace(tracks[0], pictures=(*tracks[0].pictures, *tracks[0].pictures))
     assert rollout(tracker, [longer]).keys() == {"clips"}

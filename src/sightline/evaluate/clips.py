@@ -7,7 +7,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import overload
@@ -94,12 +94,13 @@ class Dataset(Sequence[Clip]):
         return len(self.clips)
 
 
-def open_dataset(name: str, root: Path) -> Dataset:
+def open_dataset(name: str, root: Path, *, broken: Callable[[str, str], None] | None = None) -> Dataset:
     """List a data set's sequences and read its boxes; images are only listed.
 
     Args:
         name: key of `layouts.LAYOUTS`, in any case; ":test" may be written where that is the default.
         root: the folder that the data set was unpacked to.
+        broken: told the name of a sequence whose files are wrong, and why; it is left out. None: that is an error.
 
     Raises:
         BadData: no such data set; nothing of it under `root`; a file is wrong (the message names file and line).
@@ -119,10 +120,15 @@ def open_dataset(name: str, root: Path) -> Dataset:
     clips, missing = [], {}
     for fields in _sequences(layout, base):
         lacking = _lacking(layout, base, fields)
-        if lacking is None:
-            clips.append(_read(layout, base, fields))
-        else:
+        if lacking is not None:
             missing[fields["name"]] = lacking
+            continue
+        try:
+            clips.append(_read(layout, base, fields))
+        except BadData as error:
+            if broken is None:
+                raise
+            broken(fields["name"], str(error))
     return Dataset(key, tuple(clips), missing, origin=layout.origin, scored=layout.labelled == "all", rules=layout.rules)
 
 

@@ -8,7 +8,7 @@ import platform
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
@@ -35,12 +35,28 @@ def describe(out: Path, recipe: DataclassInstance, more: Mapping[str, str]) -> N
     path = out / "run.json"
     if path.is_file():
         before = json.loads(path.read_text(encoding="utf-8"))["recipe"]
-        if before != described:
-            changed = sorted(key for key in described if before.get(key) != described[key])
+        changed = sorted(field.name for field in dataclasses.fields(recipe) if not _is_same(before, described, field, recipe))
+        if changed:
             raise BadData(f"{out} holds a run with another recipe ({', '.join(changed)} differ); choose another --output.")
     versions = {"sightline": __version__, "torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}
     content = {"recipe": described, "versions": versions, "commit": _commit(), **more}
     write_whole({path: json.dumps(content, indent=1).encode()})
+
+
+def _is_same(before: Mapping[str, Any], described: Mapping[str, Any], field: dataclasses.Field[Any], holder: DataclassInstance) -> bool:
+    """Whether a run that was begun, perhaps before there was this field, has the value that is asked for now."""
+    value = getattr(holder, field.name)
+    if field.name not in before:
+        return bool(value == field.default)
+    return _agrees(before[field.name], described[field.name], value)
+
+
+def _agrees(before: Any, described: Any, value: object) -> bool:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type) and isinstance(before, dict):
+        return all(_is_same(before, described, field, value) for field in dataclasses.fields(value))
+    if isinstance(value, tuple) and isinstance(before, list) and len(before) == len(value):
+        return all(_agrees(*three) for three in zip(before, described, value, strict=True))
+    return bool(before == described)
 
 
 def append(out: Path, line: Mapping[str, float], report: Report | None) -> None:

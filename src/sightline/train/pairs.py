@@ -1,24 +1,13 @@
-"""Training pairs: a template and a search region of one object, cut as the tracker cuts them.
-
-A data folder holds `index.jsonl` and the tar files that it names. A line is one JPEG that shows an object with 4.5 times
-its size around it: `shard`, `offset`, `length` say where the file lies; `box` is x, y, w, h in its pixels; `crop` and
-`frame_size` say which part of which frame it is; `track` names the object, `source` the data set, `kind` is "video" or
-"still", `frame` counts frames, `split` is "train" or "val".
-"""
+"""Training pairs: a template and a search region of one object, cut as the tracker cuts them."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import cv2
 import numpy as np
-import simplejpeg
 from numpy.typing import NDArray
 
 from sightline.box import Box
@@ -27,71 +16,11 @@ from sightline.placement import region_around
 from sightline.spec import Crop
 from sightline.train import augment
 from sightline.train.augment import Generator, Image
+from sightline.train.data.index import read_tracks
+from sightline.train.data.track import Picture, Track
 from sightline.train.recipe import Augment, Data
 
 __all__ = ["Pair", "Pairs", "Picture", "Track", "jittered", "published_box", "read_tracks"]
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One JPEG of the data: where it lies, the object in its pixels, and which part (x, y, w, h) of which frame it is."""
-
-    shard: Path
-    offset: int
-    length: int
-    frame: int
-    box: Box
-    crop: Box
-    frame_size: tuple[int, int]
-
-    def decode(self) -> Image:
-        """The picture as it is stored, (H, W, 3) RGB."""
-        with self.shard.open("rb") as file:
-            file.seek(self.offset)
-            image: Image = simplejpeg.decode_jpeg(file.read(self.length), colorspace="RGB")
-        return image
-
-    def read(self) -> tuple[Image, Box]:
-        """The picture, reflected beyond its sides where the frame continues, and the object's box in it.
-
-        A search region may reach further than the stored picture. Black there would tell the network where the target is
-        not; at the true border of a frame it belongs there, as when tracking.
-        """
-        image = self.decode()
-        x, y, w, h = self.crop
-        goes_on = (x > 0, y > 0, x + w < self.frame_size[0], y + h < self.frame_size[1])
-        reach = math.ceil(1.6 * math.sqrt(self.box.w * self.box.h))  # further out the object itself would be mirrored
-        left, top, right, bottom = (reach * side for side in goes_on)
-        canvas = cv2.copyMakeBorder(image, top, bottom, left, right, cv2.BORDER_REFLECT_101)
-        return canvas, self.box._replace(x=self.box.x + left, y=self.box.y + top)  # type: ignore[return-value]  # uint8 in, uint8 out
-
-    def in_frame(self) -> tuple[Image, Box]:
-        """The picture at its place in a frame of the true size, its mean colour all around, and the object's box there."""
-        image = self.decode()
-        width, height = self.frame_size
-        x, y, w, h = (round(value) for value in self.crop)
-        frame = np.empty((height, width, 3), np.uint8)
-        frame[:] = image.mean(axis=(0, 1)).astype(np.uint8)
-        scaled = cv2.resize(image, (w, h), interpolation=cv2.INTER_LINEAR)
-        frame[y : y + h, x : x + w] = scaled[: height - y, : width - x]
-        across, down = self.crop.w / image.shape[1], self.crop.h / image.shape[0]
-        box = Box(self.crop.x + self.box.x * across, self.crop.y + self.box.y * down, self.box.w * across, self.box.h * down)
-        return frame, box
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """All pictures of one object, in order."""
-
-    name: str
-    source: str
-    is_still: bool
-    pictures: tuple[Picture, ...]
-
-    @property
-    def scene(self) -> str:
-        """Objects of the same scene may stand in each other's pictures: stills are named `<picture>_<object>`."""
-        return self.name.rpartition("_")[0] if self.is_still else self.source
 
 
 class Pair(TypedDict):
@@ -105,47 +34,6 @@ class Pair(TypedDict):
     search: Image
     box: NDArray[np.float32]
     present: np.float32
-
-
-def read_tracks(folder: Path, split: str) -> list[Track]:
-    """The tracks of one split, in the order of the index.
-
-    Raises:
-        BadData: no index, or a line that is not what the module's docstring says.
-    """
-    index = folder / "index.jsonl"
-    try:
-        lines = index.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise BadData(
-            f"cannot read {index} ({error.strerror}); --data takes a folder with index.jsonl and the tar files it names."
-        ) from error
-    pictures: defaultdict[tuple[str, str, bool], list[Picture]] = defaultdict(list)
-    for number, line in enumerate(lines, start=1):
-        try:
-            entry = json.loads(line)
-            if entry["split"] == split:
-                pictures[entry["track"], entry["source"], entry["kind"] == "still"].append(_picture(folder, entry))
-        except (ValueError, KeyError, TypeError) as error:
-            raise BadData(f"{index}, line {number}: {error!r}; expected one JSON object for each picture.") from error
-    return [
-        Track(name, source, is_still, tuple(sorted(members, key=lambda picture: picture.frame)))
-        for (name, source, is_still), members in pictures.items()
-    ]
-
-
-def _picture(folder: Path, entry: dict[str, Any]) -> Picture:
-    width, height = entry["frame_size"]
-    box = Box(*(float(value) for value in entry["box"]))
-    return Picture(
-        folder / str(entry["shard"]),
-        int(entry["offset"]),
-        int(entry["length"]),
-        int(entry["frame"]),
-        box._replace(w=max(box.w, 1.0), h=max(box.h, 1.0)),
-        Box(*(float(value) for value in entry["crop"])),
-        (int(width), int(height)),
-    )
 
 
 def jittered(box: Box, center: float, scale: float, normal: Sequence[float], uniform: Sequence[float]) -> Box:
@@ -219,7 +107,7 @@ class Pairs:
         is_covered = is_absent and rng.random() < self.data.covered
         other = self._other(track, rng)
         if is_absent and not is_covered:
-            first, is_still = other.pictures[rng.integers(len(other.pictures))], other.is_still
+            first, is_still = other.pictures[int(rng.integers(len(other.pictures)))], other.is_still
         else:
             is_still = track.is_still
         template, _ = self._cut(first, self.template, self.data.template_jitter, 0.0, is_still, rng)
@@ -235,7 +123,7 @@ class Pairs:
 
     def _two_pictures(self, track: Track, rng: Generator) -> tuple[Picture, Picture]:
         """Template and search picture: any two of a video, in either order; the same one of a still."""
-        first, second = rng.integers(len(track.pictures), size=2)
+        first, second = (int(i) for i in rng.integers(len(track.pictures), size=2))
         return track.pictures[first], track.pictures[second]
 
     def _other(self, track: Track, rng: Generator) -> Track:
@@ -267,7 +155,7 @@ class Pairs:
         stranger = chances is not None and rng.random() < chances.stranger
         if not occluder and not stranger:
             return search
-        image, theirs = other.pictures[rng.integers(len(other.pictures))].read()
+        image, theirs = other.pictures[int(rng.integers(len(other.pictures)))].read()
         x, y = max(0, int(theirs.x)), max(0, int(theirs.y))
         patch = image[y : int(theirs.y + theirs.h) + 1, x : int(theirs.x + theirs.w) + 1]
         if occluder:

@@ -14,6 +14,7 @@ class Share:
 
     weight: float
     sources: tuple[str, ...]
+    kinds: tuple[str, ...] = ()  # only objects of these classes; empty: all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
