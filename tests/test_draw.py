@@ -12,10 +12,11 @@ import pytest
 
 from sightline import BadImage, VideoError, read
 from sightline.box import Box
-from sightline.draw import COLOURS, VIDEO_SUFFIXES, VideoWriter, draw
-from sightline.estimate import Status
+from sightline.draw import COLOURS, VIDEO_SUFFIXES, VideoWriter, draw, draw_all
+from sightline.estimate import Estimate, Status
 from sightline.frame import Image
 from sightline.mask import Mask
+from sightline.region import Region
 
 GREY = np.full((240, 320, 3), 128, np.uint8)
 BOX = (100.0, 80.0, 60.0, 50.0)
@@ -66,6 +67,18 @@ def test_the_truth_is_white_and_below_the_box() -> None:
     drawn = draw(GREY, BOX, truth=(100, 120, 150, 90))
     assert drawn[165, 249:251].min() > 160  # one pixel between two
     assert drawn[125, 100].tolist() == list(COLOURS["tracked"])
+
+
+def test_several_targets_are_drawn_on_one_copy_each_with_its_name() -> None:
+    region = Region(0, 0, 9, 9, 9, Box(0, 0, 9, 9), (320, 240))
+    estimates = {
+        1: Estimate(Box(*BOX), 0.9, "tracked", region),
+        2: Estimate(Box(200, 150, 40, 40), float("nan"), "lost", region),
+    }
+    drawn = draw_all(GREY, estimates)
+    both = draw(draw(GREY, BOX, label="1 tracked 0.90"), (200, 150, 40, 40), label="2 lost", status="lost")
+    assert np.array_equal(drawn, both)
+    assert draw_all(GREY, {}) is not GREY
 
 
 @pytest.mark.parametrize("status", COLOURS)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import av
 import av.container
@@ -20,11 +20,11 @@ import numpy as np
 
 from sightline.box import BoxLike
 from sightline.errors import BadImage, VideoError
-from sightline.estimate import Status
+from sightline.estimate import Estimate, Status
 from sightline.frame import Image
 from sightline.mask import Mask
 
-__all__ = ["COLOURS", "VIDEO_SUFFIXES", "VideoWriter", "draw"]
+__all__ = ["COLOURS", "VIDEO_SUFFIXES", "VideoWriter", "draw", "draw_all", "label_of"]
 
 Colour: TypeAlias = tuple[int, int, int]
 
@@ -72,6 +72,37 @@ def draw(
     """
     _check(image, "draw on")
     canvas = np.array(image, order="C")
+    _mark(canvas, box, label, status, mask, truth)
+    return canvas
+
+
+def draw_all(image: Image, estimates: Mapping[Any, Estimate]) -> Image:
+    """A copy of a frame with the boxes and masks of several targets on it, each with its name, status and score.
+
+    Args:
+        image: as for `draw`.
+        estimates: by the targets' names.
+
+    Returns:
+        As `draw`.
+
+    Raises:
+        BadImage: as `draw`.
+    """
+    _check(image, "draw on")
+    canvas = np.array(image, order="C")
+    for name, estimate in estimates.items():
+        _mark(canvas, estimate.box, f"{name} {label_of(estimate)}", estimate.status, estimate.mask)
+    return canvas
+
+
+def label_of(estimate: Estimate) -> str:
+    """Status and score, in short."""
+    return estimate.status if math.isnan(estimate.score) else f"{estimate.status} {estimate.score:.2f}"
+
+
+def _mark(canvas: Image, box: BoxLike | None, label: str | None, status: Status, mask: Mask | None, truth: BoxLike | None = None) -> None:
+    """Draw one target into `canvas`."""
     thickness = max(2, round(min(canvas.shape[:2]) / 360))
     if mask is not None:
         _veil(canvas, mask, COLOURS[status])
@@ -83,7 +114,6 @@ def draw(
         _rectangle(canvas, box, COLOURS[status], thickness)
         if label:
             _label(canvas, box, label, COLOURS[status], thickness)
-    return canvas
 
 
 def _check(image: Image, what: str) -> None:

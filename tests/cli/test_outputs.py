@@ -14,16 +14,17 @@ from sightline.cli.outputs import BEHIND, CannotWrite, Outputs
 from sightline.draw import VideoWriter, draw
 from sightline.estimate import Estimate
 from sightline.frame import Frame
-from sightline.loop import Step
+from sightline.loop import Steps
 from sightline.region import Region
 from tests.cli.clips import SIZE, picture
 
 PATIENCE = 20  # seconds
 
 
-def step(i: int) -> Step:
+def step(i: int) -> Steps[int]:
     box = Box(20.0 + 2 * i, 40, 24, 24)
-    return Step(Frame(picture(i), i, i / 25), Estimate(box, 0.9, "tracked", Region(0, 0, 96, 96, 96, Box(0, 0, 96, 96), SIZE)), 0.0)
+    estimate = Estimate(box, 0.9, "tracked", Region(0, 0, 96, 96, 96, Box(0, 0, 96, 96), SIZE))
+    return Steps(Frame(picture(i), i, i / 25), {1: estimate}, 0.0)
 
 
 @pytest.fixture

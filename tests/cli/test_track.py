@@ -96,6 +96,31 @@ def test_the_video_has_every_frame_and_the_box_in_it(clip: Path, tmp_path: Path)
     assert coloured.any()
 
 
+def test_several_boxes_are_targets_of_their_own(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    boxes = (BOX, "24,44,16,16", "10,30,40,40")
+    results, output = tmp_path / "track.csv", tmp_path / "tracked.mp4"
+    given = [word for box in boxes for word in ("--box", box)]
+    assert main(["track", str(clip), *given, "--results", str(results), "--output", str(output)]) == 0
+    assert "3 targets through 12 frames" in capsys.readouterr().out
+    assert results.read_text().splitlines()[0] == "frame,time,target,x,y,w,h,score,status"
+    written = rows(results)
+    assert [(int(row["frame"]), int(row["target"])) for row in written] == [(i, target) for i in range(12) for target in (1, 2, 3)]
+    for i, box in enumerate(boxes, 1):
+        alone = tmp_path / f"{i}.csv"
+        assert main(["track", str(clip), "--box", box, "--results", str(alone)]) == 0
+        assert [{**row, "target": None} for row in written if row["target"] == str(i)] == [{**row, "target": None} for row in rows(alone)]
+    assert num_frames(output) == 12
+
+
+@pytest.mark.parametrize("suffix,first", [(".jsonl", '"target": 1, "x": 20.0'), (".txt", "1,20.000,40.000")])
+def test_every_format_of_results_says_which_target_a_row_is_about(clip: Path, tmp_path: Path, suffix: str, first: str) -> None:
+    results = tmp_path / f"track{suffix}"
+    assert main(["track", str(clip), "--box", BOX, "--box", "24,44,16,16", "--results", str(results)]) == 0
+    lines = results.read_text().splitlines()
+    assert len(lines) == 24
+    assert first in lines[0]
+
+
 def test_a_mask_is_laid_over_the_target(clip: Path, tmp_path: Path, session: FakeSession) -> None:
     def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
         found = brightest(arrays)

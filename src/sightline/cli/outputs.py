@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sightline.cli.results import ResultsFile, Row
 from sightline.cli.worker import Worker
-from sightline.draw import VideoWriter, draw
+from sightline.draw import VideoWriter, draw, draw_all, label_of
 from sightline.errors import SightlineError
 
 if TYPE_CHECKING:
-    from sightline.loop import Step
+    from sightline.frame import Image
+    from sightline.loop import Steps
 
 __all__ = ["CannotWrite", "Outputs"]
 
@@ -26,26 +26,28 @@ class CannotWrite(SightlineError):
 
 
 class Outputs:
-    """A video with the box drawn, a file of results, both, or neither.
+    """A video with the boxes drawn, a file of results, both, or neither.
 
     Files are begun with the first frame, so that what is wrong with the input leaves none, and stand under their names
     after `close`. Where one cannot be written all are taken away. Frames are drawn and encoded in a thread of their own, up to
     BEHIND of them later.
 
     Args:
-        video: file with the box drawn, or None.
-        results: file with a row for each frame, or None.
+        video: file with the boxes drawn, or None.
+        results: file with a row for each frame and target, or None.
         fps: of the video, where frames have no time.
+        several: whether there are several targets, which rows and boxes then name.
     """
 
-    def __init__(self, *, video: Path | None, results: Path | None, fps: float) -> None:
+    def __init__(self, *, video: Path | None, results: Path | None, fps: float, several: bool = False) -> None:
         self._paths = {"video": video, "results": results}
         self._fps = fps
+        self._several = several
         self._results: ResultsFile | None = None
         self._video: VideoWriter | None = None
-        self._worker: Worker[Step] | None = None
+        self._worker: Worker[Steps[int]] | None = None
 
-    def write(self, step: Step) -> None:
+    def write(self, step: Steps[int]) -> None:
         """Append one frame; it is in the files after `close`.
 
         Raises:
@@ -67,17 +69,24 @@ class Outputs:
         finally:
             self._finish()
 
-    def _append(self, step: Step) -> None:
+    def _append(self, step: Steps[int]) -> None:
         """What the thread does."""
-        frame, estimate = step.frame, step.estimate
+        frame = step.frame
         if self._results is not None:
             with self._writing("results"):
-                self._results.write(Row(frame.index, frame.time, estimate.box, estimate.score, estimate.status))
+                for target, estimate in step.estimates.items():
+                    name = target if self._several else None
+                    self._results.write(Row(frame.index, frame.time, estimate.box, estimate.score, estimate.status, name))
         if self._video is not None:
-            label = estimate.status if math.isnan(estimate.score) else f"{estimate.status} {estimate.score:.2f}"
-            picture = draw(frame.image, estimate.box, label=label, status=estimate.status, mask=estimate.mask)
+            picture = self._drawn(step)
             with self._writing("video"):
                 self._video.write(picture, frame.time)
+
+    def _drawn(self, step: Steps[int]) -> Image:
+        if self._several:
+            return draw_all(step.frame.image, step.estimates)
+        [estimate] = step.estimates.values()
+        return draw(step.frame.image, estimate.box, label=label_of(estimate), status=estimate.status, mask=estimate.mask)
 
     def _finish(self) -> None:
         if self._results is not None:
@@ -90,13 +99,13 @@ class Outputs:
             with self._writing("results"):
                 self._results.commit()
 
-    def _begin(self) -> Worker[Step]:
+    def _begin(self) -> Worker[Steps[int]]:
         for kind, path in self._paths.items():
             if path is not None:
                 with self._writing(kind):
                     path.parent.mkdir(parents=True, exist_ok=True)
                     if kind == "results":
-                        self._results = ResultsFile(path)
+                        self._results = ResultsFile(path, several=self._several)
                     else:
                         self._video = VideoWriter(path, self._fps)
         return Worker(self._append, waiting=BEHIND, name="sightline writes")

@@ -1,4 +1,4 @@
-"""Result files: one row per frame, and a file that is either whole or not there."""
+"""Result files: one row per frame and target, and a file that is either whole or not there."""
 
 from __future__ import annotations
 
@@ -19,30 +19,41 @@ FIELDS = ("frame", "time", "x", "y", "w", "h", "score", "status")
 
 
 class Row(NamedTuple):
-    """What is written about one frame."""
+    """What is written about one target in one frame."""
 
     frame: int  # index in the source, from 0
     time: float | None  # seconds; None where the source has no clock
     box: Box
     score: float  # NaN where the tracker gives none
     status: str
+    target: int | None = None  # counted from 1; None where there is only one
 
 
 def _csv(row: Row) -> str:
     time = "" if row.time is None else f"{row.time:.6f}"
     score = "" if math.isnan(row.score) else f"{row.score:.4f}"
-    return f"{row.frame},{time},{_txt(row)},{score},{row.status}"
+    target = "" if row.target is None else f"{row.target},"
+    return f"{row.frame},{time},{target}{_box(row)},{score},{row.status}"
 
 
 def _jsonl(row: Row) -> str:
     time = None if row.time is None else round(row.time, 6)
     score = None if math.isnan(row.score) else round(row.score, 4)
-    values = (row.frame, time, *(round(value, 3) for value in row.box), score, row.status)
-    return json.dumps(dict(zip(FIELDS, values, strict=True)))
+    target = () if row.target is None else (row.target,)
+    values = (row.frame, time, *target, *(round(value, 3) for value in row.box), score, row.status)
+    return json.dumps(dict(zip(_fields(several=row.target is not None), values, strict=True)))
 
 
 def _txt(row: Row) -> str:
+    return _box(row) if row.target is None else f"{row.target},{_box(row)}"
+
+
+def _box(row: Row) -> str:
     return ",".join(f"{value:.3f}" for value in row.box)
+
+
+def _fields(*, several: bool) -> tuple[str, ...]:
+    return (*FIELDS[:2], "target", *FIELDS[2:]) if several else FIELDS
 
 
 _FORMATS: dict[str, Callable[[Row], str]] = {".csv": _csv, ".jsonl": _jsonl, ".txt": _txt}
@@ -52,19 +63,20 @@ SUFFIXES = tuple(_FORMATS)
 class ResultsFile:
     """Rows go to a hidden file beside the target, which takes the target's place at the end: `write`..., `finish`, `commit`.
 
-    The suffix chooses the format: .csv with a header, .jsonl with the same keys, .txt with plain x,y,w,h.
+    The suffix chooses the format: .csv with a header, .jsonl with the same keys, .txt with plain x,y,w,h. Where there are `several` targets,
+    all three say which one a row is about.
 
     Raises:
         OSError: from every method, where the file cannot be written; call `abort` then.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, several: bool = False) -> None:
         self.path = path
         self._format = _FORMATS[path.suffix.lower()]
         self._part = path.with_name(f".{path.name}.{os.getpid()}.part")
         self._file = self._part.open("w", encoding="utf-8", newline="\n")
         if self._format is _csv:
-            self._file.write(",".join(FIELDS) + "\n")
+            self._file.write(",".join(_fields(several=several)) + "\n")
 
     def write(self, row: Row) -> None:
         """Append one frame."""

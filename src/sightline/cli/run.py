@@ -1,10 +1,10 @@
-"""One object followed from the first frame to the last, into files."""
+"""Objects followed from the first frame to the last, into files."""
 
 from __future__ import annotations
 
 import collections
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from sightline.cli.interrupt import Interrupts
 from sightline.cli.outputs import CannotWrite, Outputs
 from sightline.cli.progress import progress_bar
 from sightline.errors import SightlineError
-from sightline.loop import Step, follow
+from sightline.loop import Steps, follow_all
 
 if TYPE_CHECKING:
     from sightline.box import BoxLike
@@ -27,32 +27,30 @@ class Run:
     """How far it came, and how fast.
 
     Attributes:
-        statuses: frames by status, the first one included.
+        num_frames: frames that have estimates, the first one included.
+        statuses: how often targets had each status.
         seconds: of everything: reading, tracking, drawing, writing.
-        update_seconds: of the tracker alone, without the first frame.
+        update_seconds: of the tracker alone, for all targets, without the first frame.
         error: why the frames ended early; None where they did not.
         interrupted: Ctrl-C ended it.
     """
 
+    num_frames: int = 0
     statuses: collections.Counter[str] = field(default_factory=collections.Counter)
     seconds: float = 0.0
     update_seconds: float = 0.0
     error: SightlineError | None = None
     interrupted: bool = False
 
-    @property
-    def num_frames(self) -> int:
-        """Frames that have an estimate, the first one included."""
-        return self.statuses.total()
-
-    def add(self, step: Step) -> None:
+    def add(self, step: Steps[int]) -> None:
         """Count one frame."""
         if self.num_frames:
             self.update_seconds += step.seconds
-        self.statuses[step.estimate.status] += 1
+        self.num_frames += 1
+        self.statuses.update(estimate.status for estimate in step.estimates.values())
 
     def figures(self) -> dict[str, Any]:
-        """For the summary: frames, seconds, speeds (None where they mean nothing), frames by status, what stopped it."""
+        """For the summary: frames, seconds, speeds (None where they mean nothing), how often targets had each status, what stopped it."""
         updates = self.num_frames - 1
         return {
             "frames": self.num_frames,
@@ -64,8 +62,8 @@ class Run:
         }
 
 
-def run(frames: Iterable[Frame], outputs: Outputs, *, box: BoxLike, tracker: Tracker[Any], total: int | None) -> Run:
-    """Follow the box and write every frame; an interrupt, and frames that break off, end it in good order.
+def run(frames: Iterable[Frame], outputs: Outputs, *, boxes: Sequence[BoxLike], tracker: Tracker[Any], total: int | None) -> Run:
+    """Follow the boxes, numbered from 1, and write every frame; an interrupt, and frames that break off, end it in good order.
 
     Raises:
         SightlineError: nothing was tracked at all, or a file cannot be written; no file is left.
@@ -75,7 +73,7 @@ def run(frames: Iterable[Frame], outputs: Outputs, *, box: BoxLike, tracker: Tra
     with Interrupts() as interrupts, progress_bar() as bar:
         task = bar.add_task("tracking", total=total)
         try:
-            for step in follow(frames, box=box, tracker=tracker):
+            for step in follow_all(frames, boxes=dict(enumerate(boxes, 1)), tracker=tracker):
                 with interrupts.held():
                     outputs.write(step)
                     done.add(step)

@@ -1,4 +1,4 @@
-"""`sightline track`: follow one object through a video."""
+"""`sightline track`: follow one object, or several, through a video."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from sightline.cli.results import SUFFIXES
 from sightline.errors import SightlineError, VideoError
 
 if TYPE_CHECKING:
+    from sightline.box import BoxLike
     from sightline.cli.run import Run
     from sightline.tracker import Tracker
 
@@ -30,7 +31,7 @@ def track(
     source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")],
     /,
     *,
-    box: Annotated[str | None, optional("X,Y,W,H")] = None,
+    box: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, optional("X,Y,W,H")] = (),
     select: bool = False,
     tracker: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")] = "kestrel-nano",
     output: Annotated[Path | None, optional("VIDEO", "-o")] = None,
@@ -42,21 +43,22 @@ def track(
     precision: Literal["f32", "bf16"] = "f32",
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> int:
-    """Follow one object through a video.
+    """Follow one object, or several, through a video.
 
     Give the object's box in the first frame, with --box or with the mouse (--select). What comes out is a video with the
-    box drawn (--output), a file with one row per frame (--results), or both. An existing file is replaced once the new
-    one is complete. Ctrl-C stops early and finishes the files; so does a video that breaks half-way.
+    box drawn (--output), a file with one row per frame (--results), or both. Several --box are several objects, numbered from 1.
+    An existing file is replaced once the new one is complete. Ctrl-C stops early and finishes the files; so does a video that breaks half-way.
 
     Example: sightline track street.mp4 --box 120,80,40,60 --output tracked.mp4 --results track.csv
 
     Args:
         source: a video file, a folder of images, a quoted pattern such as "img/*.jpg", the number of a camera, or an address (rtsp://, http://).
-        box: the object in the first frame: left, top, width, height in pixels; --box=-5,10,20,30 where it begins outside the frame.
+        box: the object in the first frame: left, top, width, height in pixels; --box=-5,10,20,30 where it begins outside the frame. Once for each object.
         select: draw the box with the mouse; needs a display, and opencv-python in place of opencv-python-headless.
         tracker: a name from `sightline zoo`, or the path of a weights file. A name whose weights can neither be found nor fetched runs with random ones, and says so.
         output: write the video with the box drawn here: .mp4 (H.264, plays in a browser), .mov, .mkv, .avi or .webm.
-        results: write the boxes here: .csv has the columns frame,time,x,y,w,h,score,status, .jsonl the same keys, .txt only x,y,w,h.
+        results: write the boxes here: .csv has the columns frame,time,x,y,w,h,score,status, .jsonl the same keys, .txt only x,y,w,h. With several objects, a
+            row for each, and its number in the column target (.txt: before x).
         start: the frame to begin with, counted from 0; --box belongs to this frame.
         infrared: a second source, aligned with the first frame by frame, for trackers that look at both (the one in the package does not).
         engine: what runs the network, see `sightline doctor`; chosen by the kind of weights file where not given.
@@ -64,11 +66,11 @@ def track(
         precision: what the network is computed in; bf16 on the engine openvino, where the processor has it: faster, with slightly other boxes.
         as_json: print one JSON object about the run on standard output, and nothing else there.
     """
-    if (box is None) != select:
+    if bool(box) == select:
         raise SightlineError(
             "say where the object is in the first frame: either --box X,Y,W,H in pixels, or --select to draw it with the mouse."
         )
-    given = None if box is None else box_from_text(box)
+    given = [box_from_text(text) for text in box]
     _check_numbers(start=start, threads=threads)
     _check_paths((source, infrared), output, results)
     if select:
@@ -79,7 +81,15 @@ def track(
     done = _run(source, given, loaded, infrared=infrared, start=start, output=output, results=results)
     paths = {"output": None if output is None else str(output), "results": None if results is None else str(results)}
     sources = {"source": source, "infrared": infrared, "infrared_used": infrared is not None and "extra" in loaded.spec.feed}
-    summary = {**sources, "tracker": loaded.spec.name, "weights": weights or "random", "start": start, **done.figures(), **paths}
+    summary = {
+        **sources,
+        "tracker": loaded.spec.name,
+        "weights": weights or "random",
+        "start": start,
+        "targets": max(1, len(given)),
+        **done.figures(),
+        **paths,
+    }
     if as_json:
         print(json.dumps({**summary, "engine": engine, "precision": precision, "threads": threads, "versions": versions()}))
     else:
@@ -116,7 +126,7 @@ def _check_paths(sources: Sequence[str | None], output: Path | None, results: Pa
 
 def _run(
     source: str,
-    box: tuple[float, float, float, float] | None,
+    boxes: Sequence[BoxLike],
     tracker: Tracker[Any],
     *,
     infrared: str | None,
@@ -124,29 +134,30 @@ def _run(
     output: Path | None,
     results: Path | None,
 ) -> Run:
-    """Open the source, ask for the box where none was given, and follow it."""
+    """Open the source, ask for the box where none was given, and follow."""
     from sightline.cli.outputs import Outputs
     from sightline.cli.run import run
     from sightline.frame import read
 
     with contextlib.closing(read(source, start=start, infrared=infrared)) as reader:
         frames = iter(reader)
-        if box is None:
+        if not boxes:
             from sightline.cli.select import select_box
 
             first = next(frames, None)
             if first is None:
                 raise VideoError(f"{source} has no frames.")
-            box = select_box(first)
+            boxes = [select_box(first)]
             frames = itertools.chain([first], frames)
-        outputs = Outputs(video=output, results=results, fps=reader.fps or FALLBACK_FPS)
-        return run(frames, outputs, box=box, tracker=tracker, total=reader.num_frames)
+        outputs = Outputs(video=output, results=results, fps=reader.fps or FALLBACK_FPS, several=len(boxes) > 1)
+        return run(frames, outputs, boxes=boxes, tracker=tracker, total=reader.num_frames)
 
 
 def _print_summary(summary: dict[str, Any]) -> None:
     speed = "" if summary["tracker_fps"] is None else f"; the tracker alone {summary['tracker_fps']:.1f} fps"
+    targets = f"{summary['targets']} targets through " if summary["targets"] > 1 else ""
     print(
-        f"{summary['tracker']} followed {summary['frames']} frames of {summary['source']} in {summary['seconds']:.1f} s "
+        f"{summary['tracker']} followed {targets}{summary['frames']} frames of {summary['source']} in {summary['seconds']:.1f} s "
         f"({summary['fps']:.1f} fps{speed}): {summary['tracked']} tracked, {summary['uncertain']} uncertain, {summary['lost']} lost."
     )
     for title, path in (("video", summary["output"]), ("boxes", summary["results"])):
