@@ -22,6 +22,7 @@ import sightline
 from sightline.box import iou
 from sightline.draw import draw
 from sightline.evaluate.clips import open_dataset
+from sightline.evaluate.protocols import ONE_PASS
 from sightline.evaluate.report.compare import compare, result_folders
 from sightline.evaluate.report.write import write_report
 from sightline.evaluate.results import import_boxes, make_folder
@@ -116,7 +117,7 @@ def report_page(folder: Path, tracker: str) -> Path:
     np.savez(folder / "boxes.npz", **boxes)  # type: ignore[arg-type]  # names are arrays', not the option's
     data = open_dataset("folder", folder / "data")
     for label in (tracker, "opencv-MIL", "first-box"):
-        import_boxes(folder / "boxes.npz", data, make_folder(folder / "results", data, label), tracker=label)
+        import_boxes(folder / "boxes.npz", data, make_folder(folder / "results", data, label), tracker=label, stamp=ONE_PASS.stamp)
     comparison = compare(data, result_folders([folder / "results" / "folder"]))
     return write_report(comparison, folder / "report")[0]
 

@@ -52,7 +52,7 @@ def test_rules_are_chosen_by_name_and_named_in_the_summary(words: list[str], cap
     assert (told["rules"], told["precision"]) == ("pysot", 1.0)
     assert told["sr75"] == pytest.approx(5 / 6)  # the absent frame is a miss of success, and a hit of precision
     assert main([*words, "--rules", "pysot"]) == 0
-    assert "\nrules: pysot\n" in capsys.readouterr().out
+    assert "\nprotocol: one-pass; rules: pysot\n" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("fake_tracker")
@@ -109,7 +109,8 @@ def test_complete_results_are_written_for_a_toolkit_and_others_are_not(
         (["--submit", "got10k"], "for got10k only, and this is folder"),
         (["--tracker", "opencv:nothing"], "no OpenCV tracker called 'nothing'"),
         (["--tracker", "command:/nowhere/at/all"], "does not start"),
-        (["--rules", "mine"], "no rules are called 'mine'"),
+        (["--rules", "mine"], "no rules are called 'mine'; the protocol one-pass has sightline, got10k"),
+        (["--protocol", "mine"], "no protocol called 'mine'; known are one-pass"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

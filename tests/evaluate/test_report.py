@@ -15,6 +15,7 @@ import pytest
 
 from sightline.errors import BadData
 from sightline.evaluate.clips import Dataset, open_dataset
+from sightline.evaluate.protocols import ONE_PASS
 from sightline.evaluate.published import Published
 from sightline.evaluate.report.compare import Comparison, compare, result_folders
 from sightline.evaluate.report.page import Limits, make_page
@@ -47,7 +48,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for label, shift in SHIFTS.items():
         rows = {f"{label}/{clip.name}": np.nan_to_num(clip.truth, nan=9) + np.array([shift, 0, 0, 0]) for clip in data}
         np.savez(folder / "boxes.npz", **rows)
-        import_boxes(folder / "boxes.npz", data, make_folder(folder / "results", data, label), tracker=label)
+        import_boxes(folder / "boxes.npz", data, make_folder(folder / "results", data, label), tracker=label, stamp=ONE_PASS.stamp)
     run = make_folder(folder / "results", data, "run")
     tracker = Tracker(NetworkMethod(FakeSession(step=brightest)))
     evaluate(tracker, data, run, maker=MAKER, pool=Here(), timed_on="a test", setting={})

@@ -16,10 +16,12 @@ from sightline.errors import BadData, WeightsMissing
 from sightline.evaluate.clips import Dataset, boxes_from_file, open_dataset
 from sightline.evaluate.layouts import LAYOUTS
 from sightline.evaluate.metrics import mean_iou, precision, success_auc
+from sightline.evaluate.protocols import ONE_PASS, PROTOCOLS
+from sightline.evaluate.protocols.one_pass import METRICS
 from sightline.evaluate.results import Maker, import_boxes, maker_of
 from sightline.evaluate.rules import RULES
 from sightline.evaluate.run import Ran, evaluate
-from sightline.evaluate.score import METRICS, Summary, score
+from sightline.evaluate.score import Summary, score
 from sightline.fleet import Here, Pool, Processes
 from sightline.frame import Frame
 from sightline.methods.network import NetworkMethod, Target
@@ -325,7 +327,7 @@ def test_frames_of_all_sequences_are_one_where_the_rules_pool_them(place: Place)
 def test_boxes_that_the_rules_refuse_are_a_gap(place: Place, tmp_path: Path) -> None:
     rows = np.array([[20 + 2 * i, 40, 24, 24] for i in range(6)], np.float64)
     file = save_boxes(tmp_path / "boxes.npz", other__a=rows, other__b=rows * [1, 1, -1, 1], other__c=rows)
-    maker = import_boxes(file, place.dataset, place.folder, tracker="other")
+    maker = import_boxes(file, place.dataset, place.folder, tracker="other", stamp=ONE_PASS.stamp)
     summary = score(place.dataset, place.folder, maker=maker, rules="stark")
     assert list(summary.gaps) == ["b"]
     assert "take finite boxes" in summary.gaps["b"]
@@ -341,13 +343,13 @@ def test_every_row_gives_figures_in_shares_of_one(rules: str, place: Place) -> N
 
 
 def test_every_data_set_names_rules_that_exist() -> None:
-    assert {layout.rules for layout in LAYOUTS.values()} <= set(RULES)
+    assert all(layout.rules in PROTOCOLS[layout.protocol].rules for layout in LAYOUTS.values())
 
 
 def test_a_sequence_without_a_visible_target_is_a_gap(place: Place, tmp_path: Path) -> None:
     (place.root / "a" / "groundtruth.txt").write_text("NaN,NaN,NaN,NaN\n" * 6)
     file = save_boxes(tmp_path / "boxes.npz", **{f"other__{name}": np.ones((6, 4)) for name in NAMES})
-    maker = import_boxes(file, place.dataset, place.folder, tracker="other")
+    maker = import_boxes(file, place.dataset, place.folder, tracker="other", stamp=ONE_PASS.stamp)
     assert score(place.dataset, place.folder, maker=maker).gaps == {"a": "no frame of it shows a target"}
 
 
@@ -387,7 +389,7 @@ def save_boxes(path: Path, **arrays: np.ndarray) -> Path:
 def test_imported_boxes_are_scored_and_what_is_missing_or_short_is_a_gap(place: Place, tmp_path: Path) -> None:
     truth = np.array([[20 + 2 * i, 40, 24, 24] for i in range(6)], np.float32)
     file = save_boxes(tmp_path / "boxes.npz", other__a=truth, other__b=truth[:4], another__a=truth)
-    maker = import_boxes(file, place.dataset, place.folder, tracker="other")
+    maker = import_boxes(file, place.dataset, place.folder, tracker="other", stamp=ONE_PASS.stamp)
     summary = score(place.dataset, place.folder, maker=maker)
     assert summary.gaps == {"b": "short: 4 rows for 6 frames", "c": "no result"}
     assert summary.sequences["a"]["auc"] == pytest.approx(20 / 21)
@@ -399,18 +401,18 @@ def test_what_cannot_be_imported_is_said(place: Place, tmp_path: Path) -> None:
     file = save_boxes(tmp_path / "boxes.npz", other__a=boxes, wrong__zebra=boxes, flat__a=boxes[0])
     for tracker, told in (("mine", "it has flat, other, wrong"), ("wrong", "'zebra', which is no sequence"), ("flat", r"is \(4,\)")):
         with pytest.raises(BadData, match=told):
-            import_boxes(file, place.dataset, place.folder, tracker=tracker)
+            import_boxes(file, place.dataset, place.folder, tracker=tracker, stamp=ONE_PASS.stamp)
     with pytest.raises(BadData, match=r"run\.py is not an \.npz file"):
-        import_boxes(Path(evaluate.__code__.co_filename), place.dataset, place.folder, tracker="other")
+        import_boxes(Path(evaluate.__code__.co_filename), place.dataset, place.folder, tracker="other", stamp=ONE_PASS.stamp)
     with pytest.raises(BadData, match="cannot be read"):
-        import_boxes(tmp_path / "none.npz", place.dataset, place.folder, tracker="other")
+        import_boxes(tmp_path / "none.npz", place.dataset, place.folder, tracker="other", stamp=ONE_PASS.stamp)
 
 
 @pytest.mark.parametrize("tracker", STATED)
 def test_stored_boxes_of_published_trackers_score_to_six_digits(tracker: str, tmp_path: Path) -> None:
     root = need_shared("data", "eval")
     dataset = open_dataset("folder", root)
-    maker = import_boxes(root / "reference-boxes.npz", dataset, tmp_path, tracker=tracker)
+    maker = import_boxes(root / "reference-boxes.npz", dataset, tmp_path, tracker=tracker, stamp=ONE_PASS.stamp)
     summary = score(dataset, tmp_path, maker=maker)
     assert (len(summary.sequences), summary.expected) == (26, 26)
     assert f"{summary.means['auc']:.6f}" == f"{STATED[tracker]:.6f}"

@@ -1,4 +1,4 @@
-"""`sightline eval`: run a tracker over a data set once, and score it."""
+"""`sightline eval`: run a tracker over a data set, and score it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from sightline.errors import BadData, SightlineError
 
 if TYPE_CHECKING:
     from sightline.evaluate.clips import Clip, Dataset
+    from sightline.evaluate.protocols import Protocol
     from sightline.evaluate.results import Maker
     from sightline.evaluate.run import Ran
     from sightline.evaluate.score import Summary
@@ -43,12 +44,13 @@ def evaluate(
     threads: Annotated[int, tyro.conf.arg(metavar="N")] = 1,
     engine: Annotated[str | None, optional("NAME")] = None,
     import_: Annotated[Path | None, tyro.conf.arg(name="import", metavar="FILE.npz", help_behavior_hint="")] = None,
+    protocol: Annotated[str | None, optional("NAME")] = None,
     rules: Annotated[str | None, optional("NAME")] = None,
     submit: Annotated[str | None, optional("FORMAT")] = None,
     partial: bool = False,
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
-    """Run a tracker over every sequence of a data set, from its first box, and score the results.
+    """Run a tracker over every sequence of a data set and score the results.
 
     Results are text files of x,y,w,h below --output. The same command again goes on where it was stopped: a sequence is
     left alone when its result is complete and was made by the same tracker from the same data. Anything that is missing
@@ -66,6 +68,7 @@ def evaluate(
         threads: processor threads of each.
         engine: what runs the network, see `sightline doctor`; chosen by the kind of weights file where not given.
         import_: score boxes from this file instead of tracking: one array TRACKER/SEQUENCE of (frames, 4) for each sequence.
+        protocol: how a sequence is run: one-pass is from its first box to its end (a wrong name lists all); what the data set's authors do where not given.
         rules: whose way of counting to use, such as pysot, got10k or lasot (a wrong name lists all); what most papers on the data set use where not given.
         submit: write complete results once more as a server or toolkit reads them: got10k or trackingnet (a zip to upload), pytracking, otb, lasot, mot.
         partial: give means over the sequences that are there, and exit code 0, even if others are missing.
@@ -75,14 +78,22 @@ def evaluate(
         if value < 1:
             raise SightlineError(f"{option} is {value}; expected at least 1.")
     from sightline.evaluate.clips import open_dataset
+    from sightline.evaluate.protocols import find_protocol
     from sightline.evaluate.results import import_boxes, make_folder
-    from sightline.evaluate.rules import find_rules
     from sightline.evaluate.score import score
     from sightline.evaluate.submit import check_format, write_submission
     from sightline.weights import write_whole
 
-    find_rules(rules or "sightline")
+    if protocol is not None:
+        find_protocol(protocol)
     data = open_dataset(dataset, root)
+    run_by = find_protocol(protocol or data.protocol)
+    run_by.choose_rules(rules, data)
+    if (import_ or submit) and not run_by.finds_boxes:
+        option = "--import" if import_ else "--submit"
+        raise SightlineError(
+            f"{option} is for one box in every frame, and the protocol {run_by.name} leaves more; add --protocol one-pass."
+        )
     if submit is not None:
         check_format(submit, data)
     if data.missing:
@@ -93,18 +104,18 @@ def evaluate(
     ran: Ran | None = None
     if import_ is not None:
         folder = make_folder(output, data, tracker)
-        maker = import_boxes(import_, data, folder, tracker=tracker)
+        maker = import_boxes(import_, data, folder, tracker=tracker, stamp=run_by.stamp)
     else:
-        maker, folder, ran = _track(tracker, data, output, workers=workers, threads=threads, engine=engine)
-    summary = score(data, folder, maker=maker, failed=ran.failed if ran else {}, partial_means=partial, rules=rules)
-    told = _told(data, maker, summary, ran, folder)
+        maker, folder, ran = _track(tracker, data, output, protocol=run_by, workers=workers, threads=threads, engine=engine)
+    summary = score(data, folder, maker=maker, protocol=run_by, failed=ran.failed if ran else {}, partial_means=partial, rules=rules)
+    told = _told(data, maker, run_by, summary, ran, folder)
     if submit is not None and not summary.gaps:
         told["submission"] = str(write_submission(submit, data, folder, tracker=maker.name))
     write_whole({folder / "summary.json": (json.dumps(told, indent=1) + "\n").encode()})
     if as_json:
         print(json.dumps(told))
     else:
-        _print_summary(told)
+        _print_summary(told, run_by.headings)
     if summary.gaps and submit is not None:
         raise BadData(
             f"{len(summary.gaps)} of {summary.expected} sequences are missing or wrong, so nothing was written for --submit {submit}; mend them first."
@@ -113,7 +124,9 @@ def evaluate(
         raise BadData(_gaps_in_a_line(summary))
 
 
-def _track(tracker: str, data: Dataset, output: Path, *, workers: int, threads: int, engine: str | None) -> tuple[Maker, Path, Ran]:
+def _track(
+    tracker: str, data: Dataset, output: Path, *, protocol: Protocol[Any, Any], workers: int, threads: int, engine: str | None
+) -> tuple[Maker, Path, Ran]:
     """Load the tracker and let it run where it has to."""
     from sightline.evaluate.results import make_folder
     from sightline.evaluate.run import evaluate
@@ -122,7 +135,7 @@ def _track(tracker: str, data: Dataset, output: Path, *, workers: int, threads: 
     loaded, maker, prepare = _of_others(tracker, threads, engine) or _ours(tracker, threads, engine)
     here = machine()
     timed_on = f"{here['processor']}, {workers} x {threads} thread{'s' * (threads > 1)}"
-    folder = make_folder(output, data, loaded.spec.name)
+    folder = make_folder(output, data, loaded.spec.name) / protocol.folder
     with progress_bar() as bar:
         task = bar.add_task(f"{loaded.spec.name} on {data.name}", total=sum(len(clip.frames) for clip in data))
 
@@ -130,7 +143,9 @@ def _track(tracker: str, data: Dataset, output: Path, *, workers: int, threads: 
             bar.update(task, advance=len(clip.frames), description=clip.name)
 
         pool = Here() if workers == 1 else Processes(workers, prepare)
-        ran = evaluate(loaded, data, folder, maker=maker, pool=pool, timed_on=timed_on, setting={"machine": here}, report=advance)
+        ran = evaluate(
+            loaded, data, folder, maker=maker, protocol=protocol, pool=pool, timed_on=timed_on, setting={"machine": here}, report=advance
+        )
     return maker, folder, ran
 
 
@@ -177,7 +192,7 @@ def _version(package: str) -> str | None:
     return versions()["sightline"] if package == "sightline" else version_of(package)
 
 
-def _told(data: Dataset, maker: Maker, summary: Summary, ran: Ran | None, folder: Path) -> dict[str, Any]:
+def _told(data: Dataset, maker: Maker, protocol: Protocol[Any, Any], summary: Summary, ran: Ran | None, folder: Path) -> dict[str, Any]:
     """The JSON object."""
     return {
         "tracker": maker.name,
@@ -185,6 +200,7 @@ def _told(data: Dataset, maker: Maker, summary: Summary, ran: Ran | None, folder
         "evaluated": len(summary.sequences),
         "expected": summary.expected,
         **summary.means,
+        "protocol": protocol.name,
         "rules": summary.rules if data.scored else f"the boxes of {data.name} are not public: results are written, and nothing is scored",
         "timed_on": list(summary.timed_on),
         "sequences": summary.sequences,
@@ -198,23 +214,23 @@ def _told(data: Dataset, maker: Maker, summary: Summary, ran: Ran | None, folder
     }
 
 
-def _print_summary(told: Mapping[str, Any]) -> None:
+def _print_summary(told: Mapping[str, Any], headings: Mapping[str, str]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    from sightline.evaluate.score import METRICS, RULES
+    from sightline.evaluate.protocols.one_pass import PLAINEST
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("sequence", no_wrap=True)
-    for title in ("AUC", "precision", "normalised", "AO", "SR50", "SR75", "fps", "frames"):
+    for title in (*headings.values(), "fps", "frames"):
         table.add_column(title, justify="right", no_wrap=True)
     mean = {**told, "frames": sum(row["frames"] for row in told["sequences"].values())}
     for name, row in {**told["sequences"], "mean": mean}.items():
-        table.add_row(name, *(_cell(row[key], 4) for key in METRICS), _cell(row["fps"], 1), str(row["frames"]))
+        table.add_row(name, *(_cell(row[key], 4) for key in headings), _cell(row["fps"], 1), str(row["frames"]))
     Console(width=None if sys.stdout.isatty() else 100).print(table)
     print(f"{told['tracker']} on {told['dataset']}: {told['evaluated']} of {told['expected']} sequences evaluated.")
-    print(f"rules: {told['rules']}{f' ({RULES})' if told['rules'] == 'sightline' else ''}")
+    print(f"protocol: {told['protocol']}; rules: {told['rules']}{f' ({PLAINEST})' if told['rules'] == 'sightline' else ''}")
     if told["skipped"]:
         print(f"{len(told['skipped'])} were complete already and left alone.")
     for name, reason in told["made"].items():

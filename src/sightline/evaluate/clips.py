@@ -73,7 +73,8 @@ class Dataset(Sequence[Clip]):
         missing: sequences that the data set has and this copy of it has not, with what is missing.
         origin: coordinate of the first pixel in its files; result files follow it.
         scored: all boxes are public, so results can be scored.
-        rules: by which they are, unless the user says otherwise: a name of `rules.RULES`.
+        protocol: how it is run, unless the user says otherwise: a name of `protocols.PROTOCOLS`.
+        rules: by which results of that protocol are scored, unless the user says otherwise.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Dataset(Sequence[Clip]):
     missing: Mapping[str, str] = field(default_factory=dict)
     origin: int = 0
     scored: bool = True
+    protocol: str = "one-pass"
     rules: str = "sightline"
 
     @overload
@@ -129,7 +131,8 @@ def open_dataset(name: str, root: Path, *, broken: Callable[[str, str], None] | 
             if broken is None:
                 raise
             broken(fields["name"], str(error))
-    return Dataset(key, tuple(clips), missing, origin=layout.origin, scored=layout.labelled == "all", rules=layout.rules)
+    scored = layout.labelled == "all"
+    return Dataset(key, tuple(clips), missing, origin=layout.origin, scored=scored, protocol=layout.protocol, rules=layout.rules)
 
 
 def boxes_from_file(path: Path) -> Floats:

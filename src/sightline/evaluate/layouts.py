@@ -63,7 +63,8 @@ class Layout:
         spare_rows: likewise.
         labelled: "first" where only the first box is public.
         prefixes: folders below the root in which the data set may lie as a whole.
-        rules: by which its boxes are scored, a name of `rules.RULES`; what most papers report.
+        protocol: how it is run, a name of `protocols.PROTOCOLS`; what its authors, or most papers, do.
+        rules: by which results of that protocol are scored, a name of its rules.
     """
 
     images: str
@@ -81,6 +82,7 @@ class Layout:
     spare_rows: int = 0
     labelled: Literal["all", "first"] = "all"
     prefixes: tuple[str, ...] = ("",)
+    protocol: str = "one-pass"
     rules: str = "stark"
 
 

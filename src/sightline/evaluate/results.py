@@ -1,10 +1,8 @@
 """Results as files: what made them, whether they are whole, how they are written.
 
-OUTPUT/DATASET/TRACKER/
-  SEQUENCE.txt                   x,y,w,h of every frame, in the coordinates of the data set's own files
-  scores/SEQUENCE_score.txt      what the tracker says of itself, one number per frame
-  times/SEQUENCE_time.txt        seconds that the tracker took, one per frame; the first is `init`
-  made/SEQUENCE.json             by what the three were made, and their SHA-256: written last
+OUTPUT/DATASET/TRACKER/          and of a protocol other than one pass its folder in there
+  ...                            boxes, scores and times, in the coordinates of the data set's own files: see the protocol
+  made/SEQUENCE.json             by what those of a sequence were made, and their SHA-256: written last
   replaced/                      results that a later run has made anew
   run.json  summary.json         what the tracker, the machine and the data were; the figures, or what is missing
 """
@@ -13,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import BadData
-from sightline.evaluate.clips import Clip, Dataset, boxes_from_file
+from sightline.evaluate.clips import Clip, Dataset
 from sightline.weights import init_path, write_whole
 
 __all__ = [
@@ -34,12 +32,19 @@ __all__ = [
     "maker_of",
     "read_bytes",
     "read_record",
+    "rows_to_text",
     "sha256",
     "to_json",
     "write_result",
 ]
 
 Floats = NDArray[np.float64]
+
+OTHERWISE = {  # parts of a stamp, and what is said where they differ
+    "data": "the data are not those that it was made from (images or ground truth have changed)",
+    "tracker": "made by another tracker, or another version of it",
+    "protocol": "made by another protocol, or another version of it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ def make_folder(output: Path, dataset: Dataset, tracker: str) -> Path:
     return output / dataset.name.replace(":", "-") / tracker
 
 
-def import_boxes(file: Path, dataset: Dataset, folder: Path, *, tracker: str) -> Maker:
+def import_boxes(file: Path, dataset: Dataset, folder: Path, *, tracker: str, stamp: Callable[[str, str], Mapping[str, str]]) -> Maker:
     """Take over boxes that something else has made; they are scored as they are.
 
     Args:
@@ -83,6 +88,7 @@ def import_boxes(file: Path, dataset: Dataset, folder: Path, *, tracker: str) ->
         dataset: what was tracked.
         folder: for the results.
         tracker: first part of the arrays' names.
+        stamp: of the protocol by which they were made, `protocols.Protocol.stamp`.
 
     Raises:
         BadData: no such file, no array of that tracker, or an array that is not (T, 4).
@@ -108,44 +114,61 @@ def import_boxes(file: Path, dataset: Dataset, folder: Path, *, tracker: str) ->
             rows = boxes[clip.name]
             if rows.ndim != 2 or rows.shape[1] != 4:
                 raise BadData(f"{file}: {prefix}{clip.name} is {rows.shape}; expected (frames, 4).")
-            write_result(clip, folder, rows, stamp={"tracker": maker.digest(), "data": clip.digest()})
+            write_result(clip, folder, {f"{clip.name}.txt": rows_to_text(rows)}, stamp=stamp(maker.digest(), clip.digest()))
     write_whole({folder / "run.json": to_json({"tracker": tracker, "tracker_hash": maker.digest(), **maker.facts})})
     return maker
 
 
-def write_result(clip: Clip, folder: Path, rows: Floats, *, stamp: Mapping[str, str], beside: Mapping[str, bytes] | None = None) -> None:
-    """All files of a sequence, the record last; an older result that differs is kept in `replaced`."""
-    result = f"{clip.name}.txt"
-    contents = {result: "".join(",".join(f"{value:.6f}" for value in row) + "\n" for row in rows.tolist()).encode(), **(beside or {})}
+def write_result(
+    clip: Clip, folder: Path, results: Mapping[str, bytes], *, stamp: Mapping[str, str], beside: Mapping[str, bytes] | None = None
+) -> None:
+    """All files of a sequence, the record last; older results that differ are kept in `replaced`.
+
+    Args:
+        clip: what was tracked.
+        folder: of one tracker, one data set and one protocol.
+        results: names below `folder`, and contents.
+        stamp: what `lacks` will ask for, and what else the record should tell.
+        beside: further files, which are not kept when they are made anew.
+
+    Raises:
+        WeightsMissing: a file cannot be written.
+    """
+    contents = {**results, **(beside or {})}
     record = {**stamp, "files": {name: sha256(content) for name, content in contents.items()}}
-    if (folder / result).is_file() and (before := read_bytes(folder / result)) != contents[result]:
-        write_whole({folder / "replaced" / f"{clip.name}.{sha256(before)[:12]}.txt": before})
+    for name, content in results.items():
+        if (folder / name).is_file() and (before := read_bytes(folder / name)) != content:
+            kept = folder / "replaced" / name
+            write_whole({kept.with_name(f"{kept.stem}.{sha256(before)[:12]}{kept.suffix}"): before})
     files = {folder / name: content for name, content in contents.items()}
     write_whole({**files, folder / "made" / f"{clip.name}.json": to_json(record)})
 
 
-def lacks(clip: Clip, folder: Path, maker: str, data: str) -> str | None:
-    """What keeps a result from being used: nothing (None), or the reason in words."""
-    path = folder / f"{clip.name}.txt"
-    if not path.is_file():
-        return "no result"
-    try:
-        boxes = boxes_from_file(path)
-    except BadData as error:
-        return f"damaged: {error}"
+def rows_to_text(rows: Floats) -> bytes:
+    """Boxes (T, 4) as lines of x,y,w,h."""
+    return "".join(",".join(f"{value:.6f}" for value in row) + "\n" for row in rows.tolist()).encode()
+
+
+def lacks(clip: Clip, folder: Path, stamp: Mapping[str, str], problem: Callable[[Clip, Path], str | None]) -> str | None:
+    """What keeps results from being used: nothing (None), or the reason in words.
+
+    Args:
+        clip: what was tracked.
+        folder: of the results.
+        stamp: what they have to be of, see `protocols.Protocol.stamp`.
+        problem: what is wrong with the files at a first look, `protocols.Protocol.problem`.
+    """
+    found = problem(clip, folder)
+    if found is not None:
+        return found
     try:
         record = read_record(clip, folder)
-        files, by, of = dict(record["files"]), record["tracker"], record["data"]
+        files, made_of = dict(record["files"]), {key: record[key] for key in stamp}
     except (BadData, ValueError, KeyError, TypeError):
         return "its record is missing or damaged"
-    if len(boxes) != len(clip.frames):
-        return f"{'short' if len(boxes) < len(clip.frames) else 'long'}: {len(boxes)} rows for {len(clip.frames)} frames"
-    if not np.isfinite(boxes).all():
-        return f"not a number in line {int(np.argmin(np.isfinite(boxes).all(axis=1))) + 1}"
-    if of != data:
-        return "the data are not those that it was made from (images or ground truth have changed)"
-    if by != maker:
-        return "made by another tracker, or another version of it"
+    for key, reason in OTHERWISE.items():
+        if made_of[key] != stamp[key]:
+            return reason
     changed = [name for name, digest in files.items() if not (folder / name).is_file() or sha256(read_bytes(folder / name)) != digest]
     return f"{', '.join(changed)} changed since it was made" if changed else None
 

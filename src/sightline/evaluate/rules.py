@@ -13,9 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from sightline.errors import BadData
-
-__all__ = ["RULES", "CurveRule", "Rules", "find_rules", "spaced"]
+__all__ = ["RULES", "CurveRule", "Rules", "spaced"]
 
 Test = Literal[">", ">=", "<", "<="]
 Rounding = Literal["none", "truncate", "even"]
@@ -268,14 +266,3 @@ RULES: dict[str, Rules] = {
 }
 """Every row by its name. Variants that toolkits offer as options are fields: `replace(rules, denominator="valid")` is
 `exclude_invalid_frames`, `replace(rules, rounding="truncate")` reads boxes as pytracking's writer leaves them."""
-
-
-def find_rules(name: str) -> Rules:
-    """The row of that name.
-
-    Raises:
-        BadData: there is none.
-    """
-    if name not in RULES:
-        raise BadData(f"no rules are called {name!r}; there are {', '.join(RULES)}.")
-    return RULES[name]

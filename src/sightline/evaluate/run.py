@@ -1,4 +1,4 @@
-"""One-pass evaluation whose results are files (`results`): a run that was interrupted goes on, and nothing that is missing is passed over."""
+"""Evaluation whose results are files (`results`), by any protocol: a run that was interrupted goes on, and nothing that is missing is passed over."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sightline.errors import SightlineError
 from sightline.evaluate.clips import Clip, Dataset
+from sightline.evaluate.protocols import ONE_PASS, PROTOCOLS, Protocol
 from sightline.evaluate.results import Maker, combined, lacks, to_json, write_result
 from sightline.fleet import Lost, Pool
-from sightline.frame import read
-from sightline.loop import follow
 from sightline.tracker import Tracker
 from sightline.weights import write_whole
 
@@ -44,18 +41,20 @@ def evaluate(
     folder: Path,
     *,
     maker: Maker,
+    protocol: Protocol[Any, Any] = ONE_PASS,
     pool: Pool,
     timed_on: str,
     setting: Mapping[str, Any],
     report: Callable[[Clip], None] = lambda _: None,
 ) -> Ran:
-    """Track every sequence once from its first box, except those whose results are complete.
+    """Track every sequence by a protocol, except those whose results are complete.
 
     Args:
         tracker: any; copies of it are used.
         dataset: what to track.
-        folder: for the results, see `results`; of one tracker and one data set.
+        folder: for the results, see `results`; of one tracker, one data set and one protocol.
         maker: what `tracker` is.
+        protocol: a row of `protocols.PROTOCOLS`.
         pool: where to run.
         timed_on: processor and threads, for the times.
         setting: what else `run.json` should tell of the machine.
@@ -67,20 +66,28 @@ def evaluate(
     """
     digests = {clip.name: clip.digest() for clip in dataset}
     _remove_parts(folder)
-    run = {"tracker": maker.name, "tracker_hash": maker.digest(), **maker.facts, **setting, "timed_on": timed_on}
+    run = {
+        "tracker": maker.name,
+        "protocol": {"name": protocol.name, **protocol.settings},
+        "tracker_hash": maker.digest(),
+        **maker.facts,
+        **setting,
+        "timed_on": timed_on,
+    }
     data = {"name": dataset.name, "hash": combined(digests), "missing": dict(dataset.missing)}
     left_out = {clip.name: clip.dropped for clip in dataset if clip.dropped}
     run |= {"dataset": {**data, "sequences": len(dataset), "frames": sum(len(clip.frames) for clip in dataset), "left_out": left_out}}
     write_whole({folder / "run.json": to_json(run)})
-    reasons = {clip.name: lacks(clip, folder, maker.digest(), digests[clip.name]) for clip in dataset}
+    stamps = {name: protocol.stamp(maker.digest(), digest) for name, digest in digests.items()}
+    reasons = {clip.name: lacks(clip, folder, stamps[clip.name], protocol.problem) for clip in dataset}
     for clip in dataset:
         if reasons[clip.name] is None:
             report(clip)
     due = [clip for clip in dataset if reasons[clip.name] is not None]
     made: dict[str, str] = {}
     failed: dict[str, str] = {}
-    stamps = {name: {"tracker": maker.digest(), "data": digest, "timed_on": timed_on} for name, digest in digests.items()}
-    work = partial(_track_clip, tracker=tracker, folder=folder, stamps=stamps, origin=dataset.origin)
+    told = {name: {**stamp, "timed_on": timed_on} for name, stamp in stamps.items()}
+    work = partial(_track_clip, protocol=protocol, tracker=tracker, folder=folder, stamps=told, origin=dataset.origin)
     with contextlib.closing(pool.map(work, due)) as results:
         for number, problem in results:
             name = due[number].name
@@ -92,26 +99,27 @@ def evaluate(
     return Ran(tuple(clip.name for clip in dataset if reasons[clip.name] is None), made, failed)
 
 
-def _track_clip(clip: Clip, *, tracker: Tracker[Any], folder: Path, stamps: Mapping[str, Mapping[str, str]], origin: int) -> str | None:
+def _track_clip(
+    clip: Clip,
+    *,
+    protocol: Protocol[Any, Any],
+    tracker: Tracker[Any],
+    folder: Path,
+    stamps: Mapping[str, Mapping[str, str]],
+    origin: int,
+) -> str | None:
     """Track one sequence and write its files; what keeps it from being tracked is returned."""
-    boxes, scores, seconds = [], [], []
     try:
-        for step in follow(read(clip.frames), box=clip.truth[0], tracker=tracker.copy()):
-            boxes.append(step.estimate.box)
-            scores.append(step.estimate.score)
-            seconds.append(step.seconds)
+        files = protocol.track(clip, tracker, origin)
     except SightlineError as error:
         return str(error)
-    rows = np.array(boxes, np.float64) + np.array([origin, origin, 0, 0])
-    beside = {
-        f"scores/{clip.name}_score.txt": "".join(f"{value:.6f}\n" for value in scores).encode(),
-        f"times/{clip.name}_time.txt": "".join(f"{value:.8f}\n" for value in seconds).encode(),
-    }
-    write_result(clip, folder, rows, stamp=stamps[clip.name], beside=beside)
+    write_result(clip, folder, files.results, stamp=stamps[clip.name], beside=files.beside)
     return None
 
 
 def _remove_parts(folder: Path) -> None:
-    """Take away what a killed run left half-written; results are never removed."""
+    """Take away what a killed run left half-written, but not in the folders of other protocols; results are never removed."""
+    others = {protocol.folder for protocol in PROTOCOLS.values()}
     for part in folder.glob("**/.*.part"):
-        part.unlink(missing_ok=True)
+        if part.relative_to(folder).parts[0] not in others:
+            part.unlink(missing_ok=True)

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sightline.errors import BadData
-from sightline.evaluate.clips import Clip, Dataset, boxes_from_file
-from sightline.evaluate.metrics import Frames, average_overlap, frame_values, mean_iou, precision, share_above, success_auc
-from sightline.evaluate.metrics import evaluate as count_all
-from sightline.evaluate.results import Maker, combined, lacks, read_bytes, read_record
-from sightline.evaluate.rules import Rules, find_rules
-from sightline.frame import read
+from sightline.evaluate.clips import Clip, Dataset
+from sightline.evaluate.protocols import ONE_PASS, Protocol
+from sightline.evaluate.results import Maker, combined, lacks, read_record
 
-__all__ = ["METRICS", "RULES", "Summary", "figures", "score"]
-
-METRICS = ("auc", "precision", "norm_precision", "ao", "sr50", "sr75")
-RULES = (  # the row "sightline" in words
-    "one pass, first frame included; frames without a visible target left out; success: mean of 21 shares of IoU > t; "
-    "precision: 20 px; mean over sequences; fps: tracked frames / seconds of the tracker"
-)
+__all__ = ["Summary", "score"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +21,13 @@ class Summary:
 
     Attributes:
         expected: sequences that the data set has.
-        means: `METRICS` by the rules, `mean_iou` over the sequences, `fps` over all frames; None where there is none, or where there are gaps.
+        means: the protocol's metrics by the rules, and `fps` over all frames; None where there is none, or where there are gaps.
         sequences: the same of each evaluated sequence, and its frames.
         gaps: what is missing or wrong, by sequence.
         tracker_hash: SHA-256 of what made the results.
         dataset_hash: SHA-256 of the data set, missing sequences left out.
         timed_on: processors and threads that the times are from; with several there is no mean speed.
-        rules: by which `METRICS` are counted.
+        rules: by which the metrics are counted.
     """
 
     expected: int
@@ -58,101 +45,90 @@ def score(
     folder: Path,
     *,
     maker: Maker,
+    protocol: Protocol[Any, Any] = ONE_PASS,
     failed: Mapping[str, str] | None = None,
     partial_means: bool = False,
     rules: str | None = None,
 ) -> Summary:
     """Score what stands in a folder, and list what does not.
 
-    Boxes are compared with the annotation as its files have it. Every figure is in 0..1, whatever scale the toolkit prints.
+    Boxes are compared with the annotation as its files have it.
 
     Args:
         dataset: what was tracked.
         folder: the results.
         maker: what has to have made them.
+        protocol: by what they have to be made.
         failed: what is known already of sequences without a result.
         partial_means: give means where there are gaps, too.
-        rules: a name of `rules.RULES`; None for those of the data set.
+        rules: a name of the protocol's rules; None for those of the data set.
 
     Raises:
         BadData: an image has disappeared, or there are no such rules.
     """
-    counted = find_rules(rules or dataset.rules)
+    name = protocol.choose_rules(rules, dataset)
+    counted = protocol.rules[name]
     digests = {clip.name: clip.digest() for clip in dataset}
-    gaps: dict[str, str] = {name: f"missing in the data set: {lacking}" for name, lacking in dataset.missing.items()}
-    sequences: dict[str, dict[str, Any]] = {}
-    values: list[Frames] = []
+    gaps: dict[str, str] = {missing: f"missing in the data set: {lacking}" for missing, lacking in dataset.missing.items()}
+    values: dict[str, Any] = {}
     for clip in dataset:
-        problem = (failed or {}).get(clip.name) or lacks(clip, folder, maker.digest(), digests[clip.name])
+        problem = (failed or {}).get(clip.name) or lacks(clip, folder, protocol.stamp(maker.digest(), digests[clip.name]), protocol.problem)
         if problem is None and not clip.visible.any():
             problem = "no frame of it shows a target"
-        if problem is None and dataset.scored:
-            try:
-                values.append(_values(clip, folder, counted))
-            except BadData as error:
-                problem = str(error)
+        try:
+            values[clip.name] = protocol.values(clip, dataset, folder, counted) if problem is None and dataset.scored else None
+        except BadData as error:
+            problem = str(error)
         if problem is not None:
             gaps[clip.name] = problem
-        else:
-            sequences[clip.name] = {**figures(clip, dataset, folder), **_by_rules(values[-1:], counted)}
+    done = [clip for clip in dataset if clip.name not in gaps]
+    means: dict[str, float | None] = dict.fromkeys(protocol.metrics)
+    figures: dict[str, Mapping[str, float | None]] = {clip.name: dict.fromkeys(protocol.metrics) for clip in done}
     whole = partial_means or not gaps
-    means: dict[str, float | None] = dict(_by_rules(values if whole else [], counted))
-    means["mean_iou"] = _mean(row["mean_iou"] for row in sequences.values()) if whole else None
-    timed = [row for row in sequences.values() if row["seconds"]]
-    machines = sorted({row["timed_on"] for row in timed})
-    seconds = sum(row["seconds"] for row in timed)
-    means["fps"] = sum(row["frames"] - 1 for row in timed) / seconds if whole and len(machines) == 1 else None
+    if done and dataset.scored:
+        all_together, each = protocol.count([values[clip.name] for clip in done], counted)
+        figures = {clip.name: row for clip, row in zip(done, each, strict=True)}
+        means |= all_together if whole else {}
+    speeds = {clip.name: _speed(clip, folder, protocol) for clip in done}
+    timed = [speed for speed in speeds.values() if speed.fps is not None]
+    machines = sorted({speed.timed_on for speed in timed})
+    means["fps"] = sum(speed.frames for speed in timed) / sum(speed.seconds for speed in timed) if whole and len(machines) == 1 else None
     return Summary(
         expected=len(dataset) + len(dataset.missing),
         means=means,
-        sequences=sequences,
+        sequences={clip.name: {**figures[clip.name], **_facts(clip, dataset, speeds[clip.name])} for clip in done},
         gaps=gaps,
         tracker_hash=maker.digest(),
         dataset_hash=combined(digests),
         timed_on=tuple(machines),
-        rules=counted.name,
+        rules=name,
     )
 
 
-def _values(clip: Clip, folder: Path, rules: Rules) -> Frames:
-    """Overlaps and errors of one sequence, in the coordinates of the data set's files."""
-    size = None
-    if rules.bounded:
-        with contextlib.closing(read(clip.frames[0])) as images:
-            first = next(iter(images))
-        size = first.width, first.height
-    return frame_values(boxes_from_file(folder / f"{clip.name}.txt"), clip.rows, clip.visible, rules=rules, size=size)
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Frames of one sequence that were timed, seconds that the tracker took for them, and on what; none where nothing was."""
+
+    frames: int = 0
+    seconds: float = 0.0
+    timed_on: str = ""
+
+    @property
+    def fps(self) -> float | None:
+        """Frames per second; None without times."""
+        return self.frames / self.seconds if self.seconds else None
 
 
-def _by_rules(clips: Sequence[Frames], rules: Rules) -> dict[str, float | None]:
-    """The figures of `METRICS` of all these sequences together, 0..1; None without any, or where the rules give no number."""
-    if not clips:
-        return dict.fromkeys(METRICS)
-    _, scores = count_all(clips, rules)
-    figures = [scores.success, scores.precision, scores.normal, *(share_above(clips, threshold, rules) for threshold in (0.5, 0.75))]
-    auc, precise, normal, half, three_quarters = (figure / rules.scale for figure in figures)
-    found = {"auc": auc, "precision": precise, "norm_precision": normal, "ao": average_overlap(clips, rules)}
-    found |= {"sr50": half, "sr75": three_quarters}
-    return {key: value if math.isfinite(value) else None for key, value in found.items()}
+def _speed(clip: Clip, folder: Path, protocol: Protocol[Any, Any]) -> Speed:
+    seconds = protocol.seconds(clip, folder)
+    return Speed() if seconds is None else Speed(len(seconds), sum(seconds), read_record(clip, folder).get("timed_on", ""))
 
 
-def figures(clip: Clip, dataset: Dataset, folder: Path) -> dict[str, Any]:
-    """Plain metrics of one sequence, of no toolkit (None where its truth is not public), its frames and its speed (None without times)."""
-    boxes = boxes_from_file(folder / f"{clip.name}.txt") - np.array([dataset.origin, dataset.origin, 0, 0])
-    truth = np.where(clip.visible[:, np.newaxis], clip.truth, np.nan)
-    record, times = read_record(clip, folder), f"times/{clip.name}_time.txt"
-    seconds = sum(map(float, read_bytes(folder / times).split()[1:])) if times in record["files"] else None
-    metrics = {"auc": success_auc, "precision": precision, "mean_iou": mean_iou}
+def _facts(clip: Clip, dataset: Dataset, speed: Speed) -> dict[str, Any]:
     return {
-        **{key: metric(boxes, truth) if dataset.scored else None for key, metric in metrics.items()},
-        "fps": (len(boxes) - 1) / seconds if seconds else None,
-        "frames": len(boxes),
-        "absent": len(boxes) - int(clip.visible.sum()) if dataset.scored else None,
-        "seconds": seconds,
-        "timed_on": record.get("timed_on"),
+        "fps": speed.fps,
+        "frames": len(clip.frames),
+        "absent": len(clip.frames) - int(clip.visible.sum()) if dataset.scored else None,
+        "seconds": speed.seconds or None,
+        "timed_on": speed.timed_on or None,
     }
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None

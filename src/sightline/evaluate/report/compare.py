@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from sightline.errors import BadData
 from sightline.evaluate.clips import Clip, Dataset, boxes_from_file
 from sightline.evaluate.metrics import Curves, Frames, average_overlap, evaluate, frame_values, share_above
+from sightline.evaluate.protocols.one_pass import ONE_PASS, figures
 from sightline.evaluate.results import lacks
 from sightline.evaluate.rules import RULES
-from sightline.evaluate.score import figures
 
 __all__ = ["METRICS", "PLAIN", "Comparison", "Entry", "compare", "result_folders"]
 
@@ -117,7 +117,7 @@ def compare(dataset: Dataset, folders: Mapping[str, Path], *, partial: bool = Fa
     for label, folder in folders.items():
         gaps[label] = {name: f"missing in the data set: {lacking}" for name, lacking in dataset.missing.items()}
         for clip in dataset:
-            problem = lacks(clip, folder, runs[label]["tracker_hash"], digests[clip.name])
+            problem = lacks(clip, folder, ONE_PASS.stamp(runs[label]["tracker_hash"], digests[clip.name]), ONE_PASS.problem)
             if problem is None and not clip.visible.any():
                 problem = "no frame of it shows a target"
             if problem is not None:
