@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from sightline.cli.arguments import box_from_text, check_suffix, optional
+from sightline.cli.arguments import check_suffix, optional
 from sightline.cli.environment import versions
 from sightline.cli.loading import load_by_name
+from sightline.cli.marks import Marks, marks_from
 from sightline.cli.results import SUFFIXES
 from sightline.errors import SightlineError, VideoError
 
 if TYPE_CHECKING:
-    from sightline.box import BoxLike
     from sightline.cli.run import Run
     from sightline.tracker import Tracker
 
@@ -32,6 +32,8 @@ def track(
     /,
     *,
     box: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, optional("X,Y,W,H")] = (),
+    point: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, optional("X,Y")] = (),
+    mask: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction, optional("FILE")] = (),
     select: bool = False,
     tracker: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")] = "kestrel-nano",
     output: Annotated[Path | None, optional("VIDEO", "-o")] = None,
@@ -45,7 +47,7 @@ def track(
 ) -> int:
     """Follow one object, or several, through a video.
 
-    Give the object's box in the first frame, with --box or with the mouse (--select). What comes out is a video with the
+    Give the object's box in the first frame, with --box or with the mouse (--select), or a --point or a --mask. What comes out is a video with the
     box drawn (--output), a file with one row per frame (--results), or both. Several --box are several objects, numbered from 1.
     An existing file is replaced once the new one is complete. Ctrl-C stops early and finishes the files; so does a video that breaks half-way.
 
@@ -54,6 +56,8 @@ def track(
     Args:
         source: a video file, a folder of images, a quoted pattern such as "img/*.jpg", the number of a camera, or an address (rtsp://, http://).
         box: the object in the first frame: left, top, width, height in pixels; --box=-5,10,20,30 where it begins outside the frame. Once for each object.
+        point: a point about the middle of the object, instead of its box; the tracker itself tries which size it keeps. Once for each object.
+        mask: an image of the first frame's size, not black where the object is, instead of its box. Once for each object.
         select: draw the box with the mouse; needs a display, and opencv-python in place of opencv-python-headless.
         tracker: a name from `sightline zoo`, or the path of a weights file. A name whose weights can neither be found nor fetched runs with random ones, and says so.
         output: write the video with the box drawn here: .mp4 (H.264, plays in a browser), .mov, .mkv, .avi or .webm.
@@ -66,11 +70,7 @@ def track(
         precision: what the network is computed in; bf16 on the engine openvino, where the processor has it: faster, with slightly other boxes.
         as_json: print one JSON object about the run on standard output, and nothing else there.
     """
-    if bool(box) == select:
-        raise SightlineError(
-            "say where the object is in the first frame: either --box X,Y,W,H in pixels, or --select to draw it with the mouse."
-        )
-    given = [box_from_text(text) for text in box]
+    marks = marks_from(box, point, mask, select=select)
     _check_numbers(start=start, threads=threads)
     _check_paths((source, infrared), output, results)
     if select:
@@ -78,7 +78,7 @@ def track(
 
         check_window()
     loaded, engine, weights = load_by_name(tracker, engine=engine, threads=threads, precision=precision)
-    done = _run(source, given, loaded, infrared=infrared, start=start, output=output, results=results)
+    done = _run(source, marks, loaded, infrared=infrared, start=start, output=output, results=results)
     paths = {"output": None if output is None else str(output), "results": None if results is None else str(results)}
     sources = {"source": source, "infrared": infrared, "infrared_used": infrared is not None and "extra" in loaded.spec.feed}
     summary = {
@@ -86,7 +86,7 @@ def track(
         "tracker": loaded.spec.name,
         "weights": weights or "random",
         "start": start,
-        "targets": max(1, len(given)),
+        "targets": marks.number,
         **done.figures(),
         **paths,
     }
@@ -126,7 +126,7 @@ def _check_paths(sources: Sequence[str | None], output: Path | None, results: Pa
 
 def _run(
     source: str,
-    boxes: Sequence[BoxLike],
+    marks: Marks,
     tracker: Tracker[Any],
     *,
     infrared: str | None,
@@ -134,20 +134,19 @@ def _run(
     output: Path | None,
     results: Path | None,
 ) -> Run:
-    """Open the source, ask for the box where none was given, and follow."""
+    """Open the source, find the boxes where others were not given, and follow."""
     from sightline.cli.outputs import Outputs
     from sightline.cli.run import run
     from sightline.frame import read
 
     with contextlib.closing(read(source, start=start, infrared=infrared)) as reader:
         frames = iter(reader)
-        if not boxes:
-            from sightline.cli.select import select_box
-
+        boxes = marks.boxes
+        if not marks.are_boxes:
             first = next(frames, None)
             if first is None:
                 raise VideoError(f"{source} has no frames.")
-            boxes = [select_box(first)]
+            boxes = marks.boxes_in(first, tracker)
             frames = itertools.chain([first], frames)
         outputs = Outputs(video=output, results=results, fps=reader.fps or FALLBACK_FPS, several=len(boxes) > 1)
         return run(frames, outputs, boxes=boxes, tracker=tracker, total=reader.num_frames)
