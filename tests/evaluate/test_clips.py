@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -108,3 +109,18 @@ def test_an_unknown_data_set_is_answered_by_the_known_ones(tmp_path: Path) -> No
 def test_a_root_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadData, match="nowhere does not exist"):
         open_dataset("folder", tmp_path / "nowhere")
+
+
+def test_anchors_are_the_signs_of_the_numbers_in_their_file(sequence: Path) -> None:
+    assert open_dataset("folder", sequence.parent)[0].anchors is None
+    write(sequence / "anchor.value", "1\n-2\n")
+    [clip] = open_dataset("folder", sequence.parent)
+    assert clip.anchors is not None
+    assert clip.anchors.tolist() == [1, -1, 0]
+
+
+def test_the_digest_of_a_clip_tells_anchors_and_regions_apart(sequence: Path) -> None:
+    [clip] = open_dataset("folder", sequence.parent)
+    marked = replace(clip, anchors=np.array([1, 0, 0], np.int8))
+    outlined = replace(clip, regions=(np.array([1.0, 2, 4, 2, 4, 6]), np.zeros(1), np.zeros(1)))
+    assert len({one.digest() for one in (clip, marked, outlined)}) == 3

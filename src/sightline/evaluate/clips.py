@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sightline.box import xywh_from_xyxy
 from sightline.errors import BadData
 from sightline.evaluate.layouts import LAYOUTS, Flag, Layout, Part
+from sightline.evaluate.regions import Region
 from sightline.frame.images import SUFFIXES, natural_order
 
 __all__ = ["Clip", "Dataset", "boxes_from_file", "open_dataset"]
@@ -37,6 +38,8 @@ class Clip:
         visible: (T,) bool; False without a box, and where the data set's flags say that the target is not seen.
         attributes: what the data set says of the sequence.
         dropped: images without a row of the annotation, or rows without an image, at the end.
+        anchors: (T,) int8, 1 where the data set begins a run forward, -1 backward, 0 elsewhere; None where it names no such frames.
+        regions: T regions of `regions`, pixels from 0, a code where there is none; None where the truth is boxes and nothing else.
     """
 
     name: str
@@ -46,14 +49,18 @@ class Clip:
     visible: NDArray[np.bool_]
     attributes: frozenset[str] = frozenset()
     dropped: int = 0
+    anchors: NDArray[np.int8] | None = None
+    regions: tuple[Region, ...] | None = None
 
     def digest(self) -> str:
-        """SHA-256 of boxes, visibility, and the name and size in bytes of every image (their pixels are not read).
+        """SHA-256 of boxes, regions, visibility, anchors, and the name and size in bytes of every image (their pixels are not read).
 
         Raises:
             BadData: an image is gone.
         """
         content = hashlib.sha256(self.truth.tobytes() + self.visible.tobytes())
+        for array in (*(self.regions or ()), *(() if self.anchors is None else (self.anchors,))):
+            content.update(array.tobytes())
         for frame in self.frames:
             try:
                 size = os.stat(frame).st_size  # noqa: PTH116  no Path for each of a million images
@@ -216,7 +223,8 @@ def _read(layout: Layout, base: Path, fields: Mapping[str, str]) -> Clip:
     seen = has_box[:length]
     for flag in layout.flags:
         seen = seen & ~_absent(base / _fill(flag.file, fields), flag, part, length)
-    return Clip(name, tuple(frames[:length]), truth, rows[:length], seen, _attributes(path.parent), dropped=abs(spare))
+    anchors = _anchors(base / _fill(layout.anchors, fields), length) if layout.anchors else None
+    return Clip(name, tuple(frames[:length]), truth, rows[:length], seen, _attributes(path.parent), dropped=abs(spare), anchors=anchors)
 
 
 def _images(folder: Path, part: Part | None) -> list[str]:
@@ -244,17 +252,30 @@ def _rows(path: Path, columns: Sequence[int], *, exact: bool = False) -> Floats:
     return np.array(rows, np.float64).reshape(-1, 4)
 
 
-def _absent(path: Path, flag: Flag, part: Part | None, length: int) -> NDArray[np.bool_]:
-    """(length,) bool: the frames in which a flag says that the target is not seen."""
+def _anchors(path: Path, length: int) -> NDArray[np.int8] | None:
+    """(length,) signs of the numbers in a file; frames that it does not reach are none. None without a file."""
     if not path.is_file():
-        return np.zeros(length, bool)
+        return None
+    values = np.sign(_numbers(path)[:length]).astype(np.int8)
+    return np.pad(values, (0, length - len(values)))
+
+
+def _numbers(path: Path) -> list[float]:
+    """All numbers of a file, row by row."""
     values = []
     for number, line in enumerate(_text(path).splitlines(), start=1):
         try:
             values += [float(word) for word in re.split(r"[,;\s]+", line) if word]
         except ValueError:
             raise BadData(f"{path}:{number}: {line.strip()[:40]!r} is not a row of numbers; expected one per frame.") from None
-    values = values[part.omit if part else 0 :]
+    return values
+
+
+def _absent(path: Path, flag: Flag, part: Part | None, length: int) -> NDArray[np.bool_]:
+    """(length,) bool: the frames in which a flag says that the target is not seen."""
+    if not path.is_file():
+        return np.zeros(length, bool)
+    values = _numbers(path)[part.omit if part else 0 :]
     if len(values) < length:
         raise BadData(f"{path} has {len(values)} numbers; expected one for each of {length} frames.")
     marked = np.array([value != 0 for value in values[:length]])

@@ -58,6 +58,7 @@ class Layout:
         corners: the box is left, top, right, bottom instead of x, y, w, h.
         origin: coordinate of the first pixel.
         flags: files that say where the target is not seen.
+        anchors: a file of one number per frame: above 0 where a run forward begins, below 0 one backward; a sequence without it has none.
         every: rows of the annotation per image.
         spare_images: so many images more than rows are no error, but left out and counted.
         spare_rows: likewise.
@@ -77,6 +78,7 @@ class Layout:
     corners: bool = False
     origin: Literal[0, 1] = 0
     flags: tuple[Flag, ...] = ()
+    anchors: str = ""
     every: int = 1
     spare_images: int = 0
     spare_rows: int = 0
@@ -148,7 +150,7 @@ NFS = Layout(
 )
 
 LAYOUTS: dict[str, Layout] = {
-    "folder": Layout(images="{name}/img", truth="{name}/groundtruth.txt", rules="sightline"),
+    "folder": Layout(images="{name}/img", truth="{name}/groundtruth.txt", anchors="{name}/anchor.value", rules="sightline"),
     "otb100": OTB,
     "otb50": replace(OTB, names=_names("otb50")),
     "otb2013": replace(OTB, names=_names("otb2013")),

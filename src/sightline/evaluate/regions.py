@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sightline.errors import BadData
 
-__all__ = ["corners_of", "is_code", "raster_overlap", "raster_overlap_old"]
+__all__ = ["Region", "corners_of", "is_code", "raster_overlap", "raster_overlap_old"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
