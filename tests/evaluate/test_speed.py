@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from sightline.engines.clocked import Call
-from sightline.evaluate.speed import PARTS, clocked, speed, split
+from sightline.evaluate.speed import PARTS, speed, split, timed
 from sightline.methods.network import NetworkMethod
 from sightline.tracker import Tracker
-from tests.fakes import FakeSession, brightest
+from tests.fakes import SPEC, FakeSession, brightest
 
 IMAGE = np.zeros((120, 160, 3), np.uint8)
 IMAGE[40:70, 60:110] = 255
@@ -20,20 +20,31 @@ def test_an_update_is_crop_then_network_then_the_rest() -> None:
 
 def test_a_clock_changes_no_box_and_sees_every_call() -> None:
     tracker = Tracker(NetworkMethod(FakeSession(step=brightest)))
-    clock = clocked(tracker)
-    assert clock.calls == []
-    for one in (tracker, clock.tracker):
+    own, clock = timed(tracker)
+    for one in (tracker, own):
         one.init(IMAGE, (60, 40, 50, 30))
-    assert clock.tracker.update(IMAGE).box == tracker.update(IMAGE).box
+    assert own.update(IMAGE).box == tracker.update(IMAGE).box
     assert [call.role for call in clock.calls] == ["step"]
-    assert clock.calls[0].ended >= clock.calls[0].began
+    assert all(part > 0 for part in clock.parts())
+    assert sum(clock.parts()) == pytest.approx(clock.span[1] - clock.span[0])
 
 
-def test_a_tracker_without_a_network_has_no_clock() -> None:
+def test_a_step_without_a_network_is_all_crop() -> None:
     class Method:
-        spec = None
+        spec = SPEC
 
-    assert clocked(Tracker(Method())).calls is None  # type: ignore[arg-type]  # only its lack of a session matters
+        def begin(self, *_: object) -> int:
+            return 0
+
+        def advance(self, _: list[object], states: list[int]) -> list[tuple[int, int]]:
+            return [(state + 1, state) for state in states]
+
+    own, clock = timed(Tracker(Method()))  # type: ignore[arg-type]  # its estimates are numbers
+    own.init(IMAGE, (60, 40, 50, 30))
+    own.update(IMAGE)
+    crop, network, post = clock.parts()
+    assert crop > 0
+    assert (network, post) == (0, 0)
 
 
 def test_speeds_are_percentiles_and_medians_in_milliseconds() -> None:

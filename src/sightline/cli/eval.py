@@ -68,7 +68,8 @@ def evaluate(
         threads: processor threads of each.
         engine: what runs the network, see `sightline doctor`; chosen by the kind of weights file where not given.
         import_: score boxes from this file instead of tracking: one array TRACKER/SEQUENCE of (frames, 4) for each sequence.
-        protocol: how a sequence is run: one-pass is from its first box to its end (a wrong name lists all); what the data set's authors do where not given.
+        protocol: how a sequence is run: one-pass is from its first box to its end; spatial, temporal and point are from other starts (a wrong name
+            lists all); what the data set's authors do where not given.
         rules: whose way of counting to use, such as pysot, got10k or lasot (a wrong name lists all); what most papers on the data set use where not given.
         submit: write complete results once more as a server or toolkit reads them: got10k or trackingnet (a zip to upload), pytracking, otb, lasot, mot.
         partial: give means over the sequences that are there, and exit code 0, even if others are missing.
@@ -238,10 +239,20 @@ def _print_summary(told: Mapping[str, Any], headings: Mapping[str, str]) -> None
             print(f"made again: {name} ({reason})")
     for name, reason in told["gaps"].items():
         print(f"MISSING: {name}: {reason}")
+    if told["p50_ms"] is not None:
+        print(f"update: median {told['p50_ms']:.2f} ms, 95 % within {told['p95_ms']:.2f} ms{_where(told)}")
     print(f"timed on: {'; '.join(told['timed_on']) or 'nothing: no times'}")
     if "submission" in told:
         print(f"to submit: {told['submission']}")
     print(f"results: {told['results']} (tracker {told['tracker_hash'][:12]}, data {told['dataset_hash'][:12]})")
+
+
+def _where(told: Mapping[str, Any]) -> str:
+    """Where the time of an update goes, and what decoding adds beside it."""
+    if told["network_ms"] is None:
+        return ""
+    crop, network, post, decode = (told[f"{part}_ms"] for part in ("crop", "network", "post", "decode"))
+    return f"; crop {crop:.2f}, network {network:.2f}, the rest {post:.2f}; decoding beside it {decode:.2f} ms"
 
 
 def _cell(value: float | None, digits: int) -> str:

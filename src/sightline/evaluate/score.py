@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sightline.errors import BadData
 from sightline.evaluate.clips import Clip, Dataset
 from sightline.evaluate.protocols import ONE_PASS, Protocol
 from sightline.evaluate.results import Maker, combined, lacks, read_record
+from sightline.evaluate.speed import SPEEDS, speed
 
 __all__ = ["Summary", "score"]
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +27,7 @@ class Summary:
 
     Attributes:
         expected: sequences that the data set has.
-        means: the protocol's metrics by the rules, and `fps` over all frames; None where there is none, or where there are gaps.
+        means: the protocol's metrics by the rules, and over all frames `fps` and `speed.SPEEDS`; None where there is none, or where there are gaps.
         sequences: the same of each evaluated sequence, and its frames.
         gaps: what is missing or wrong, by sequence.
         tracker_hash: SHA-256 of what made the results.
@@ -90,9 +96,9 @@ def score(
         figures = {clip.name: row for clip, row in zip(done, each, strict=True)}
         means |= all_together if whole else {}
     speeds = {clip.name: _speed(clip, folder, protocol) for clip in done}
-    timed = [speed for speed in speeds.values() if speed.fps is not None]
-    machines = sorted({speed.timed_on for speed in timed})
-    means["fps"] = sum(speed.frames for speed in timed) / sum(speed.seconds for speed in timed) if whole and len(machines) == 1 else None
+    timed = [one for one in speeds.values() if one.fps is not None]
+    machines = sorted({one.timed_on for one in timed})
+    means |= _together(timed if whole and len(machines) == 1 else [])
     return Summary(
         expected=len(dataset) + len(dataset.missing),
         means=means,
@@ -107,28 +113,46 @@ def score(
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Frames of one sequence that were timed, seconds that the tracker took for them, and on what; none where nothing was."""
+    """The timed frames of one sequence.
 
-    frames: int = 0
-    seconds: float = 0.0
-    timed_on: str = ""
+    Attributes:
+        seconds: (N,) that the tracker took; empty where nothing was timed.
+        parts: (N, 4) where they went, as `speed.PARTS`; None where nobody knows.
+        timed_on: processor and threads.
+    """
+
+    seconds: Floats
+    parts: Floats | None
+    timed_on: str
 
     @property
     def fps(self) -> float | None:
         """Frames per second; None without times."""
-        return self.frames / self.seconds if self.seconds else None
+        return len(self.seconds) / float(self.seconds.sum()) if self.seconds.sum() else None
 
 
 def _speed(clip: Clip, folder: Path, protocol: Protocol[Any, Any]) -> Speed:
     seconds = protocol.seconds(clip, folder)
-    return Speed() if seconds is None else Speed(len(seconds), sum(seconds), read_record(clip, folder).get("timed_on", ""))
+    return Speed(np.asarray(seconds or [], np.float64), protocol.parts(clip, folder), read_record(clip, folder).get("timed_on", ""))
 
 
-def _facts(clip: Clip, dataset: Dataset, speed: Speed) -> dict[str, Any]:
+def _together(speeds: Sequence[Speed]) -> dict[str, float | None]:
+    """Speed over the frames of all sequences; parts where they are known of all."""
+    if not speeds:
+        return dict.fromkeys(("fps", *SPEEDS))
+    seconds, parts = np.concatenate([one.seconds for one in speeds]), [one.parts for one in speeds if one.parts is not None]
     return {
-        "fps": speed.fps,
+        "fps": len(seconds) / float(seconds.sum()),
+        **speed(seconds, np.concatenate(parts) if len(parts) == len(speeds) else None),
+    }
+
+
+def _facts(clip: Clip, dataset: Dataset, timed: Speed) -> dict[str, Any]:
+    return {
+        "fps": timed.fps,
+        **speed(timed.seconds, timed.parts),
         "frames": len(clip.frames),
         "absent": len(clip.frames) - int(clip.visible.sum()) if dataset.scored else None,
-        "seconds": speed.seconds or None,
-        "timed_on": speed.timed_on or None,
+        "seconds": float(timed.seconds.sum()) or None,
+        "timed_on": timed.timed_on or None,
     }

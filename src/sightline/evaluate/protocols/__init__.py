@@ -7,10 +7,11 @@ from typing import Any
 from sightline.errors import BadData
 from sightline.evaluate.protocols.one_pass import ONE_PASS
 from sightline.evaluate.protocols.protocol import Files, Protocol
+from sightline.evaluate.protocols.starts import STARTS
 
 __all__ = ["ONE_PASS", "PROTOCOLS", "Files", "Protocol", "find_protocol"]
 
-PROTOCOLS: dict[str, Protocol[Any, Any]] = {protocol.name: protocol for protocol in (ONE_PASS,)}
+PROTOCOLS: dict[str, Protocol[Any, Any]] = {protocol.name: protocol for protocol in (ONE_PASS, *STARTS)}
 
 
 def find_protocol(name: str) -> Protocol[Any, Any]:

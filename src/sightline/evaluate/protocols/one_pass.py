@@ -3,6 +3,7 @@
 SEQUENCE.txt                   x,y,w,h of every frame
 scores/SEQUENCE_score.txt      what the tracker says of itself, one number per frame
 times/SEQUENCE_time.txt        seconds that the tracker took, one per frame; the first is `init`
+times/SEQUENCE_parts.txt       where they went, and what decoding took: `speed.PARTS`, tab separated
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sightline.errors import BadData
 from sightline.evaluate.clips import Clip, Dataset, boxes_from_file
@@ -22,11 +24,15 @@ from sightline.evaluate.metrics import evaluate as count_all
 from sightline.evaluate.protocols.protocol import Counted, Files, Protocol
 from sightline.evaluate.results import read_bytes, read_record, rows_to_text
 from sightline.evaluate.rules import RULES, Rules
+from sightline.evaluate.speed import PARTS, timed
+from sightline.evaluate.stability import Stability, stability
 from sightline.frame import read
 from sightline.loop import follow
 from sightline.tracker import Tracker
 
 __all__ = ["METRICS", "ONE_PASS", "PLAINEST", "figures", "lacking"]
+
+Floats = NDArray[np.float64]
 
 METRICS = ("auc", "precision", "norm_precision", "ao", "sr50", "sr75")
 PLAINEST = (  # the rules "sightline" in words
@@ -37,15 +43,18 @@ PLAINEST = (  # the rules "sightline" in words
 
 def track(clip: Clip, tracker: Tracker[Any], origin: int) -> Files:
     """Follow the target from its first box to the end."""
-    boxes, scores, seconds = [], [], []
-    for step in follow(read(clip.frames), box=clip.truth[0], tracker=tracker.copy()):
+    boxes, scores, seconds, parts = [], [], [], []
+    reader, (own, clock) = read(clip.frames), timed(tracker)
+    for step in follow(reader, box=clip.truth[0], tracker=own):
         boxes.append(step.estimate.box)
         scores.append(step.estimate.score)
         seconds.append(step.seconds)
+        parts.append((reader.decode_seconds, *clock.parts()))
     rows = np.array(boxes, np.float64) + np.array([origin, origin, 0, 0])
     beside = {
         f"scores/{clip.name}_score.txt": "".join(f"{value:.6f}\n" for value in scores).encode(),
         _times(clip): "".join(f"{value:.8f}\n" for value in seconds).encode(),
+        _parts(clip): "".join("\t".join(f"{value:.8f}" for value in row) + "\n" for row in parts).encode(),
     }
     return Files({f"{clip.name}.txt": rows_to_text(rows)}, beside)
 
@@ -71,6 +80,14 @@ def seconds_of(clip: Clip, folder: Path) -> list[float] | None:
     return [float(word) for word in read_bytes(folder / name).split()[1:]] if name in read_record(clip, folder)["files"] else None
 
 
+def parts_of(clip: Clip, folder: Path) -> Floats | None:
+    """(T - 1, 4) seconds by `speed.PARTS` of every frame but the first; None without them."""
+    name = _parts(clip)
+    if name not in read_record(clip, folder)["files"]:
+        return None
+    return np.array([line.split() for line in read_bytes(folder / name).splitlines()[1:]], np.float64).reshape(-1, len(PARTS))
+
+
 class Compared(NamedTuple):
     """Boxes of one sequence beside the truth: frame by frame by rules, and as plain figures."""
 
@@ -90,8 +107,9 @@ def compare(clip: Clip, dataset: Dataset, folder: Path, rules: Rules) -> Compare
 
 
 def count(sequences: Sequence[Compared], rules: Rules) -> Counted:
-    """The figures of `METRICS`, and `mean_iou`."""
-    means = {**by_rules([one.frames for one in sequences], rules), "mean_iou": _mean(one.plain["mean_iou"] for one in sequences)}
+    """The figures of `METRICS` by rules, and means of plain ones over sequences."""
+    plain = {key: _mean(one.plain[key] for one in sequences) for key in ("mean_iou", *Stability._fields[:-1])}
+    means = {**by_rules([one.frames for one in sequences], rules), **plain}
     return Counted(means, [{**one.plain, **by_rules([one.frames], rules)} for one in sequences])
 
 
@@ -106,11 +124,15 @@ def by_rules(clips: Sequence[Frames], rules: Rules) -> dict[str, float | None]:
 
 
 def plain_figures(clip: Clip, dataset: Dataset, folder: Path) -> dict[str, float | None]:
-    """Success, precision and mean overlap of one sequence by no toolkit's rules; None where its truth is not public."""
+    """Success, precision, mean overlap and steadiness of one sequence by no toolkit's rules; None where its truth is not public, or there is none."""
+    if not dataset.scored:
+        return dict.fromkeys(("auc", "precision", "mean_iou", *Stability._fields[:-1]))
     boxes = boxes_from_file(folder / f"{clip.name}.txt") - np.array([dataset.origin, dataset.origin, 0, 0])
     truth = np.where(clip.visible[:, np.newaxis], clip.truth, np.nan)
-    metrics = {"auc": success_auc, "precision": precision, "mean_iou": mean_iou}
-    return {key: metric(boxes, truth) if dataset.scored else None for key, metric in metrics.items()}
+    steady = stability(boxes, truth)._asdict()
+    del steady["frames"]
+    found = {"auc": success_auc(boxes, truth), "precision": precision(boxes, truth), "mean_iou": mean_iou(boxes, truth), **steady}
+    return {key: value if math.isfinite(value) else None for key, value in found.items()}
 
 
 def figures(clip: Clip, dataset: Dataset, folder: Path) -> dict[str, Any]:
@@ -130,6 +152,10 @@ def _times(clip: Clip) -> str:
     return f"times/{clip.name}_time.txt"
 
 
+def _parts(clip: Clip) -> str:
+    return f"times/{clip.name}_parts.txt"
+
+
 def _mean(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
@@ -143,7 +169,8 @@ ONE_PASS = Protocol(
     values=compare,
     count=count,
     seconds=seconds_of,
-    metrics=(*METRICS, "mean_iou"),
+    parts=parts_of,
+    metrics=(*METRICS, "mean_iou", *Stability._fields[:-1]),
     headings={"auc": "AUC", "precision": "precision", "norm_precision": "normalised", "ao": "AO", "sr50": "SR50", "sr75": "SR75"},
     rules={"sightline": RULES["sightline"], **RULES},  # that first: of a data set that belongs to no benchmark
     finds_boxes=True,

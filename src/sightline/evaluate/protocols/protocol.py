@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sightline.errors import BadData
 from sightline.evaluate.clips import Clip, Dataset
 from sightline.evaluate.results import sha256, to_json
@@ -39,6 +42,10 @@ class Counted(NamedTuple):
     each: Sequence[Figures]
 
 
+def _unknown(_clip: Clip, _folder: Path) -> None:
+    """No parts."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol(Generic[R, V]):
     """One way to run a sequence and to score what came out. All functions stand in modules: they travel to other processes.
@@ -52,6 +59,7 @@ class Protocol(Generic[R, V]):
         values: what is counted of one sequence, by rules. Raises `BadData` where it cannot be.
         count: figures by rules; at least one sequence is given. None where there is no number.
         seconds: of each frame that counts for the speed, None without times.
+        parts: where they went, (N, 4) as `speed.PARTS`; None where nobody knows.
         metrics: names of the figures.
         headings: of those that the table shows, in order.
         rules: ways of counting by name; the first where a data set names none of them.
@@ -69,6 +77,7 @@ class Protocol(Generic[R, V]):
     metrics: tuple[str, ...]
     headings: Mapping[str, str]
     rules: Mapping[str, R]
+    parts: Callable[[Clip, Path], NDArray[np.float64] | None] = _unknown
     settings: Mapping[str, Any] = field(default_factory=dict)
     finds_boxes: bool = False
 
