@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+import sightline
 from sightline.errors import BadData, BadSpec, WeightsMismatch, WeightsMissing
 from sightline.models.checkpoint import load, read_tensors
 from sightline.train import fit
@@ -85,9 +86,29 @@ def test_a_folder_of_another_run_is_refused(data: Path, trained: Path) -> None:
         fit(replace(RECIPE, seed=5), data, trained.parent)
 
 
-def test_a_teacher_must_read_both_crops_together(data: Path, trained: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadSpec, match="cannot teach"):
-        fit(replace(RECIPE, distil=Distil(teacher=trained, score=1.0)), data, tmp_path)
+def test_a_network_learns_from_one_of_its_own_kind(data: Path, trained: Path, tmp_path: Path) -> None:
+    fit(replace(RECIPE, distil=Distil(teacher=trained, score=1.0, score_by="kl", box=1.0)), data, tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert {"distil_score", "distil_box"} <= lines[-2].keys()
+
+
+def test_a_teacher_that_looks_at_other_crops_is_refused(data: Path, tmp_path: Path) -> None:
+    from sightline import models, zoo
+    from sightline.models.checkpoint import save_weights
+
+    spec = zoo.find("stark-lightning")
+    teacher = tmp_path / "teacher.safetensors"
+    save_weights(models.build(spec), spec, teacher)
+    with pytest.raises(BadSpec, match="cannot teach kestrel-nano: stark-lightning cuts its search by ceil-area and factor 5"):
+        fit(replace(RECIPE, distil=Distil(teacher=teacher, box=1.0)), data, tmp_path / "run")
+
+
+def test_an_onnx_file_teaches_its_boxes(data: Path, tmp_path: Path) -> None:
+    teacher = Path(sightline.__file__).parent / "builtin" / "kestrel-nano.onnx"
+    fit(replace(RECIPE, distil=Distil(teacher=teacher, box=1.0)), data, tmp_path / "run")
+    assert "distil_box" in (tmp_path / "run" / "log.jsonl").read_text()
+    with pytest.raises(BadSpec, match="only `box` can be learnt, not head"):
+        fit(replace(RECIPE, distil=Distil(teacher=teacher, score=1.0)), data, tmp_path / "other")
 
 
 def test_ranks_count_ties_as_half() -> None:
@@ -95,9 +116,9 @@ def test_ranks_count_ties_as_half() -> None:
     assert np.isnan(rank_auc(np.array([0.9]), np.array([])))
 
 
-def test_a_network_of_another_family_is_refused(data: Path, tmp_path: Path) -> None:
+def test_a_network_that_only_describes_crops_is_refused(data: Path, tmp_path: Path) -> None:
     with pytest.raises(BadSpec, match="cannot be trained"):
-        fit(replace(RECIPE, name="vittrack-nano"), data, tmp_path)
+        fit(replace(RECIPE, name="eco-resnet18"), data, tmp_path)
 
 
 def test_a_file_that_fits_nothing_is_no_start(data: Path, tmp_path: Path) -> None:

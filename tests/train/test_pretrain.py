@@ -24,12 +24,12 @@ from sightline.models.layers.decode import normalize  # noqa: E402
 from sightline.models.layers.positions import sinusoid_table  # noqa: E402
 from sightline.models.vittrack import VitTrack  # noqa: E402
 from sightline.train import PRETRAINING, Pretraining, fit, pretrain  # noqa: E402
-from sightline.train.loop import take_over_  # noqa: E402
 from sightline.train.pretrain.masks import patches_of  # noqa: E402
 from sightline.train.pretrain.network import Arch, Autoencoder  # noqa: E402
 from sightline.train.pretrain.picture import reconstructions  # noqa: E402
 from sightline.train.pretrain.run import appearance_of  # noqa: E402
 from sightline.train.pretrain.start import Pretrained, packed_weights, pretrained_in, take_pretrained_  # noqa: E402
+from sightline.train.start import take_over_  # noqa: E402
 from tests.train.made import RECIPE, make_data  # noqa: E402
 
 

@@ -113,13 +113,18 @@ def state_for_authors(network: nn.Module, spec: Spec) -> dict[str, Tensor]:
     return {rename(key, pairs): value.detach().contiguous() for key, value in network.state_dict().items()}
 
 
-def save_weights(network: nn.Module, spec: Spec, path: Path) -> None:
-    """Write a safetensors file that carries its spec; whole or not at all."""
+def packed_weights(network: nn.Module, spec: Spec) -> bytes:
+    """A safetensors file that carries its spec."""
     tensors = {
         key: value.clone() for key, value in state_for_authors(network, spec).items()
     }  # a parameter with two names is two in the file
-    content = save(tensors, metadata={SPEC_KEY: spec_to_json(spec)})
-    write_whole({path: content})
+    content: bytes = save(tensors, metadata={SPEC_KEY: spec_to_json(spec)})
+    return content
+
+
+def save_weights(network: nn.Module, spec: Spec, path: Path) -> None:
+    """Write a safetensors file that carries its spec; whole or not at all."""
+    write_whole({path: packed_weights(network, spec)})
 
 
 def load(path: Path, spec: Spec | None = None) -> tuple[nn.Module, Spec]:

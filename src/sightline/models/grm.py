@@ -92,6 +92,21 @@ def allowed(mixes: Tensor, num_template: int) -> Tensor:
     return (alike | everybody.unsqueeze(2) | everybody.unsqueeze(1)).float()
 
 
+def drawn_allowed(apart: Tensor, num_template: int) -> Tensor:
+    """As `allowed`, for probabilities (B, S) of keeping apart, drawn as in training: gradients pass as if the draw had been soft.
+
+    Hard Gumbel softmax of temperature 1, Jang et al., ICLR 2017.
+    """
+    likely = apart.clamp(1e-6, 1 - 1e-6)
+    noise = torch.rand_like(likely).clamp(1e-6, 1 - 1e-6)
+    soft = torch.sigmoid(torch.log(noise) - torch.log1p(-noise) - torch.log(likely) + torch.log1p(-likely))
+    mixes = (soft > 0.5).float() + soft - soft.detach()
+    of_template = torch.zeros_like(mixes[:, :1]).expand(-1, num_template)
+    everybody, alone = torch.cat([of_template, mixes], dim=1), torch.cat([of_template, 1 - mixes], dim=1)
+    alike = alone.unsqueeze(2) * alone.unsqueeze(1) + (1 - alone).unsqueeze(2) * (1 - alone).unsqueeze(1)
+    return 1 - (1 - alike) * (1 - everybody).unsqueeze(2) * (1 - everybody).unsqueeze(1)
+
+
 def masked_weights(queries: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
     """Softmax over the allowed keys: (B, H, N, D) twice and (B, N, N) to (B, H, N, N).
 
@@ -132,7 +147,7 @@ class Block(nn.Module):
         else:
             num_template = self.arch.template_grid**2
             apart = self.divide(normed[:, num_template:], self._summary(normed[:, :num_template], target))
-            mask = allowed(apart < self.arch.apart_from, num_template)
+            mask = drawn_allowed(apart, num_template) if self.training else allowed(apart < self.arch.apart_from, num_template)
             read = masked_weights(queries, keys, mask) @ values
         x = x + self.attention.merge(read)
         return x + self.mlp(self.norm2(x)), apart

@@ -83,8 +83,8 @@ class ODTrack(nn.Module):
         read = (self.stem(templates) + self.template_positions).reshape(batch, num * self.num_template, -1)
         return torch.cat([self.token + self.token_position + passed, read, self.stem(search) + self.search_positions], dim=1)
 
-    def encode(self, tokens: Tensor) -> tuple[list[Tensor], Tensor, list[Tensor]]:
-        """Tokens (B, N, C) through all blocks: after each, where those (B, K) that are left of the search stand, and who left."""
+    def encode(self, tokens: Tensor, keep: float | None = None) -> tuple[list[Tensor], Tensor, list[Tensor]]:
+        """Tokens (B, N, C) through all blocks: after each, where those (B, K) that are left of the search stand, and who left; `keep` as in `step`."""
         front = tokens.shape[1] - self.num_search
         places = torch.arange(self.num_search, device=tokens.device).expand(tokens.shape[0], -1)
         stages, removed = [], []
@@ -95,23 +95,24 @@ class ODTrack(nn.Module):
             if i in self.keep:
                 middles = queries[:, :, 1 + self.middle : front : self.num_template]  # of every template: (B, H, P, D)
                 looked_at = attention_weights(middles, keys)[..., front:].mean(dim=2).mean(dim=1)  # (B, K)
-                left: Survivors = eliminate(tokens[:, front:], places, looked_at, self.keep[i])
+                left: Survivors = eliminate(tokens[:, front:], places, looked_at, self.keep[i] if keep is None else keep)
                 tokens, places = torch.cat([tokens[:, :front], left.tokens], dim=1), left.places
                 removed.append(left.removed)
             tokens = tokens + block.mlp(block.norm2(tokens))
             stages.append(tokens)
         return stages, places, removed
 
-    def look(self, templates: Tensor, search: Tensor, passed: Tensor) -> Look:
+    def look(self, templates: Tensor, search: Tensor, passed: Tensor, keep: float | None = None) -> Look:
         """The network with all that it sees on its way.
 
         Args:
             templates: normalised (B P, 3, h, w), those of one target together, oldest first.
             search: normalised (B, 3, h, w).
             passed: (B, 1, C), the first token of the last frame's features; zeros in the first one.
+            keep: as in `step`.
         """
         tokens = self.embed(templates, search, passed)
-        stages, places, removed = self.encode(tokens)
+        stages, places, removed = self.encode(tokens, keep)
         front = tokens.shape[1] - self.num_search
         last = self.norm(stages[-1])
         grid = restore(last[:, front:], places, self.num_search)
@@ -122,15 +123,16 @@ class ODTrack(nn.Module):
         """The template as it is, uint8 (B, 16 n, 16 n, 3), a quarter of its tokens' size; nothing was `passed` on yet: zeros (B, 1, C)."""
         return {"views": template, "next.passed": torch.zeros_like(self.token).expand(template.shape[0], -1, -1)}
 
-    def step(self, search: Tensor, views: Tensor, passed: Tensor) -> dict[str, Tensor]:
+    def step(self, search: Tensor, views: Tensor, passed: Tensor, *, keep: float | None = None) -> dict[str, Tensor]:
         """`box` (B, 4), `score` (B,), and what is passed on (B, 1, C).
 
         Args:
             search: uint8 (B, 16 G, 16 G, 3).
             views: templates, uint8 (B, P, 16 n, 16 n, 3), oldest first.
             passed: (B, 1, C), of the last frame.
+            keep: the share that stays at every elimination, instead of `Arch.keep`.
         """
-        seen = self.look(normalize(views.flatten(0, 1)), normalize(search), passed)
+        seen = self.look(normalize(views.flatten(0, 1)), normalize(search), passed, keep)
         box, score = decode_center(seen.maps, self.window)
         return {"box": box, "score": score, "next.passed": seen.features[:, :1]}
 

@@ -5,14 +5,18 @@ Every function takes a uint8 RGB crop and a random generator and returns a new c
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import cv2
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
+from sightline.box import Box
 from sightline.train.recipe import Augment
 
-__all__ = ["Generator", "Image", "cover", "disturb", "grey", "paste"]
+__all__ = ["Generator", "Image", "brighter", "cover", "disturb", "grey", "moved", "on_pixels", "paste"]
 
 Image = NDArray[np.uint8]
 Generator = np.random.Generator
@@ -36,6 +40,51 @@ def disturb(image: Image, chances: Augment, rng: Generator) -> Image:
 def grey(image: Image) -> Image:
     """The crop without its colours, still three channels."""
     return cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB).astype(np.uint8, copy=False)
+
+
+def brighter(image: Image, factor: float) -> Image:
+    """The crop with all values times a factor, cut off at white."""
+    return cv2.LUT(image, np.clip(np.round(np.arange(256) * factor), 0, 255).astype(np.uint8)).astype(np.uint8, copy=False)
+
+
+def on_pixels(crop: NDArray[Any], change: Callable[[Image], Image]) -> NDArray[Any]:
+    """A crop changed by a function for uint8 pictures; one in float32 is rounded for it, where it changes anything."""
+    if crop.dtype == np.uint8:
+        return change(crop)
+    rounded = np.clip(np.round(crop), 0, 255).astype(np.uint8)
+    changed = change(rounded)
+    return crop if changed is rounded else changed.astype(crop.dtype)
+
+
+def moved(image: Image, box: Box, stretch: float, turn: float, rng: Generator) -> tuple[Image, Box]:
+    """A whole still picture stretched and turned about the object, as if it or the camera had moved; and the box around it then.
+
+    Args:
+        image: (H, W, 3).
+        box: of the object.
+        stretch: deviation of the logarithm of the sides.
+        turn: deviation of the angle, in degrees.
+        rng: source of chance.
+
+    Returns:
+        A picture of the stretched size; the upright box around the turned ellipse that fills the old one.
+    """
+    across, down = np.exp(rng.normal(0, stretch, 2)) if stretch else (1.0, 1.0)
+    angle = float(rng.normal(0, turn)) if turn else 0.0
+    width, height = max(8, round(image.shape[1] * across)), max(8, round(image.shape[0] * down))
+    across, down = width / image.shape[1], height / image.shape[0]
+    box = Box(box.x * across, box.y * down, box.w * across, box.h * down)
+    image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    if not angle:
+        return image, box
+    cx, cy = box.centre
+    rotation = cv2.getRotationMatrix2D((cx - 0.5, cy - 0.5), angle, 1.0)
+    image = cv2.warpAffine(image, rotation, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101).astype(
+        np.uint8, copy=False
+    )
+    cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    w, h = float(np.hypot(box.w * cosine, box.h * sine)), float(np.hypot(box.w * sine, box.h * cosine))
+    return image, Box(cx - w / 2, cy - h / 2, w, h)
 
 
 def cover(image: Image, box_cxcywh: NDArray[np.floating], patch: Image, rng: Generator, *, wholly: bool) -> Image:

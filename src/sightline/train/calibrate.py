@@ -125,7 +125,7 @@ def table(weights: Path, *, data: Path, scenes: int = 40) -> str:
         scenes: how many clips to render.
     """
     network, spec = load(weights)
-    on_pairs = answers(network, held_out_pairs(RECIPES[spec.name](), spec, [data]))
+    on_pairs = answers(network, held_out_pairs(RECIPES[spec.name](), spec, [data]), spec)
     looks: tuple[Look, ...] = ("visible", "visible", "visible", "thermal")
     clips = [Scene(seed=1000 + i, num_frames=90, occlusion=1.0, absent=1 / 3, distractors=0, look=looks[i % 4]) for i in range(scenes)]
     session = TorchSession(spec, network)

@@ -241,7 +241,7 @@ def main(clips: Path, *, fear: Path, vittrack: Path, output: Path) -> None:
     import torch
 
     from sightline.train.fear import Fear
-    from sightline.train.loop import network_in
+    from sightline.train.start import network_in
 
     torch.set_num_threads(1)
     network, spec = network_in(vittrack)

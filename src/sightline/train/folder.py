@@ -20,7 +20,7 @@ from sightline.weights import write_whole
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["Report", "append", "describe"]
+__all__ = ["Report", "append", "describe", "rewind"]
 
 Report: TypeAlias = Callable[[Mapping[str, float]], None]
 
@@ -65,6 +65,17 @@ def append(out: Path, line: Mapping[str, float], report: Report | None) -> None:
         file.write(json.dumps({name: round(value, 6) for name, value in line.items()}) + "\n")
     if report is not None:
         report(line)
+
+
+def rewind(out: Path, step: int) -> None:
+    """Forget the lines of log.jsonl after a step: a run that goes on from there writes them again."""
+    path = out / "log.jsonl"
+    if not path.is_file():
+        return
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+    if kept != lines:
+        write_whole({path: "".join(kept).encode()})
 
 
 def _commit() -> str:

@@ -2,288 +2,365 @@
 
     fit(recipe, data, out)
 
-writes into `out`: `<name>.safetensors` (with the spec inside), `log.jsonl` (losses and
-validations), `run.json` (recipe, versions, commit) and `state.pt`, from which an interrupted run goes on as if it had not
-been. Batch norms keep the statistics they start with.
+writes into `out`: `<name>.safetensors` (with the spec inside), `log.jsonl` (losses and validations), `run.json` (recipe, versions,
+commit), `samples.png` (crops that it learns from), `data-report.json` (what was left out) and `state.pt`, from which an interrupted run
+goes on as if it had not been. Several processes, started by torchrun, share the samples of every step.
 """
 
 from __future__ import annotations
 
 import copy
-import math
-import os
+import io
 import platform
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from sightline import models, zoo
-from sightline.errors import BadSpec, WeightsMismatch
-from sightline.models.checkpoint import fill, fits, read_tensors, save_weights
-from sightline.models.kestrel import Kestrel
-from sightline.models.layers.decode import normalize
-from sightline.models.layers.heads import CenterMaps
-from sightline.models.layers.onestream import OneStream
+from sightline.errors import BadData, BadSpec
+from sightline.models.checkpoint import packed_weights
 from sightline.spec import Spec
-from sightline.train.folder import Report, append, describe
-from sightline.train.losses import focal_loss, giou_loss, l1_loss, xyxy_from_cxcywh
-from sightline.train.pairs import Pair, Pairs, read_tracks
-from sightline.train.pretrain.start import pretrained_in, take_pretrained_
-from sightline.train.recipe import Augment, Data, Distil, Loss, Optim, Recipe
-from sightline.train.targets import heatmap_target
+from sightline.train.data import OnBad, Problems, Split, open_data
+from sightline.train.distil import Teacher, distil_parts, open_teacher, own_parts
+from sightline.train.folder import Report, append, describe, rewind
+from sightline.train.forward import Answer, answer
+from sightline.train.guard import Trouble, in_gradients, in_modules, watching
+from sightline.train.objectives import OBJECTIVES, Heard, weighted
+from sightline.train.pairs import Pairs, read_tracks
+from sightline.train.parallel import World, joined
+from sightline.train.recipe import Augment, Recipe
+from sightline.train.samples import Batch, PairSamples, Samples, collate
+from sightline.train.schedules import keep_at, make_optimiser, rate_at, set_rates
+from sightline.train.show import Board, write_samples
+from sightline.train.start import take_over_
 from sightline.train.validate import answers
-from sightline.weights import spec_in
+from sightline.weights import write_whole
 
-__all__ = ["Report", "best_boxes", "fit", "held_out_pairs", "network_in", "rate_at", "take_over_", "training_pairs"]
+__all__ = ["Report", "fit", "held_out_pairs", "network_of"]
 
 LOG_EVERY = 50
+DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def fit(recipe: Recipe, data: Path | Sequence[Path], out: Path, *, report: Report | None = None) -> Path:
+def fit(
+    recipe: Recipe,
+    data: Path | Sequence[Path],
+    out: Path,
+    *,
+    report: Report | None = None,
+    on_bad: OnBad = "skip",
+    tick: Callable[[int, int], None] | None = None,
+    board: bool = False,
+) -> Path:
     """Train a network, or go on with a run that was interrupted.
 
     Args:
         recipe: what to do.
-        data: folder with `index.jsonl` and its tar files (`sightline.train.pairs`), or several.
+        data: a folder of data, or several (`sightline.train.data.open_data`).
         out: folder of the run; made if need be.
         report: called with every line of the log as it is written.
+        on_bad: "skip": data that cannot be read is left out and reported; "stop": it is an error.
+        tick: called after every step with its number and that of all.
+        board: write for TensorBoard as well.
 
     Returns:
         The weights file.
 
     Raises:
-        BadData: the data, or an `out` that holds another recipe's run.
-        WeightsMissing, WeightsMismatch, BadSpec: start or teacher cannot be used.
+        BadData: the data, an `out` that holds another recipe's run, or something that is not finite (`Guard`).
+        WeightsMissing, WeightsMismatch, BadSpec: start or teacher cannot be used, or a recipe that makes no sense.
     """
     torch.set_num_threads(recipe.threads)
-    spec = zoo.find(recipe.name)
-    folders = [data] if isinstance(data, Path) else list(data)
-    pairs, held_out = training_pairs(recipe, spec, folders), held_out_pairs(recipe, spec, folders)
-    run = _Run(recipe, spec, out)
-    describe(out, recipe, {"machine": platform.processor() or platform.machine()})
-    run.resume()
-    teacher = None if recipe.distil is None else _teacher(recipe.distil)
-    began = time.perf_counter()
-    for batch in _batches(pairs, recipe, run.step):
-        losses = _losses(run.network, teacher, batch, recipe)
-        run.learn(losses["total"])
-        if run.step % LOG_EVERY == 0 or run.step == recipe.steps:
-            pace = {"seconds": time.perf_counter() - began, "rate": rate_at(recipe.optim, run.step, recipe.steps)}
-            append(out, {"step": run.step, **{name: value.item() for name, value in losses.items()}, **pace}, report)
-        if run.step % recipe.save_every == 0 or run.step == recipe.steps:
-            kept = run.kept()
-            append(out, {"step": run.step, **answers(kept, held_out).figures()}, report)
-            run.save(kept)
+    spec, folders, problems = zoo.find(recipe.name), [data] if isinstance(data, Path) else list(data), Problems(on_bad)
+    if recipe.objective not in OBJECTIVES:
+        raise BadSpec(f"there is no objective called {recipe.objective!r}; expected one of {', '.join(OBJECTIVES)}.")
+    samples, held_out = (_samples(recipe, spec, folders, split, problems) for split in ("train", "val"))
+    with joined() as world:
+        run = _Run(recipe, spec, out, world)
+        if world.is_first:
+            describe(out, recipe, {"machine": platform.processor() or platform.machine(), "device": world.device.type})
+            problems.write(out)
+        run.resume()
+        log = _Log(out if world.is_first else None, report, Board(out) if board and world.is_first else None)
+        batches = _Feed(samples, recipe, run, problems, log)
+        while run.step < recipe.steps:
+            figures = run.learn(batches)
+            if figures and (run.step % LOG_EVERY == 0 or run.step == recipe.steps):
+                log.write({"step": run.step, **figures, **batches.pace(), "rate": rate_at(recipe.optim, run.step, recipe.steps)})
+            if world.is_first and (run.step % recipe.save_every == 0 or run.step == recipe.steps):
+                kept = run.kept()
+                log.write({"step": run.step, **answers(kept, held_out, spec).figures()})
+                run.save(kept)
+                problems.write(out)
+            if tick is not None:
+                tick(run.step, recipe.steps)
+        log.close()
     return run.weights
 
 
 class _Run:
     """What changes during a run, and its files."""
 
-    def __init__(self, recipe: Recipe, spec: Spec, out: Path) -> None:
-        self.recipe, self.spec, self.out = recipe, spec, out
+    def __init__(self, recipe: Recipe, spec: Spec, out: Path, world: World) -> None:
+        self.recipe, self.spec, self.out, self.world = recipe, spec, out, world
         self.weights = out / f"{recipe.name}.safetensors"
-        self.step = 0
+        self.step = self.skipped = 0
+        self.objective = OBJECTIVES[recipe.objective]
         torch.manual_seed(recipe.seed)
-        self.network = _trainable(spec)
+        self.network = network_of(spec)
         if recipe.start is not None:
             take_over_(self.network, recipe.start)
+        self.network.to(world.device).train()
+        if recipe.norms == "kept":
+            _still_norms(self.network)
         self.mean = copy.deepcopy(self.network)
-        self.origin = copy.deepcopy(self.network)
-        self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=recipe.optim.rate, weight_decay=recipe.optim.decay)
+        self.origin = copy.deepcopy(self.network) if recipe.start_share else None
+        self.optimiser = make_optimiser(self.network, recipe.optim)
+        self.scaler = torch.amp.GradScaler(world.device.type, enabled=recipe.precision == "float16")
+        self.teacher: Teacher | None = None if recipe.distil is None else open_teacher(recipe.distil, spec, world.device)
 
-    def learn(self, loss: Tensor) -> None:
-        """One step down the gradient; the running mean follows."""
-        optim = self.recipe.optim
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate_at(optim, self.step, self.recipe.steps)
+    def learn(self, batches: _Feed) -> dict[str, float]:
+        """One step down the gradient of the passes' samples; the running mean follows. The losses; none where the step was skipped."""
+        recipe = self.recipe
+        set_rates(self.optimiser, recipe.optim, self.step, recipe.steps)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch
-        nn.utils.clip_grad_norm_(self.network.parameters(), optim.clip)
-        self.optimiser.step()
+        figures: dict[str, Tensor] = {}
+        names: list[str] = []
+        trouble: Trouble | None = None
+        for i in range(recipe.passes):
+            batch = next(batches)
+            names += batch.names
+            torch.manual_seed((recipe.seed * recipe.steps + self.step) * recipe.passes + i)
+            with watching(self.network, active=recipe.guard.activations) as all_finite:
+                losses = self._losses(batch)
+            if not self.world.agreed(bool(losses["total"].isfinite()) and all_finite()):
+                trouble = trouble or in_modules(self.network, lambda batch=batch: self._losses(batch), batch.names)  # type: ignore[misc]  # a default binds the loop's
+                trouble = trouble or Trouble("loss", "", tuple(batch.names))
+                continue
+            self.scaler.scale(losses["total"] / recipe.passes).backward()  # type: ignore[no-untyped-call]  # torch
+            figures = {name: figures.get(name, 0.0) + value.detach() / recipe.passes for name, value in losses.items()}
+        trouble = trouble or self._descend(names)
         self.step += 1
-        keep = min(optim.mean, self.step / (self.step + 10))  # young means forget quickly
+        if trouble is not None:
+            self._skip(trouble, batches.log)
+            return {}
+        self.skipped = 0
+        return dict(zip(figures, self.world.mean(figures.values()), strict=True))
+
+    def _losses(self, batch: Batch) -> dict[str, Tensor]:
+        """All parts of the loss, weighted, and their `total`, over all search crops."""
+        recipe = self.recipe
+        arrays = {name: value.to(self.world.device, non_blocking=True) for name, value in batch.arrays.items()}
+        listen = (*self.objective.listen, *(own_parts(recipe.distil) if recipe.distil else ()))
+        keep = keep_at(recipe.keep, self.step, recipe.steps)
+        with torch.autocast(self.world.device.type, DTYPES.get(recipe.precision), enabled=recipe.precision in DTYPES):
+            said = answer(self.network, self.spec, arrays, tuple(dict.fromkeys(listen)), keep)
+        taught = self.teacher.answers(arrays) if self.teacher is not None else [None] * len(said)
+        parts: dict[str, Tensor] = {}
+        for place, (own, theirs) in enumerate(zip(said, taught, strict=True)):
+            for name, value in self._parts(own, theirs, arrays, place).items():
+                parts[name] = parts[name] + value if name in parts else value
+        return {"total": torch.stack(list(parts.values())).sum(), **parts}
+
+    def _parts(self, own: Answer, theirs: Answer | None, arrays: dict[str, Tensor], place: int) -> dict[str, Tensor]:
+        """The weighted parts of one search crop."""
+        recipe = self.recipe
+        given = {name: value[:, place] for name, value in arrays.items() if not name.startswith(("template", "target"))}
+        box, present = given["box"], given["present"]
+        parts = self.objective.parts(Heard(self.network, self.spec, own.said, own.heard, box, present > 0, given))
+        weights = {name: float(getattr(recipe.loss, name)) for name in parts}
+        taught = distil_parts(own, theirs, box, present, recipe.distil) if theirs is not None and recipe.distil is not None else {}
+        return weighted(parts, weights) | taught
+
+    def _descend(self, names: Sequence[str]) -> Trouble | None:
+        """Go down the gradients; nothing changes where one is not finite."""
+        self.world.average_(self.network)
+        self.scaler.unscale_(self.optimiser)
+        learning = [value for value in self.network.parameters() if value.grad is not None]
+        trouble = None
+        if not nn.utils.clip_grad_norm_(learning, self.recipe.optim.clip).isfinite():
+            trouble = in_gradients(self.network, names) or Trouble("gradient", "", tuple(names))
+        else:
+            self.scaler.step(self.optimiser)
+            self._follow()
+        self.scaler.update()
+        return trouble
+
+    def _follow(self) -> None:
+        """The running mean after a step."""
+        keep = min(self.recipe.optim.mean, (self.step + 1) / (self.step + 11))  # young means forget quickly
         with torch.no_grad():
             for average, value in zip(self.mean.parameters(), self.network.parameters(), strict=True):
                 average.lerp_(value, 1 - keep)
+            for statistic, now in zip(self.mean.buffers(), self.network.buffers(), strict=True):
+                statistic.copy_(now)
 
-    def kept(self) -> Kestrel:
+    def _skip(self, trouble: Trouble, log: _Log) -> None:
+        """A step that changed nothing: reported, and too many of them are an error. Half precision finds its scale by such steps."""
+        if trouble.what == "gradient" and self.scaler.is_enabled() and self.scaler.get_scale() >= 1:
+            log.write({"step": self.step, "scale": self.scaler.get_scale()})
+            return
+        self.skipped += 1
+        told = f"step {self.step}: {trouble}"
+        if self.recipe.guard.then == "stop" or self.skipped > self.recipe.guard.most:
+            raise BadData(f"{told}; lower the rate, use bfloat16 or float32, or let the guard skip such steps. The last save is kept.")
+        log.tell(told)
+
+    def kept(self) -> nn.Module:
         """What is saved: the running mean of the weights, drawn towards those that the run started from.
 
         A mean of a pre-trained and a fine-tuned network is often better than both, away from the data of the fine-tuning.
         Wortsman et al., CVPR 2022, arXiv:2109.01903.
         """
         kept = copy.deepcopy(self.mean)
-        with torch.no_grad():
-            for value, first in zip(kept.parameters(), self.origin.parameters(), strict=True):
-                value.lerp_(first, self.recipe.start_share)
-        return kept
+        if self.origin is not None:
+            with torch.no_grad():
+                for value, first in zip(kept.parameters(), self.origin.parameters(), strict=True):
+                    value.lerp_(first, self.recipe.start_share)
+        return kept.eval()
 
-    def save(self, kept: Kestrel) -> None:
-        """Write the weights and the state to go on from."""
-        save_weights(kept, self.spec, self.weights)
-        state = {
-            "step": self.step,
-            "network": self.network.state_dict(),
-            "mean": self.mean.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-        }
-        part = self.out / f".state.{os.getpid()}.part"
-        torch.save(state, part)
-        part.replace(self.out / "state.pt")
+    def save(self, kept: nn.Module) -> None:
+        """Write the weights and the state to go on from: both or none."""
+        state = io.BytesIO()
+        content = {name: getattr(self, name).state_dict() for name in ("network", "mean", "optimiser", "scaler")}
+        torch.save({"step": self.step, "skipped": self.skipped, **content}, state)
+        write_whole({self.weights: packed_weights(kept, self.spec), self.out / "state.pt": state.getvalue()})
 
     def resume(self) -> None:
-        """Go on where the folder's last save ends, if there is one."""
-        if not (self.out / "state.pt").is_file():
-            return
-        state = torch.load(self.out / "state.pt", weights_only=True)
-        self.step = state["step"]
-        self.network.load_state_dict(state["network"])
-        self.mean.load_state_dict(state["mean"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        """Go on where the folder's last save ends, if there is one; what was logged after it is forgotten."""
+        if (self.out / "state.pt").is_file():
+            state = torch.load(self.out / "state.pt", map_location=self.world.device, weights_only=True)
+            self.step, self.skipped = state["step"], state.get("skipped", 0)
+            for name in ("network", "mean", "optimiser", "scaler"):
+                getattr(self, name).load_state_dict(state.get(name, {}))
+        if self.world.is_first:
+            rewind(self.out, self.step)
 
 
-def training_pairs(recipe: Recipe, spec: Spec, folders: Sequence[Path]) -> Pairs:
-    """The pairs to learn from."""
-    count = recipe.steps * recipe.batch
-    return _pairs(folders, "train", recipe.data, recipe.augment, spec, seed=recipe.seed, count=count)
+def network_of(spec: Spec) -> nn.Module:
+    """An untrained network of a spec, as it is trained: with one scale of the search crop instead of several. Its tensors are the same."""
+    if len(spec.search.scales) > 1 and hasattr(spec.arch, "scales"):
+        spec = replace(spec, arch=replace(spec.arch, scales=(1.0,)))
+    network = models.build(spec)
+    if not hasattr(network, "step"):
+        raise BadSpec(f"{spec.name} cannot be trained: its network only describes crops, and filters are learned while tracking.")
+    return network
+
+
+def _still_norms(network: nn.Module) -> None:
+    """Batch norms use the statistics that they have, and keep them."""
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
+
+
+class _Feed(Iterator[Batch]):
+    """This process's batches, from a step on; how long they are waited for; what could not be read goes into the report."""
+
+    def __init__(self, samples: Samples | PairSamples, recipe: Recipe, run: _Run, problems: Problems, log: _Log) -> None:
+        self.recipe, self.problems, self.log, self.world = recipe, problems, log, run.world
+        self.size = run.world.share(recipe.batch, recipe.passes)
+        loader: DataLoader[Any] = DataLoader(
+            samples,  # type: ignore[arg-type]  # has what a Dataset has
+            batch_size=self.size,
+            sampler=_Order(self, run.step),
+            num_workers=recipe.workers,
+            prefetch_factor=4 if recipe.workers else None,
+            collate_fn=collate,
+            pin_memory=run.world.device.type == "cuda",
+        )
+        self.batches, self.waited, self.began, self.is_first = iter(loader), 0.0, time.perf_counter(), True
+
+    def __next__(self) -> Batch:
+        asked = time.perf_counter()
+        batch: Batch = next(self.batches)
+        self.waited += time.perf_counter() - asked
+        for name, why in batch.notes:
+            if name not in self.problems.bad:
+                self.log.tell(f"skipped {name}: {why}")
+            self.problems.add(name, why)
+        if self.is_first:
+            self.log.samples(batch)
+            self.is_first = False
+        return batch
+
+    def pace(self) -> dict[str, float]:
+        """Seconds since the start of this process, and the share of them in which there was no data."""
+        seconds = time.perf_counter() - self.began
+        return {"seconds": seconds, "waiting": self.waited / max(seconds, 1e-9)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """Numbers of the samples of one process: sample i belongs to step i // batch, whoever runs it and whenever it was interrupted."""
+
+    feed: _Feed
+    first: int
+
+    def __iter__(self) -> Iterator[int]:
+        recipe, size, world = self.feed.recipe, self.feed.size, self.feed.world
+        for step in range(self.first, recipe.steps):
+            for part in range(recipe.passes):
+                start = step * recipe.batch + (part * world.size + world.rank) * size
+                yield from (i % recipe.overfit if recipe.overfit else i for i in range(start, start + size))
+
+    def __len__(self) -> int:
+        recipe = self.feed.recipe
+        return (recipe.steps - self.first) * recipe.passes * self.feed.size
+
+
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """Where the first process writes; the others have no folder, and write nothing."""
+
+    out: Path | None
+    report: Report | None
+    board: Board | None
+
+    def write(self, line: dict[str, float]) -> None:
+        if self.out is not None:
+            append(self.out, line, self.report)
+            if self.board is not None:
+                self.board.figures(line)
+
+    def tell(self, text: str) -> None:
+        if self.out is not None:
+            with (self.out / "notes.txt").open("a", encoding="utf-8") as file:
+                file.write(text + "\n")
+
+    def samples(self, batch: Batch) -> None:
+        if self.out is not None:
+            write_samples(self.out, batch.arrays)
+            if self.board is not None:
+                self.board.samples(batch.arrays, 0)
+
+    def close(self) -> None:
+        if self.board is not None:
+            self.board.close()
+
+
+def _samples(recipe: Recipe, spec: Spec, folders: Sequence[Path], split: Split, problems: Problems) -> Samples | PairSamples:
+    """The samples to learn from; or those to watch: fixed, of the validation split, mildly disturbed where the recipe's are pairs."""
+    is_train = split == "train"
+    data = recipe.data if is_train else recipe.validation
+    seed, count = (recipe.seed, recipe.steps * recipe.batch) if is_train else (1, recipe.validation_pairs)
+    opened = open_data(folders, data.shares, split, problems)
+    data = replace(data, shares=opened.shares)
+    if data.draw == "any":
+        chances = recipe.augment if is_train else Augment(occluder=0.05)
+        return PairSamples(Pairs(opened.tracks, data, chances, template=spec.template, search=spec.search, seed=seed, count=count))
+    return Samples(opened.tracks, data, recipe.augment if is_train else None, spec, seed=seed, count=count, on_bad=problems.on_bad)
 
 
 def held_out_pairs(recipe: Recipe, spec: Spec, folders: Sequence[Path]) -> Pairs:
-    """The pairs to watch: fixed, of the validation split, mildly disturbed."""
-    return _pairs(folders, "val", recipe.validation, Augment(occluder=0.05), spec, seed=1, count=recipe.validation_pairs)
-
-
-def _pairs(folders: Sequence[Path], split: str, data: Data, chances: Augment, spec: Spec, *, seed: int, count: int) -> Pairs:
-    tracks = [track for folder in folders for track in read_tracks(folder, split)]
-    return Pairs(tracks, data, chances, template=spec.template, search=spec.search, seed=seed, count=count)
-
-
-def _batches(pairs: Pairs, recipe: Recipe, step: int) -> Iterator[dict[str, Tensor]]:
-    """Batches from `step` on: pair i belongs to batch i // size, whenever the run was interrupted."""
-    loader: DataLoader[Pair] = DataLoader(
-        pairs,  # type: ignore[arg-type]  # has what a Dataset has
-        batch_size=recipe.batch,
-        sampler=range(step * recipe.batch, len(pairs)),
-        num_workers=recipe.workers,
-        prefetch_factor=4 if recipe.workers else None,
+    """The pairs that a recipe of pairs watches, of folders with an index."""
+    tracks = [track for folder in folders for track in read_tracks(folder, "val")]
+    return Pairs(
+        tracks, recipe.validation, Augment(occluder=0.05), template=spec.template, search=spec.search, seed=1, count=recipe.validation_pairs
     )
-    yield from loader
-
-
-def _losses(network: Kestrel, teacher: OneStream | None, batch: Mapping[str, Tensor], recipe: Recipe) -> dict[str, Tensor]:
-    """All parts of the loss, weighted, and their `total`."""
-    template, search = normalize(batch["template"]), normalize(batch["search"])
-    tokens, maps = network.look(search, network.read_template(template))
-    parts = _task_losses(maps, batch["box"], batch["present"] > 0, recipe.loss)
-    if teacher is not None and recipe.distil is not None:
-        with torch.no_grad():
-            taught = teacher.encode(teacher.embed(template, search))
-            answer = teacher.look(taught)
-        parts |= _distil_losses((tokens, maps), (taught[:, -tokens.shape[1] :], answer), batch, recipe.distil)
-    return {"total": torch.stack(list(parts.values())).sum(), **parts}
-
-
-def _task_losses(maps: CenterMaps, boxes_cxcywh: Tensor, present: Tensor, weights: Loss) -> dict[str, Tensor]:
-    """Heat map everywhere (empty where the target is absent), box at the largest score where it is present."""
-    grid = maps.score.shape[-1]
-    corners = xyxy_from_cxcywh(boxes_cxcywh)
-    target = heatmap_target(torch.cat([corners[:, :2], boxes_cxcywh[:, 2:]], dim=1), grid) * present.reshape(-1, 1, 1)
-    found = xyxy_from_cxcywh(best_boxes(maps))[present]
-    return {
-        "focal": weights.focal * focal_loss(maps.score, target),
-        "giou": weights.giou * giou_loss(found, corners[present]),
-        "l1": weights.l1 * l1_loss(found, corners[present]),
-    }
-
-
-def _distil_losses(
-    own: tuple[Tensor, CenterMaps], taught: tuple[Tensor, CenterMaps], batch: Mapping[str, Tensor], weights: Distil
-) -> dict[str, Tensor]:
-    """Distance to the teacher's tokens, score map and sizes, over the pairs in which the teacher is right."""
-    (tokens, maps), (their_tokens, their_maps) = own, taught
-    right = _is_right(best_boxes(their_maps), batch["box"]) * batch["present"]  # (B,)
-    share = right / right.sum().clamp(min=1)
-    near = their_maps.score * (their_maps.score > 0.1)  # (B, 1, G, G): where their size means something
-    size = ((maps.size - their_maps.size).abs() + (maps.offset - their_maps.offset).abs() / maps.size.shape[-1]) * near
-    per_pair = {
-        "distil_features": weights.features * (tokens - their_tokens).square().mean(dim=(1, 2)),
-        "distil_score": weights.score * (maps.score - their_maps.score).square().sum(dim=(1, 2, 3)),
-        "distil_size": weights.size * size.sum(dim=(1, 2, 3)) / near.sum(dim=(1, 2, 3)).clamp(min=0.1),
-    }
-    return {name: (value * share).sum() for name, value in per_pair.items()}
-
-
-def best_boxes(maps: CenterMaps) -> Tensor:
-    """Boxes (B, 4), cx, cy, w, h, read at the largest score, without any window; gradients reach size and offset there."""
-    grid = maps.score.shape[-1]
-    best = maps.score.detach().flatten(1).argmax(dim=1, keepdim=True)
-    at = best.unsqueeze(1).expand(-1, 2, -1)
-    size, offset = (part.flatten(2).gather(2, at).squeeze(2) for part in (maps.size, maps.offset))
-    cell = torch.cat([best % grid, torch.div(best, grid, rounding_mode="floor")], dim=1)
-    return torch.cat([(cell + offset) / grid, size], dim=1)
-
-
-def _is_right(boxes_cxcywh: Tensor, truth_cxcywh: Tensor) -> Tensor:
-    """(B,) 1 where two boxes overlap by more than half, else 0."""
-    low, high = (torch.stack([corners[..., i : i + 2] for corners in map(xyxy_from_cxcywh, (boxes_cxcywh, truth_cxcywh))]) for i in (0, 2))
-    common = (high.amin(dim=0) - low.amax(dim=0)).clamp(min=0).prod(dim=-1)
-    union = boxes_cxcywh[:, 2:].prod(dim=-1) + truth_cxcywh[:, 2:].prod(dim=-1) - common
-    return (common > 0.5 * union).float()
-
-
-def rate_at(optim: Optim, step: int, steps: int) -> float:
-    """Learning rate of a step: up in a line, down in half a cosine."""
-    if step < optim.warmup:
-        return optim.rate * (step + 1) / optim.warmup
-    return optim.rate * 0.5 * (1 + math.cos(math.pi * (step - optim.warmup) / max(1, steps - optim.warmup)))
-
-
-def _trainable(spec: Spec) -> Kestrel:
-    network = models.build(spec)
-    if not isinstance(network, Kestrel):
-        raise BadSpec(f"{spec.name} cannot be trained yet: this loop trains the family kestrel.")
-    return network  # in evaluation mode: batch norms keep their statistics
-
-
-def network_in(path: Path) -> tuple[nn.Module, Spec]:
-    """Any network in a weights file, by the spec in it or by its tensors.
-
-    Raises:
-        WeightsMissing, WeightsMismatch: no such file, or nothing that Sightline knows.
-    """
-    tensors = read_tensors(path)
-    spec = spec_in(path) or next(iter(fits(tensors)), None)
-    if spec is None:
-        raise WeightsMismatch(f"{path} holds no network that Sightline knows; convert it first with `sightline convert`.")
-    network = models.build(spec)
-    fill(network, tensors, spec, path.name)
-    return network, spec
-
-
-def take_over_(network: nn.Module, path: Path) -> int:
-    """Copy the tensors of a weights file that have a namesake of the same shape, or a pre-trained encoder; how many there were.
-
-    Raises:
-        WeightsMismatch: not one, or an encoder of another shape.
-    """
-    encoder = pretrained_in(path)
-    if encoder is not None:
-        return len(take_pretrained_(network, encoder))
-    given, own = network_in(path)[0].state_dict(), network.state_dict()
-    common = {name: value for name, value in given.items() if name in own and own[name].shape == value.shape}
-    if not common:
-        raise WeightsMismatch(f"{path} has no tensor in common with the network to be trained; choose another start.")
-    network.load_state_dict(common, strict=False)
-    return len(common)
-
-
-def _teacher(distil: Distil) -> OneStream:
-    network, _ = network_in(distil.teacher)
-    if not isinstance(network, OneStream):
-        raise BadSpec(f"{distil.teacher} cannot teach: expected a network that reads template and search together, as vittrack-nano.")
-    return network.eval().requires_grad_(False)

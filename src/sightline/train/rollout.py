@@ -20,9 +20,9 @@ from sightline.box import iou
 from sightline.methods.network import NetworkMethod
 from sightline.models.session import TorchSession
 from sightline.tracker import Tracker
-from sightline.train.loop import network_in
 from sightline.train.pairs import Track, read_tracks
 from sightline.train.recipes.kestrel import ALL_VIDEOS
+from sightline.train.start import network_in
 
 __all__ = ["SHORTEST", "mean_overlap", "rollout"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sightline.box import iou, xywh_from_cxcywh
+from sightline.spec import Spec
+from sightline.train.forward import answer
 from sightline.train.pairs import Pairs
+from sightline.train.samples import PairSamples, Samples, collate
 
 __all__ = ["Answers", "answers", "rank_auc"]
 
@@ -24,35 +28,35 @@ class Answers:
     present: NDArray[np.bool_]
 
     def figures(self) -> dict[str, float]:
-        """Mean IoU and share of IoU over 0.5 of the present; how well the score parts found targets from absent ones."""
+        """Mean IoU and share of IoU over 0.5 of the present; how well the score parts found targets from absent ones. What there is none of is left out."""
         found = self.overlap[self.present]
-        return {
-            "iou": float(found.mean()),
-            "success": float((found > 0.5).mean()),
-            "presence_auc": rank_auc(self.score[self.present], self.score[~self.present]),
-        }
+        figures = {"presence_auc": rank_auc(self.score[self.present], self.score[~self.present])}
+        if len(found):
+            figures |= {"iou": float(found.mean()), "success": float((found > 0.5).mean())}
+        return {name: value for name, value in figures.items() if math.isfinite(value)}
 
 
 @torch.inference_mode()
-def answers(network: nn.Module, pairs: Pairs, *, batch: int = 32) -> Answers:
-    """Run a network over all pairs, decoded as when tracking.
+def answers(network: nn.Module, samples: Samples | PairSamples | Pairs, spec: Spec, *, batch: int = 32) -> Answers:
+    """Run a network over all samples, decoded as when tracking.
 
     Args:
         network: has `step` and perhaps `init` (`sightline.models`).
-        pairs: what to run on.
-        batch: pairs at a time.
+        samples: what to run on.
+        spec: of the network.
+        batch: samples at a time.
     """
     network.eval()
+    samples = PairSamples(samples) if isinstance(samples, Pairs) else samples
+    device = next(network.parameters()).device
     boxes, truths, scores, present = [], [], [], []
-    for start in range(0, len(pairs), batch):
-        members = [pairs[i] for i in range(start, min(start + batch, len(pairs)))]
-        template, search = (torch.from_numpy(np.stack([member[name] for member in members])) for name in ("template", "search"))
-        state = getattr(network, "init")(template=template) if hasattr(network, "init") else {"template": template}  # noqa: B009  # nn.Module's attributes are tensors or modules to mypy
-        outputs = getattr(network, "step")(search=search, **state)  # noqa: B009  # likewise
-        boxes.append(outputs["box"].double().numpy())
-        scores.append(outputs["score"].double().numpy())
-        truths.append(np.stack([member["box"] for member in members]).astype(np.float64))
-        present.append(np.array([member["present"] > 0 for member in members]))
+    for start in range(0, len(samples), batch):
+        arrays = collate([samples[i] for i in range(start, min(start + batch, len(samples)))]).arrays
+        for place, (said, _) in enumerate(answer(network, spec, {name: value.to(device) for name, value in arrays.items()})):
+            boxes.append(said["box"].double().cpu().numpy())
+            scores.append(said["score"].double().cpu().numpy() if "score" in said else np.full(len(boxes[-1]), np.nan))
+            truths.append(arrays["box"][:, place].double().numpy())
+            present.append(arrays["present"][:, place].numpy() > 0)
     overlap = iou(xywh_from_cxcywh(np.concatenate(boxes)), xywh_from_cxcywh(np.concatenate(truths)))
     return Answers(overlap.astype(np.float64), np.concatenate(scores), np.concatenate(present))
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sightline.models.layers.decode import decode_center
 from sightline.models.layers.heads import CenterBoxHead, CenterHead, bounded
 
 __all__ = ["find_center"]
@@ -25,13 +26,15 @@ def find_center(head: CenterHead | CenterBoxHead, grid: Tensor, window: Tensor) 
     """What `decode_center(head(grid), window)` says.
 
     Args:
-        head: in evaluation mode.
+        head: one in training mode computes everything.
         grid: search map (B, C, G, G).
         window: (1, 1, G, G).
 
     Returns:
         boxes (B, 4) as cx, cy, w, h in 0..1 of the search crop, and their scores (B,) without the window.
     """
+    if head.training:  # there its losses look at whole maps, and batch norms at all cells
+        return decode_center(head(grid), window)
     side = grid.shape[-1]
     score = bounded(head.score(grid))
     best = (score * window).flatten(1).argmax(dim=1)  # (B,)

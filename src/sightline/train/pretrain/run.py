@@ -25,7 +25,6 @@ from sightline.errors import BadData, BadSpec, WeightsMismatch
 from sightline.models.layers.decode import normalize
 from sightline.spec import Crop
 from sightline.train.folder import Report, append, describe
-from sightline.train.loop import rate_at
 from sightline.train.pairs import Pair, Pairs, read_tracks
 from sightline.train.pretrain.masks import noise_size, patches_of, reconstruction_loss, visible_tokens
 from sightline.train.pretrain.network import Autoencoder
@@ -33,6 +32,7 @@ from sightline.train.pretrain.picture import reconstructions
 from sightline.train.pretrain.recipe import Pretraining
 from sightline.train.pretrain.start import packed_weights, pretrained_in, take_pretrained_
 from sightline.train.recipe import Augment, Share
+from sightline.train.schedules import rate_at
 from sightline.weights import write_whole
 
 __all__ = ["appearance_of", "pretrain"]
