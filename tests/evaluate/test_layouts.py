@@ -186,5 +186,5 @@ def test_the_lists_have_the_published_lengths() -> None:
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_an_empty_root_is_answered_by_an_example_of_what_was_expected(name: str, tmp_path: Path) -> None:
-    with pytest.raises(BadData, match=rf"holds no sequence of {name}; expected files such as .*\.txt"):
+    with pytest.raises(BadData, match=rf"holds no sequence of {name}; expected files such as {tmp_path}.*"):
         open_dataset(name, tmp_path)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import overload
+from typing import NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.box import xywh_from_xyxy
 from sightline.errors import BadData
+from sightline.evaluate.annotation import attributes_beside, boxes_from_file, flags_from_file, numbers_from_file, tags_in, text_of
 from sightline.evaluate.layouts import LAYOUTS, Flag, Layout, Part
+from sightline.evaluate.region_files import MaskImages, Regions, WrittenRegions, box_around, objects_of
 from sightline.evaluate.regions import Region
+from sightline.frame import FrameReader, read
 from sightline.frame.images import SUFFIXES, natural_order
 
 __all__ = ["Clip", "Dataset", "boxes_from_file", "open_dataset"]
@@ -37,9 +38,12 @@ class Clip:
         rows: (T, 4) float64, the same as the data set's files have it: their origin, their way of writing that there is no box.
         visible: (T,) bool; False without a box, and where the data set's flags say that the target is not seen.
         attributes: what the data set says of the sequence.
-        dropped: images without a row of the annotation, or rows without an image, at the end.
-        anchors: (T,) int8, 1 where the data set begins a run forward, -1 backward, 0 elsewhere; None where it names no such frames.
+        dropped: images without a row of the annotation or without a partner, or rows without an image, at the end.
+        extra: paths of the T second images (infrared, depth), aligned with the first; empty where there is one camera.
+        extra_rows: (T, 4) the annotation in the second images, as `rows`; None where there is none of its own.
         regions: T regions of `regions`, pixels from 0, a code where there is none; None where the truth is boxes and nothing else.
+        tags: (T,) bool by name: attributes that single frames have.
+        anchors: (T,) int8, 1 where the data set begins a run forward, -1 backward, 0 elsewhere; None where it names no such frames.
     """
 
     name: str
@@ -49,8 +53,19 @@ class Clip:
     visible: NDArray[np.bool_]
     attributes: frozenset[str] = frozenset()
     dropped: int = 0
+    extra: tuple[str, ...] = ()
+    extra_rows: Floats | None = None
+    regions: Regions | tuple[Region, ...] | None = None
+    tags: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     anchors: NDArray[np.int8] | None = None
-    regions: tuple[Region, ...] | None = None
+
+    def read(self) -> FrameReader:
+        """Its frames, with the second pictures where it has them."""
+        return read(self.frames, infrared=self.extra or None)
+
+    def annotations(self) -> Floats:
+        """`rows`, or (2, T, 4) with those of the second images: results may then be held against the better of both."""
+        return self.rows if self.extra_rows is None else np.stack([self.rows, self.extra_rows])
 
     def digest(self) -> str:
         """SHA-256 of boxes, regions, visibility, anchors, and the name and size in bytes of every image (their pixels are not read).
@@ -59,9 +74,15 @@ class Clip:
             BadData: an image is gone.
         """
         content = hashlib.sha256(self.truth.tobytes() + self.visible.tobytes())
-        for array in (*(self.regions or ()), *(() if self.anchors is None else (self.anchors,))):
-            content.update(array.tobytes())
-        for frame in self.frames:
+        if self.extra_rows is not None:
+            content.update(self.extra_rows.tobytes())
+        if isinstance(self.regions, tuple):
+            content.update(b"".join(region.tobytes() for region in self.regions))
+        elif self.regions is not None:
+            content.update(self.regions.digest())
+        if self.anchors is not None:
+            content.update(self.anchors.tobytes())
+        for frame in (*self.frames, *self.extra):
             try:
                 size = os.stat(frame).st_size  # noqa: PTH116  no Path for each of a million images
             except OSError as error:
@@ -133,7 +154,7 @@ def open_dataset(name: str, root: Path, *, broken: Callable[[str, str], None] | 
             missing[fields["name"]] = lacking
             continue
         try:
-            clips.append(_read(layout, base, fields))
+            clips += _read(layout, base, fields)
         except BadData as error:
             if broken is None:
                 raise
@@ -142,19 +163,11 @@ def open_dataset(name: str, root: Path, *, broken: Callable[[str, str], None] | 
     return Dataset(key, tuple(clips), missing, origin=layout.origin, scored=scored, protocol=layout.protocol, rules=layout.rules)
 
 
-def boxes_from_file(path: Path) -> Floats:
-    """(T, 4) boxes of a text file, one row of four numbers each, in any of the usual delimiters.
-
-    Raises:
-        BadData: the file cannot be read, or a line is not four numbers.
-    """
-    return _rows(path, (0, 1, 2, 3), exact=True)
-
-
 def _sequences(layout: Layout, base: Path) -> Iterator[dict[str, str]]:
     """What the braces of a layout stand for, sequence by sequence."""
-    if layout.names:
-        for name in layout.names:
+    names = layout.names or _listed(layout, base)
+    if names:
+        for name in names:
             part = layout.parts.get(name)
             yield {
                 "name": name,
@@ -167,6 +180,13 @@ def _sequences(layout: Layout, base: Path) -> Iterator[dict[str, str]]:
     for path in natural_order(Path(name) for name in found):
         if path.name not in layout.without:
             yield found[path.name]
+
+
+def _listed(layout: Layout, base: Path) -> tuple[str, ...]:
+    """The names in the data set's own list, in order; a list of files stands for the folders that they lie in."""
+    path = next((base / name for name in layout.lists if (base / name).is_file()), None)
+    words = [line.split()[0] for line in text_of(path).splitlines() if line.strip()] if path else []
+    return tuple(dict.fromkeys(Path(word).parent.name if "/" in word else word for word in words))
 
 
 def _found(pattern: str, base: Path) -> Iterator[dict[str, str]]:
@@ -191,40 +211,138 @@ def _fill(pattern: str, fields: Mapping[str, str]) -> str:
 
 
 def _has_any(layout: Layout, base: Path) -> bool:
-    return base.is_dir() and any((base / _fill(layout.truth, fields)).is_file() for fields in _sequences(layout, base))
+    return base.is_dir() and any(_truths(layout, base, fields) for fields in _sequences(layout, base))
+
+
+def _truths(layout: Layout, base: Path, fields: Mapping[str, str]) -> dict[str, Path]:
+    """Annotations of a sequence that are there, by what a target's name has after the sequence's: "", or "_1", "_2", ..."""
+    single = base / _fill(layout.truth, fields)
+    if single.exists() or not layout.targets:
+        return {"": single} if single.exists() else {}
+    pattern = base / _fill(layout.targets, fields)
+    before, _, after = pattern.name.partition("*")
+    files = natural_order(pattern.parent.glob(pattern.name)) if pattern.parent.is_dir() else []
+    return {f"_{path.name.removeprefix(before).removesuffix(after)}": path for path in files}
+
+
+def _image_folders(layout: Layout, base: Path, fields: Mapping[str, str]) -> list[Path]:
+    """Of the first and the second images; the last is what was looked for where none is there."""
+    first = base / _fill(layout.images, fields)
+    if layout.images_else and not first.is_dir():
+        first = base / _fill(layout.images_else, fields)
+    return [first, base / _fill(layout.extra, fields)] if layout.extra else [first]
 
 
 def _lacking(layout: Layout, base: Path, fields: Mapping[str, str]) -> str | None:
-    truth, images = base / _fill(layout.truth, fields), base / _fill(layout.images, fields)
-    if not truth.is_file():
-        return f"no {truth.relative_to(base)}"
-    if not images.is_dir():
-        return f"no folder {images.relative_to(base)}"
+    if not _truths(layout, base, fields):
+        return f"no {_fill(layout.truth, fields)}"
+    if layout.extra_truth and not (base / _fill(layout.extra_truth, fields)).is_file():
+        return f"no {_fill(layout.extra_truth, fields)}"
+    for folder in _image_folders(layout, base, fields):
+        if not folder.is_dir():
+            return f"no folder {folder.relative_to(base)}"
     return None
 
 
-def _read(layout: Layout, base: Path, fields: Mapping[str, str]) -> Clip:
-    name, part = fields["name"], layout.parts.get(fields["name"])
-    folder, path = base / _fill(layout.images, fields), base / _fill(layout.truth, fields)
-    frames = _images(folder, part)
-    rows = _rows(path, layout.columns)[:: layout.every]
-    if part is not None:
-        frames, rows = frames[part.omit :], rows[part.omit :]
-    if layout.labelled == "first":
-        rows = np.concatenate([rows[:1], np.full((max(len(frames) - 1, 0), 4), np.nan)])
-    length = min(len(frames), len(rows))
-    spare = len(frames) - len(rows)
-    if length == 0 or not -layout.spare_rows <= spare <= layout.spare_images:
-        raise BadData(f"{path} has rows for {len(rows)} frames, and {folder} {len(frames)} images for them; expected as many of both.")
-    if layout.corners:
+class _Target(NamedTuple):
+    """What the annotation says of one target: its name after that of the sequence, rows (N, 4), and regions where it has them."""
+
+    suffix: str
+    rows: Floats
+    regions: Regions | None = None
+
+
+def _read(layout: Layout, base: Path, fields: Mapping[str, str]) -> list[Clip]:
+    """The clips of a sequence, one for each target."""
+    part = layout.parts.get(fields["name"])
+    folders = _image_folders(layout, base, fields)
+    cameras = [_images(folder, part) for folder in folders]
+    paired = min(map(len, cameras))
+    omit = part.omit if part else 0
+    clips = []
+    for suffix, path in _truths(layout, base, fields).items():
+        for target in _targets(layout, path, suffix, paired):
+            spare = paired - len(target.rows)
+            length = min(paired, len(target.rows)) - omit
+            if length <= 0 or not -layout.spare_rows <= spare <= layout.spare_images:
+                raise BadData(
+                    f"{path} has rows for {len(target.rows)} frames, and {folders[0]} {paired} images for them; expected as many of both."
+                )
+            kept = slice(omit, omit + length)
+            truth, rows = _boxes(layout, target.rows[kept])
+            visible = _whole(truth)
+            for flag in layout.flags:
+                visible &= ~_absent(base / _fill(flag.file, fields), flag, omit, length)
+            tags = tags_in(path.parent, layout.tags, length)
+            clips.append(
+                Clip(
+                    fields["name"] + target.suffix,
+                    tuple(cameras[0][kept]),
+                    truth,
+                    rows,
+                    visible,
+                    attributes_beside(path.parent) | {name for name, marked in tags.items() if marked.any()},
+                    dropped=abs(spare) + max(map(len, cameras)) - paired,
+                    extra=tuple(cameras[1][kept]) if len(cameras) > 1 else (),
+                    extra_rows=_extra_rows(layout, base / _fill(layout.extra_truth, fields), kept) if layout.extra_truth else None,
+                    regions=target.regions[kept] if target.regions is not None else None,
+                    tags=tags,
+                    anchors=_anchors(base / _fill(layout.anchors, fields), omit, length) if layout.anchors else None,
+                )
+            )
+    return clips
+
+
+def _targets(layout: Layout, path: Path, suffix: str, frames: int) -> list[_Target]:
+    """What one annotation says of its targets, in a sequence of so many images."""
+    if layout.holds == "masks":
+        found = _masked(layout, path)
+    elif layout.holds == "regions":
+        regions = WrittenRegions.of(path)
+        found = [_Target(suffix, np.array([box_around(region, layout.box) for region in regions]), regions)]
+    else:
+        found = [_Target(suffix, numbers_from_file(path, layout.columns)[:: layout.every])]
+    if layout.labelled == "all":
+        return found
+    unknown = np.full((max(frames - 1, 0), 4), np.nan)
+    return [_Target(name, np.concatenate([rows[:1], unknown])) for name, rows, _ in found]
+
+
+def _masked(layout: Layout, folder: Path) -> list[_Target]:
+    """The objects of the first mask, or all of them as one."""
+    paths = _images(folder, None)
+    pictures = [objects_of(Path(path)) for path in paths]
+    numbers: list[int | None] = [None]
+    if layout.objects == "each":
+        numbers = [number for number in np.unique(pictures[0]).tolist() if number not in (0, layout.void)] if pictures else []
+    found = []
+    for number in numbers:
+        masks = MaskImages(tuple(paths), number, layout.void if number is not None else None)
+        rows = np.array([box_around(masks.shown_in(picture)) for picture in pictures]).reshape(-1, 4)
+        found.append(_Target("" if number is None else f"_{number}", rows, masks))
+    return found
+
+
+def _boxes(layout: Layout, rows: Floats) -> tuple[Floats, Floats]:
+    """Boxes (T, 4) from pixel 0, NaN where there is none, and the rows as x, y, w, h."""
+    if layout.corners == "any":
+        ends = np.stack([rows[:, :2], rows[:, 2:]])
+        rows = np.concatenate([ends.min(axis=0), ends.max(axis=0)], axis=1)
+    if layout.corners != "none":
         rows = xywh_from_xyxy(rows).astype(np.float64)
-    has_box = np.array([bool(np.isfinite(row).all() and (row[2:] > 0).all()) for row in rows], bool)
-    truth = np.where(has_box[:, np.newaxis], rows - np.array([layout.origin, layout.origin, 0, 0]), np.nan)[:length]
-    seen = has_box[:length]
-    for flag in layout.flags:
-        seen = seen & ~_absent(base / _fill(flag.file, fields), flag, part, length)
-    anchors = _anchors(base / _fill(layout.anchors, fields), length) if layout.anchors else None
-    return Clip(name, tuple(frames[:length]), truth, rows[:length], seen, _attributes(path.parent), dropped=abs(spare), anchors=anchors)
+    has_box = _whole(rows) & np.asarray((rows[:, 2:] > 0).all(axis=1))
+    return np.where(has_box[:, np.newaxis], rows - np.array([layout.origin, layout.origin, 0, 0]), np.nan), rows
+
+
+def _whole(rows: Floats) -> NDArray[np.bool_]:
+    return np.asarray(np.isfinite(rows).all(axis=1))
+
+
+def _extra_rows(layout: Layout, path: Path, kept: slice) -> Floats:
+    rows = numbers_from_file(path, layout.columns)[:: layout.every]
+    if len(rows) < kept.stop:
+        raise BadData(f"{path} has {len(rows)} rows; expected one for each of {kept.stop} frames, as the other camera has.")
+    return _boxes(layout, rows[kept])[1]
 
 
 def _images(folder: Path, part: Part | None) -> list[str]:
@@ -235,66 +353,20 @@ def _images(folder: Path, part: Part | None) -> list[str]:
     return [str(path) for path, number in zip(paths, numbers, strict=True) if number and part.first <= int(number[1]) <= part.last]
 
 
-def _rows(path: Path, columns: Sequence[int], *, exact: bool = False) -> Floats:
-    """(N, 4) the numbers in `columns`; empty lines at the end are no rows."""
-    rows = []
-    for number, line in enumerate(_text(path).rstrip().splitlines(), start=1):
-        words = [word for word in re.split(r"[,;\s]+", line) if word]
-        try:
-            row = [float(words[column]) for column in columns]
-        except (ValueError, IndexError):
-            row = []
-        if not row or (exact and len(words) != len(columns)) or any(math.isinf(value) for value in row):
-            raise BadData(
-                f"{path}:{number}: {line.strip()!r} is not a box; expected {max(columns) + 1} numbers or more, or NaN, as the others."
-            )
-        rows.append(row)
-    return np.array(rows, np.float64).reshape(-1, 4)
-
-
-def _anchors(path: Path, length: int) -> NDArray[np.int8] | None:
-    """(length,) signs of the numbers in a file; frames that it does not reach are none. None without a file."""
-    if not path.is_file():
-        return None
-    values = np.sign(_numbers(path)[:length]).astype(np.int8)
-    return np.pad(values, (0, length - len(values)))
-
-
-def _numbers(path: Path) -> list[float]:
-    """All numbers of a file, row by row."""
-    values = []
-    for number, line in enumerate(_text(path).splitlines(), start=1):
-        try:
-            values += [float(word) for word in re.split(r"[,;\s]+", line) if word]
-        except ValueError:
-            raise BadData(f"{path}:{number}: {line.strip()[:40]!r} is not a row of numbers; expected one per frame.") from None
-    return values
-
-
-def _absent(path: Path, flag: Flag, part: Part | None, length: int) -> NDArray[np.bool_]:
+def _absent(path: Path, flag: Flag, omit: int, length: int) -> NDArray[np.bool_]:
     """(length,) bool: the frames in which a flag says that the target is not seen."""
     if not path.is_file():
         return np.zeros(length, bool)
-    values = _numbers(path)[part.omit if part else 0 :]
+    values = flags_from_file(path)[omit:]
     if len(values) < length:
         raise BadData(f"{path} has {len(values)} numbers; expected one for each of {length} frames.")
     marked = np.array([value != 0 for value in values[:length]])
     return ~marked if flag.absent == "zero" else marked
 
 
-def _attributes(folder: Path) -> frozenset[str]:
-    """The list `attributes` of a `meta.json` beside the annotation, if there is one."""
-    path = folder / "meta.json"
+def _anchors(path: Path, omit: int, length: int) -> NDArray[np.int8] | None:
+    """(length,) signs of the numbers in a file; frames that it does not reach are none. None without a file."""
     if not path.is_file():
-        return frozenset()
-    try:
-        return frozenset(str(value) for value in json.loads(_text(path)).get("attributes", ()))
-    except (ValueError, AttributeError, TypeError) as error:
-        raise BadData(f"{path} is not a JSON object with a list of attributes ({error}).") from error
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadData(f"{path} cannot be read ({error}); expected a text file.") from error
+        return None
+    values = np.sign(flags_from_file(path)[omit : omit + length]).astype(np.int8)
+    return np.pad(values, (0, length - len(values)))

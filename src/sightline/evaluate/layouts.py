@@ -49,15 +49,25 @@ class Layout:
 
     Attributes:
         images: folder of the images of a sequence, in natural order of their names.
-        truth: its annotation: one row per frame; commas, semicolons, tabs and blanks separate alike.
-        names: all sequences, in order; where empty, whatever is found.
+        images_else: where they are in older copies, which have no folder `images`.
+        extra: folder of the second images (infrared, depth), paired with the first by their order; empty for one camera.
+        truth: its annotation: one row per frame; commas, semicolons, tabs and blanks separate alike. A folder, of masks.
+        extra_truth: the annotation in the second images, where results are held against the better of both.
+        targets: pattern of the annotations where a sequence has several targets, and no `truth`; `*` is what tells their names apart.
+        holds: what a row is: a box; whatever VOT writes (box, polygon, mask, code); or a picture whose pixels are numbers of objects.
+        box: of a polygon, see `region_files.box_around`.
+        objects: of masks: one target, all pixels but 0; or one for each number in the first.
+        void: number of the pixels that count neither way, where each number is a target.
+        names: all sequences, in order; where empty, those of `lists`, or whatever is found.
+        lists: files that name the sequences, one in a line; the first that is there.
         without: names that are found and belong to another split.
         parts: sequences that share a folder, or do not begin with its first image.
         file: of sequences without a part.
         columns: which numbers of a row are the box.
-        corners: the box is left, top, right, bottom instead of x, y, w, h.
+        corners: a row is left, top, right, bottom instead of x, y, w, h; or any two opposite corners.
         origin: coordinate of the first pixel.
         flags: files that say where the target is not seen.
+        tags: suffixes of files beside the annotation, of one number for each frame: those that are not all 0 are attributes of the sequence.
         anchors: a file of one number per frame: above 0 where a run forward begins, below 0 one backward; a sequence without it has none.
         every: rows of the annotation per image.
         spare_images: so many images more than rows are no error, but left out and counted.
@@ -69,15 +79,25 @@ class Layout:
     """
 
     images: str
+    images_else: str = ""
+    extra: str = ""
     truth: str
+    extra_truth: str = ""
+    targets: str = ""
+    holds: Literal["boxes", "regions", "masks"] = "boxes"
+    box: Literal["bounds", "area"] = "bounds"
+    objects: Literal["one", "each"] = "one"
+    void: int | None = None
     names: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
     without: frozenset[str] = frozenset()
     parts: Mapping[str, Part] = field(default_factory=dict)
     file: str = ""
     columns: tuple[int, int, int, int] = (0, 1, 2, 3)
-    corners: bool = False
+    corners: Literal["none", "ordered", "any"] = "none"
     origin: Literal[0, 1] = 0
     flags: tuple[Flag, ...] = ()
+    tags: tuple[str, ...] = ()
     anchors: str = ""
     every: int = 1
     spare_images: int = 0
@@ -144,9 +164,21 @@ NFS = Layout(
     truth="{name}/240/{name}.txt",
     names=_names("nfs"),
     columns=(1, 2, 3, 4),
-    corners=True,
+    corners="ordered",
     spare_images=1,
     spare_rows=1,
+)
+VOT = Layout(
+    images="{name}/color",
+    images_else="{name}",
+    truth="{name}/groundtruth.txt",
+    targets="{name}/groundtruth_*.txt",
+    holds="regions",
+    lists=("list.txt",),
+    tags=(".tag", ".label"),
+    anchors="{name}/anchor.value",
+    prefixes=("", "sequences"),
+    rules="sightline",
 )
 
 LAYOUTS: dict[str, Layout] = {
@@ -170,5 +202,10 @@ LAYOUTS: dict[str, Layout] = {
     "nfs": replace(NFS, images="{name}/30/{name}", truth="{name}/30/{name}.txt", every=8),
     "nfs:240": NFS,
     "nfs:converted": Layout(images="sequences/{name}", truth="anno/nfs_{name}.txt", names=_names("nfs"), spare_images=1, spare_rows=1),
+    "vot": VOT,
+    "vot:area": replace(VOT, box="area"),
+    "vot:rgbt": replace(VOT, extra="{name}/ir"),
+    "vot:rgbd": replace(VOT, extra="{name}/depth"),
+    "vots": replace(VOT, labelled="first"),
     "dtb70": Layout(images="{name}/img", truth="{name}/groundtruth_rect.txt", origin=1, rules="got10k"),
 }

@@ -44,7 +44,7 @@ PLAINEST = (  # the rules "sightline" in words
 def track(clip: Clip, tracker: Tracker[Any], origin: int) -> Files:
     """Follow the target from its first box to the end."""
     boxes, scores, seconds, parts = [], [], [], []
-    reader, (own, clock) = read(clip.frames), timed(tracker)
+    reader, (own, clock) = clip.read(), timed(tracker)
     for step in follow(reader, box=clip.truth[0], tracker=own):
         boxes.append(step.estimate.box)
         scores.append(step.estimate.score)
@@ -103,7 +103,7 @@ def compare(clip: Clip, dataset: Dataset, folder: Path, rules: Rules) -> Compare
             first = next(iter(images))
         size = first.width, first.height
     boxes = boxes_from_file(folder / f"{clip.name}.txt")
-    return Compared(frame_values(boxes, clip.rows, clip.visible, rules=rules, size=size), plain_figures(clip, dataset, folder))
+    return Compared(frame_values(boxes, clip.annotations(), clip.visible, rules=rules, size=size), plain_figures(clip, dataset, folder))
 
 
 def count(sequences: Sequence[Compared], rules: Rules) -> Counted:
