@@ -1,0 +1,126 @@
+"""Does a 1080p file run at the pace of the slowest of decoding, tracking and encoding, or at their sum?
+
+    python benchmarks/pipeline.py [--output FILE.json]
+
+A rendered clip is written as H.264. In every round each stage runs alone over all its frames (decoding: reading the file and doing nothing;
+tracking: frames in memory; encoding: drawing and writing frames in memory), then `follow` over the file, which decodes ahead in a thread, and
+`follow` with its frames drawn and written by the thread that `sightline track` uses. Told are milliseconds of a frame, and the whole as a
+ratio to its slowest stage (1 is the aim) and to the sum of its stages; medians over rounds, ratios within rounds. The network has one thread;
+decoder and encoder have what `sightline track` gives them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import tyro
+
+import sightline
+from sightline.box import Box
+from sightline.cli.outputs import Outputs
+from sightline.draw import VideoWriter, draw
+from sightline.frame import Frame
+from sightline.loop import follow, follow_all
+from sightline.scene import Scene, render
+
+FPS = 25.0
+
+
+def written(path: Path, size: tuple[int, int], num_frames: int) -> Box:
+    """Render a clip into a file; the target's first box."""
+    scene = Scene(seed=3, num_frames=num_frames, size=size, occlusion=0.0, distractors=0)
+    with VideoWriter(path, FPS) as video:
+        for shot in render(scene):
+            if shot.frame.index == 0:
+                first = shot.box
+            video.write(shot.frame.image, shot.frame.time)
+    return first
+
+
+def milliseconds(work: Callable[[], object], num_frames: int) -> float:
+    """Of one frame."""
+    began = time.perf_counter()
+    work()
+    return (time.perf_counter() - began) / num_frames * 1e3
+
+
+def track_all(tracker: sightline.Tracker[Any], frames: Sequence[Frame], box: Box) -> None:
+    tracker.init(frames[0], box)
+    for frame in frames[1:]:
+        tracker.update(frame)
+
+
+def encode(frames: Sequence[Frame], box: Box, path: Path) -> None:
+    with VideoWriter(path, FPS) as video:
+        for frame in frames:
+            video.write(draw(frame.image, box, label="tracked 0.90"), frame.time)
+
+
+def to_video(source: Path, tracker: sightline.Tracker[Any], box: Box, path: Path) -> None:
+    outputs = Outputs(video=path, results=None, fps=FPS)
+    for steps in follow_all(source, boxes={1: box}, tracker=tracker):
+        outputs.write(steps)
+    outputs.close()
+
+
+def main(
+    tracker: str = "kestrel-nano",
+    *,
+    frames: int = 150,
+    size: tuple[int, int] = (1920, 1080),
+    rounds: int = 3,
+    output: Path = Path("benchmarks/results/pipeline.json"),
+) -> None:
+    """Measure and print a table.
+
+    Args:
+        tracker: a name, or a weights file.
+        frames: of the clip.
+        size: width and height.
+        rounds: of turns.
+        output: all figures.
+    """
+    cv2.setNumThreads(1)
+    loaded = sightline.load(tracker, threads=1)
+    with tempfile.TemporaryDirectory() as folder:
+        clip, drawn = Path(folder) / "clip.mp4", Path(folder) / "drawn.mp4"
+        box = written(clip, size, frames)
+        in_memory = list(sightline.read(clip))
+        stages: dict[str, Callable[[], object]] = {
+            "decoding": lambda: [None for _ in sightline.read(clip)],
+            "tracking": lambda: track_all(loaded, in_memory, box),
+            "encoding": lambda: encode(in_memory, box, drawn),
+            "file tracked": lambda: [None for _ in follow(clip, box=box, tracker=loaded)],
+            "file tracked and written": lambda: to_video(clip, loaded, box, drawn),
+        }
+        taken: dict[str, list[float]] = {name: [] for name in stages}
+        for _ in range(rounds):
+            for name, work in stages.items():
+                taken[name].append(milliseconds(work, frames))
+    parts = {"file tracked": ("decoding", "tracking"), "file tracked and written": ("decoding", "tracking", "encoding")}
+    rows = {name: {"ms": statistics.median(values)} for name, values in taken.items()}
+    for whole, names in parts.items():
+        each = [[taken[name][i] for name in names] for i in range(rounds)]
+        rows[whole]["to_slowest"] = statistics.median(taken[whole][i] / max(each[i]) for i in range(rounds))
+        rows[whole]["to_sum"] = statistics.median(taken[whole][i] / sum(each[i]) for i in range(rounds))
+    print(
+        f"| {size[0]}x{size[1]}, {frames} frames, {os.cpu_count()} cores | ms per frame | to its slowest stage | to the sum of its stages |"
+    )
+    print("|---|---:|---:|---:|")
+    for name, row in rows.items():
+        ratios = f"{row['to_slowest']:.2f} | {row['to_sum']:.2f}" if "to_sum" in row else "- | -"
+        print(f"| {name} | {row['ms']:.2f} | {ratios} |")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
