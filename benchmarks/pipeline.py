@@ -53,18 +53,21 @@ def milliseconds(work: Callable[[], object], num_frames: int) -> float:
 
 
 def track_all(tracker: sightline.Tracker[Any], frames: Sequence[Frame], box: Box) -> None:
+    """Every frame that is in memory."""
     tracker.init(frames[0], box)
     for frame in frames[1:]:
         tracker.update(frame)
 
 
 def encode(frames: Sequence[Frame], box: Box, path: Path) -> None:
+    """Draw and write every frame that is in memory."""
     with VideoWriter(path, FPS) as video:
         for frame in frames:
             video.write(draw(frame.image, box, label="tracked 0.90"), frame.time)
 
 
 def to_video(source: Path, tracker: sightline.Tracker[Any], box: Box, path: Path) -> None:
+    """What `sightline track --output` does."""
     outputs = Outputs(video=path, results=None, fps=FPS)
     for steps in follow_all(source, boxes={1: box}, tracker=tracker):
         outputs.write(steps)
