@@ -1,4 +1,4 @@
-"""Trackers of others by what a user writes: opencv:NAME, python:MODULE:CLASS, command:WORDS."""
+"""Trackers of others by what a user writes: opencv:NAME (or NAME=FILE where it needs a network), python:MODULE:CLASS, command:WORDS."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import cv2
 from sightline.adapters.classes import ClassFollower, find_class
 from sightline.adapters.command import CommandFollower
 from sightline.adapters.foreign import ForeignMethod
-from sightline.adapters.opencv import OpenCVFollower, find_opencv
+from sightline.adapters.opencv import OpenCVFollower, find_opencv, parts_of
 
 __all__ = ["Foreign", "open_foreign"]
 
@@ -36,12 +36,12 @@ def open_foreign(words: str) -> Foreign | None:
     kind, _, rest = words.partition(":")
     if kind == "opencv":
         find_opencv(rest)
-        return Foreign(
-            ForeignMethod(f"opencv-{rest}", functools.partial(OpenCVFollower, rest)), {"opencv": rest, "version": cv2.__version__}
-        )
+        name, files = parts_of(rest)
+        facts = {"opencv": name, "version": cv2.__version__, "files_sha256": [_sha256(file) for file in files]}
+        return Foreign(ForeignMethod(f"opencv-{name}", functools.partial(OpenCVFollower, rest)), facts)
     if kind == "python":
         file = inspect.getsourcefile(find_class(rest)) if not rest.rpartition(":")[0].endswith(".py") else rest.rpartition(":")[0]
-        source = hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else None
+        source = _sha256(Path(file)) if file else None
         name = rest.rpartition(":")[2]
         return Foreign(ForeignMethod(name, functools.partial(ClassFollower, rest)), {"class": rest, "source_sha256": source})
     if kind == "command":
@@ -50,3 +50,7 @@ def open_foreign(words: str) -> Foreign | None:
         name = re.sub(r"[^\w.-]+", "-", follower.name).strip("-.") or Path(shlex.split(rest)[0]).name
         return Foreign(ForeignMethod(name, functools.partial(CommandFollower, rest)), {"command": rest, "says": follower.name})
     return None
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,9 +14,9 @@ import tyro
 from sightline.cli.arguments import check_suffix, numbers, optional, words
 from sightline.cli.environment import machine, version_of, versions
 from sightline.cli.extras import needing
-from sightline.cli.loading import set_threads
 from sightline.cli.progress import progress_bar
-from sightline.errors import SightlineError
+from sightline.cli.settings import Setting, candidate_of, method_of, opencv_candidate, settings_of
+from sightline.errors import BadData, SightlineError
 
 if TYPE_CHECKING:
     from sightline.box import Box
@@ -29,21 +28,7 @@ __all__ = ["bench"]
 
 NUM_FRAMES = 12
 SUFFIXES = (".json", ".md")
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One way to run one tracker."""
-
-    tracker: str
-    engine: str
-    precision: str
-    threads: int
-    targets: int
-
-    def __str__(self) -> str:
-        many = f", {self.targets} targets" if self.targets > 1 else ""
-        return f"{self.tracker} ({self.engine} {self.precision}, {self.threads} thread{'s' * (self.threads > 1)}{many})"
+PLOTS = (".svg", ".pdf", ".png")
 
 
 def bench(
@@ -54,23 +39,28 @@ def bench(
     precision: Annotated[str, tyro.conf.arg(metavar="f32,bf16")] = "f32",
     threads: Annotated[str, tyro.conf.arg(metavar="N,...")] = "1",
     targets: Annotated[str, tyro.conf.arg(metavar="N,...")] = "1",
-    compare: Annotated[str, tyro.conf.arg(metavar="csrt,kcf,mil,mosse")] = "",
+    batch: Annotated[str, tyro.conf.arg(metavar="N,...")] = "2",
+    callers: Annotated[str, tyro.conf.arg(metavar="N,...")] = "1",
+    videos: Annotated[str, tyro.conf.arg(metavar="N,...")] = "",
+    compare: Annotated[str, tyro.conf.arg(metavar="NAME|PATH,...")] = "",
     frame: Annotated[str, tyro.conf.arg(metavar="WxH")] = "1280x720",
     rounds: int = 5,
     seconds: float = 0.4,
     start: bool = False,
     layers: bool = False,
     soak: Annotated[float, tyro.conf.arg(metavar="MINUTES")] = 0.0,
+    accuracy: Annotated[Path | None, optional("DIR")] = None,
+    plot: Annotated[Path | None, optional("FILE")] = None,
     output: Annotated[Path | None, optional("FILE", "-o")] = None,
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
     """Time trackers in turns on this machine, and tell every speed as a share of what the machine can do.
 
-    Every combination of tracker, engine, precision, threads and targets is a row; rows take turns in every round, and ratios are taken
-    within rounds, to the first row. Frames are rendered and in memory: reading a video is not in it. On torch, a name runs with
-    random weights: its speed is the same.
+    Every combination of tracker, engine, precision, threads, targets, batch and callers is a row; rows take turns in every round, and
+    ratios are taken within rounds, to the first row. Frames are rendered and in memory: reading a video is not in it. On torch, a name
+    runs with random weights: its speed is the same.
 
-    Example: sightline bench kestrel-nano --engine onnxruntime,openvino --precision f32,bf16 --threads 1,2 --compare kcf
+    Example: sightline bench kestrel-nano --engine onnxruntime,openvino --precision f32,bf16 --threads 1,2 --compare nanotrack-v2,mil
 
     Args:
         trackers: names from `sightline zoo`, or paths of weights files.
@@ -78,13 +68,19 @@ def bench(
         precision: f32, bf16 (openvino), or both; a combination that an engine lacks is left out.
         threads: of the network, one or several numbers.
         targets: in one frame, one or several numbers.
-        compare: OpenCV's trackers beside ours, where this OpenCV has them.
+        batch: how many of them go through the network together, at most.
+        callers: threads that share the targets of a frame between them; each calls the network, which has --threads of its own.
+        videos: measure also so many videos at the same time, by threads of one process and by processes: the first tracker, on one thread.
+        compare: more rows, on one thread: trackers of ours by name or path, on the first engine and precision, and OpenCV's where it
+            has them: csrt, kcf, mil, mosse, vit=FILE.onnx, nano=BACKBONE.onnx+HEAD.onnx.
         frame: size of the frames.
         rounds: how often each takes its turn.
         seconds: of one turn.
         start: measure also imports, loading, the first box and memory, each in a fresh process.
         layers: tell also where the network's time goes (ONNX files, by onnxruntime's profiler).
         soak: let the first row run for so many minutes and tell its speed, memory, clock and energy as they go.
+        accuracy: a folder below which `sightline eval` has written results: rows get the AUC of their trackers.
+        plot: draw accuracy over speed here, as .svg, .pdf or .png; with --accuracy.
         output: write the report here, as .md or .json.
         as_json: print one JSON object.
     """
@@ -92,21 +88,17 @@ def bench(
         check_suffix(output, SUFFIXES, "--output")
     if rounds < 1 or seconds <= 0 or soak < 0:
         raise SightlineError(f"--rounds {rounds}, --seconds {seconds:g}, --soak {soak:g}: expected at least 1, more than 0, and 0 or more.")
-    settings = [
-        Setting(*row)
-        for row in itertools.product(
-            trackers,
-            words("--engine", engine),
-            words("--precision", precision),
-            numbers("--threads", threads),
-            numbers("--targets", targets),
-        )
-        if row[2] == "f32" or row[1] == "openvino"
-    ]
-    if not settings:
-        raise SightlineError(f"no engine of {engine} computes in {precision}; openvino does in bf16.")
+    if plot is not None:
+        check_suffix(plot, PLOTS, "--plot")
+    aucs = _aucs(accuracy, needed=plot is not None)
+    engines, precisions = words("--engine", engine), words("--precision", precision)
+    dimensions = {"threads": threads, "targets": targets, "batch": batch, "callers": callers}
+    settings = settings_of(trackers, engines, precisions, [numbers(f"--{name}", text) for name, text in dimensions.items()])
+    counts = numbers("--videos", videos) if videos else []
+    others, opencvs = _compared(compare)
+    settings += [Setting(name, settings[0].engine, settings[0].precision) for name in others]
     frames, box = _frames(frame)
-    candidates = [_candidate(setting) for setting in settings] + [_opencv(name) for name in words("--compare", compare)]
+    candidates = [candidate_of(setting) for setting in settings] + [opencv_candidate(name) for name in opencvs]
     ceilings = [_ceiling(number) for number in sorted({setting.threads for setting in settings})]
     times = _race(candidates, frames, box, rounds=rounds, seconds=seconds)
     report = {
@@ -114,12 +106,56 @@ def bench(
         "versions": versions() | {name: version_of(name) for name in ("openvino", "torch")},
         "frame": frame,
         "ceilings": [asdict(found) for found in ceilings],
-        "rows": [_row(*row, ceilings) for row in itertools.zip_longest(times, settings)],
+        "rows": [_row(*row, ceilings, aucs) for row in itertools.zip_longest(times, settings, candidates)],
+        "targets": [_per_target(*row, frames[0], box) for row in zip(times, settings, candidates, strict=False) if row[1].targets > 1],
+        "videos": [_videos(settings[0], frames, box, number, rounds=rounds, seconds=seconds) for number in counts],
         "start": [_started(setting) for setting in settings if setting.targets == 1] if start else [],
         "layers": [_layers(setting) for setting in settings if setting.engine == "onnxruntime" and setting.targets == 1] if layers else [],
         "soak": _soaked(candidates[0], frames, box, minutes=soak) if soak else [],
     }
+    if plot is not None:
+        _draw(report, plot)
     _tell(report, output, as_json=as_json)
+
+
+def _compared(text: str) -> tuple[list[str], list[str]]:
+    """Which of the names are trackers of ours, and which are OpenCV's."""
+    from sightline.adapters.opencv import OPENCV
+    from sightline.errors import UnknownTracker
+    from sightline.zoo import SPECS
+
+    found = words("--compare", text)
+    opencvs = [name for name in found if name.partition("=")[0] in OPENCV]
+    ours = [name for name in found if name not in opencvs]
+    for name in ours:
+        if name not in SPECS and not Path(name).exists():
+            raise UnknownTracker(
+                f"--compare {name}: neither a tracker of `sightline zoo`, nor a file, nor one of OpenCV's ({', '.join(OPENCV)})."
+            )
+    return ours, opencvs
+
+
+def _aucs(folder: Path | None, *, needed: bool) -> dict[str, float]:
+    """Success AUC by the name of the tracker, from every summary that `sightline eval` has left below a folder."""
+    if folder is None:
+        if needed:
+            raise SightlineError("--plot draws accuracy over speed: say with --accuracy where `sightline eval` has written its results.")
+        return {}
+    found: dict[str, float] = {}
+    data: set[str] = set()
+    for path in sorted(folder.rglob("summary.json")):
+        told = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(told.get("auc"), float):
+            found[told["tracker"]] = told["auc"]
+            data.add(told["dataset"])
+    if not found or len(data) > 1:
+        said = (
+            f"of several data sets ({', '.join(sorted(data))}); name the folder of one"
+            if data
+            else "no finished results of `sightline eval`"
+        )
+        raise BadData(f"--accuracy {folder} holds {said}.")
+    return found
 
 
 def _frames(size: str) -> tuple[list[Frame], Box]:
@@ -131,38 +167,6 @@ def _frames(size: str) -> tuple[list[Frame], Box]:
         raise SightlineError(f"--frame {size!r} is not a size; expected WxH in pixels, as in --frame 1280x720.")
     shots = list(render(Scene(seed=3, num_frames=NUM_FRAMES, size=(int(width), int(height)), occlusion=0.0, distractors=0)))
     return [shot.frame for shot in shots], shots[0].box
-
-
-def _candidate(setting: Setting) -> Candidate:
-    """Load a tracker and put a clock into it."""
-    from sightline.engines import ENGINES
-    from sightline.measure.entrants import Many
-    from sightline.measure.race import Candidate, Clocked
-    from sightline.methods.network import NetworkMethod
-    from sightline.tracker import Tracker, load, untrained
-    from sightline.zoo import SPECS
-
-    if setting.engine not in ENGINES:
-        raise SightlineError(f"there is no engine called {setting.engine!r}; known are {', '.join(ENGINES)}.")
-    prepare: Callable[[], None] = functools.partial(set_threads, setting.threads, torch_too=setting.engine == "torch")
-    with needing("convert", f"{setting}"):
-        if setting.engine == "torch" and setting.tracker in SPECS:
-            method = untrained(setting.tracker).method
-        else:
-            number = None if setting.engine == "torch" else setting.threads
-            method = load(setting.tracker, engine=setting.engine, threads=number, precision=setting.precision).method  # type: ignore[arg-type]  # what it is, an engine says
-    if not isinstance(method, NetworkMethod):  # a filter that is learned while tracking has no one network to clock
-        return Candidate(str(setting), Tracker(method), prepare=prepare)
-    clocked = Clocked(method.session)
-    follower: Any = Tracker(NetworkMethod(clocked)) if setting.targets == 1 else Many(NetworkMethod(clocked), setting.targets)
-    return Candidate(str(setting), follower, setting.targets, clocked, prepare)
-
-
-def _opencv(name: str) -> Candidate:
-    from sightline.measure.entrants import opencv
-    from sightline.measure.race import Candidate
-
-    return Candidate(f"OpenCV {name}", opencv(name), prepare=functools.partial(set_threads, 1, torch_too=False))
 
 
 def _ceiling(threads: int) -> Ceiling:
@@ -179,18 +183,81 @@ def _race(candidates: Sequence[Candidate], frames: Sequence[Frame], box: Box, *,
         return race(candidates, frames, box, rounds=rounds, seconds=seconds, told=lambda done: bar.update(task, completed=done))
 
 
-def _row(times: Times, setting: Setting | None, ceilings: Sequence[Ceiling]) -> dict[str, Any]:
-    """A row of the report: times, the setting, the network's size, and its rate as a share of the ceiling."""
+def _row(
+    times: Times, setting: Setting | None, candidate: Candidate, ceilings: Sequence[Ceiling], aucs: Mapping[str, float]
+) -> dict[str, Any]:
+    """A row of the report: times, the setting, the network's and the file's size, accuracy, and its rate as a share of the ceiling."""
     from sightline.zoo.measured import measured
 
-    row: dict[str, Any] = asdict(times) | (asdict(setting) if setting else {"tracker": times.name, "targets": 1, "threads": 1})
-    size = measured().get(row["tracker"])
+    name = times.name.lower().replace(" ", "-") if setting is None else _spec_name(candidate)
+    row: dict[str, Any] = asdict(times) | {"tracker": name, "threads": 1, "targets": 1} | (asdict(setting) if setting else {})
+    size = measured().get(name)
     row |= {"parameters": size and size.parameters, "macs": size and size.macs, "share_of_ceiling": None}
+    row |= {"file_mb": setting and _file_mb(setting), "auc": aucs.get(name)}
     if setting and size and times.network:
         [found] = [ceiling for ceiling in ceilings if ceiling.threads == setting.threads]
         best = getattr(found, setting.precision)
         row["share_of_ceiling"] = 2 * size.macs * setting.targets / (times.network * 1e6) / best if best else None
     return row
+
+
+def _spec_name(candidate: Candidate) -> str:
+    """Of a tracker, or of the many of one."""
+    follower: Any = candidate.follower
+    name: str = follower.method.spec.name
+    return name
+
+
+def _file_mb(setting: Setting) -> float | None:
+    """Of the weights, both graphs of a tracker that reads its template apart; None for random ones."""
+    from sightline.errors import WeightsMissing
+    from sightline.weights import find, init_path
+
+    try:
+        path = find(setting.tracker)
+    except WeightsMissing:
+        return None
+    return sum(file.stat().st_size for file in (path, init_path(path)) if file.is_file()) / 1e6
+
+
+def _per_target(times: Times, setting: Setting, candidate: Candidate, frame: Frame, box: Box) -> dict[str, Any]:
+    """What each of several targets costs: time, beside the network alone, and memory."""
+    from sightline.measure.entrants import bytes_of_a_target
+
+    follower: Any = candidate.follower
+    return {
+        "name": times.name,
+        "targets": setting.targets,
+        "per_target": times.p50 / setting.targets,
+        "to_network": None if times.network is None else times.p50 / times.network,
+        "kilobytes": bytes_of_a_target(follower.method, frame, box) / 1e3,
+    }
+
+
+def _videos(setting: Setting, frames: Sequence[Frame], box: Box, videos: int, *, rounds: int, seconds: float) -> dict[str, Any]:
+    from sightline.cli.loading import set_threads
+    from sightline.measure.videos import rates
+
+    set_threads(1, torch_too=setting.engine == "torch")
+    alone = Setting(setting.tracker, setting.engine, setting.precision)
+    loaded = [alone.tracker, alone.engine, alone.precision]
+    return {"name": str(alone), **asdict(rates(method_of(alone), loaded, frames, box, videos=videos, rounds=rounds, seconds=seconds))}
+
+
+def _draw(report: Mapping[str, Any], plot: Path) -> None:
+    """The rows that have an accuracy, one for each tracker: the fastest."""
+    from sightline.evaluate.report.plots import draw_speed, rendered
+    from sightline.weights import write_whole
+
+    best: dict[str, Mapping[str, Any]] = {}
+    for row in sorted(report["rows"], key=lambda row: row["p50"] / row["targets"]):
+        if row["auc"] is not None:
+            best.setdefault(row["tracker"], row)
+    if not best:
+        raise BadData("no row has an accuracy: --accuracy has results of other trackers.")
+    points = [(row["name"], row["fps"], row["auc"]) for row in best.values()]
+    with needing("plots", "--plot"):
+        write_whole({plot: rendered(draw_speed(points, where=report["machine"]["processor"]), plot.suffix.lower()[1:])})
 
 
 def _started(setting: Setting) -> dict[str, Any]:

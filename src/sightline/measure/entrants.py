@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,23 +13,24 @@ from numpy.typing import NDArray
 from sightline.adapters.opencv import find_opencv
 from sightline.box import Box
 from sightline.frame import Frame
-from sightline.methods.network import NetworkMethod
+from sightline.methods import Method
 from sightline.tracker import MultiTracker
 
-__all__ = ["Many", "OpenCV", "opencv"]
+__all__ = ["Many", "OpenCV", "bytes_of_a_target", "opencv"]
 
 
 @dataclass
 class Many:
     """Several targets of one frame; they begin side by side."""
 
-    method: NetworkMethod
+    method: Method[Any]
     count: int
+    callers: int = 1
     trackers: MultiTracker[int, Any] | None = None
 
     def init(self, image: Frame, box: Box) -> None:
         """Mark them all: the box itself, and copies of it moved about within the frame."""
-        self.trackers = MultiTracker(self.method)
+        self.trackers = MultiTracker(self.method, callers=self.callers)
         room = max(1.0, image.width - box.w), max(1.0, image.height - box.h)
         for key in range(self.count):
             moved = box._replace(x=(box.x + key * 37.0) % room[0], y=(box.y + key * 23.0) % room[1])
@@ -64,10 +66,15 @@ class OpenCV:
         return self.turned[key]
 
 
+def bytes_of_a_target(method: Method[Any], frame: Frame, box: Box) -> int:
+    """What one target more costs in memory: its state as it is written to a file, which is its arrays and little else."""
+    return len(pickle.dumps(method.begin(frame, box)))
+
+
 def opencv(name: str) -> OpenCV:
-    """A tracker of OpenCV by its short name.
+    """A tracker of OpenCV by its short name, with its network's files where it has any: "csrt", "vit=FILE.onnx".
 
     Raises:
-        UnknownTracker: no such name, or this build of OpenCV has no such tracker.
+        UnknownTracker, WeightsMissing: as `find_opencv`.
     """
     return OpenCV(find_opencv(name))

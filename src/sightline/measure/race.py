@@ -13,6 +13,7 @@ import numpy as np
 from sightline.box import Box
 from sightline.engines import Array, Role, Session
 from sightline.frame import Frame
+from sightline.measure.sensors import energy_joules
 from sightline.spec import Spec
 
 __all__ = ["Candidate", "Clocked", "Follows", "Times", "race"]
@@ -81,10 +82,11 @@ class Times:
         name: of the candidate.
         p50: the median of the rounds' medians.
         p95: of all updates.
-        network: the median of the network's calls in one update; None where there is none to clock.
+        network: the median of all the network's calls in one update; None where there is none to clock.
         outside: the rest of an update's median: crop, conversion, box, Python.
         fps: targets times frames in a second, by p50.
         ratio: p50 to that of the first candidate, the median over rounds.
+        joules: of the whole processor in one update; None where it does not tell.
         rounds: the medians of the rounds.
     """
 
@@ -95,6 +97,7 @@ class Times:
     outside: float | None
     fps: float
     ratio: float
+    joules: float | None
     rounds: tuple[float, ...]
 
 
@@ -119,36 +122,49 @@ def race(
     """
     updates: list[list[list[float]]] = [[] for _ in candidates]
     networks: list[list[float]] = [[] for _ in candidates]
+    energies: list[list[float]] = [[] for _ in candidates]
     for i in range(rounds):
-        for candidate, taken, network in zip(candidates, updates, networks, strict=True):
+        for candidate, taken, network, energy in zip(candidates, updates, networks, energies, strict=True):
             time.sleep(PAUSE)
             candidate.prepare()
-            taken.append(_turn(candidate, frames, box, seconds))
-            if candidate.network is not None:
-                calls = len(candidate.network.seconds) / len(taken[-1])
-                network.append(statistics.median(candidate.network.seconds) * calls)
+            before = energy_joules()
+            turn, calls = _turn(candidate, frames, box, seconds)
+            taken.append(turn)
+            after = energy_joules()
+            if before is not None and after is not None and after >= before:  # the counter begins anew now and then
+                energy.append((after - before) / (WARM + len(taken[-1])))
+            if calls:
+                network.append(statistics.median(calls))
         told(i + 1)
-    return [_times(*row, updates[0]) for row in zip(candidates, updates, networks, strict=True)]
+    return [_times(*row, updates[0]) for row in zip(candidates, updates, networks, energies, strict=True)]
 
 
-def _turn(candidate: Candidate, frames: Sequence[Frame], box: Box, seconds: float) -> list[float]:
-    """Seconds of every update of one turn; at least five."""
-    follower, taken = candidate.follower, list[float]()
+def _turn(candidate: Candidate, frames: Sequence[Frame], box: Box, seconds: float) -> tuple[list[float], list[float]]:
+    """Seconds of every update of one turn, at least five, and of the network's calls in each; none of those where there is no clock."""
+    follower, taken, calls = candidate.follower, list[float](), list[float]()
+    clock = [] if candidate.network is None else candidate.network.seconds
     follower.init(frames[0], box)
     for i in range(WARM):
         follower.update(frames[1 + i % (len(frames) - 1)])
-    if candidate.network is not None:
-        candidate.network.seconds.clear()
     ends, at = time.perf_counter() + seconds, 0
     while time.perf_counter() < ends or len(taken) < 5:
         at = at % (len(frames) - 1) + 1
+        clock.clear()
         began = time.perf_counter()
         follower.update(frames[at])
         taken.append(time.perf_counter() - began)
-    return taken
+        if clock:
+            calls.append(sum(clock))
+    return taken, calls
 
 
-def _times(candidate: Candidate, updates: Sequence[Sequence[float]], networks: Sequence[float], first: Sequence[Sequence[float]]) -> Times:
+def _times(
+    candidate: Candidate,
+    updates: Sequence[Sequence[float]],
+    networks: Sequence[float],
+    energies: Sequence[float],
+    first: Sequence[Sequence[float]],
+) -> Times:
     medians = [statistics.median(taken) * 1e3 for taken in updates]
     of_first = [statistics.median(taken) * 1e3 for taken in first]
     p50 = statistics.median(medians)
@@ -161,5 +177,6 @@ def _times(candidate: Candidate, updates: Sequence[Sequence[float]], networks: S
         outside=None if network is None else p50 - network,
         fps=candidate.targets * 1e3 / p50,
         ratio=statistics.median(mine / theirs for mine, theirs in zip(medians, of_first, strict=True)),
+        joules=statistics.median(energies) if energies else None,
         rounds=tuple(medians),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 __all__ = ["markdown"]
@@ -13,6 +13,10 @@ NUM_KINDS = 8  # of operations that are listed one by one
 def markdown(report: Mapping[str, Any]) -> str:
     """The report of `sightline bench` as tables, with the machine and the versions below."""
     parts = [_times(report["rows"])]
+    if report["targets"]:
+        parts.append(_targets(report["targets"]))
+    if report["videos"]:
+        parts.append(_videos(report["videos"]))
     if report["start"]:
         parts.append(_start(report["start"]))
     parts += [_layers(entry) for entry in report["layers"]]
@@ -22,14 +26,46 @@ def markdown(report: Mapping[str, Any]) -> str:
 
 
 def _times(rows: Sequence[Mapping[str, Any]]) -> str:
-    lines = [
-        "| tracker | p50 ms | p95 ms | fps | time / first | network ms | outside ms | MACs | share of ceiling |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+    """The main table; a column that nothing stands in is left out."""
+    columns: list[tuple[str, Callable[[Mapping[str, Any]], str]]] = [
+        ("tracker", lambda row: row["name"]),
+        ("AUC", lambda row: _number(row["auc"], 3)),
+        ("p50 ms", lambda row: _number(row["p50"])),
+        ("p95 ms", lambda row: _number(row["p95"])),
+        ("fps", lambda row: f"{row['fps']:.0f}"),
+        ("time / first", lambda row: f"{row['ratio']:.2f}"),
+        ("network ms", lambda row: _number(row["network"])),
+        ("outside ms", lambda row: _number(row["outside"])),
+        ("parameters", lambda row: _count(row["parameters"])),
+        ("MACs", lambda row: _count(row["macs"])),
+        ("file MB", lambda row: _number(row["file_mb"])),
+        ("share of ceiling", lambda row: _percent(row["share_of_ceiling"])),
+        ("joules", lambda row: _number(row["joules"], 3)),
     ]
-    for row in rows:
-        cells = [row["name"], _number(row["p50"]), _number(row["p95"]), f"{row['fps']:.0f}", f"{row['ratio']:.2f}"]
-        cells += [_number(row["network"]), _number(row["outside"]), _macs(row["macs"]), _percent(row["share_of_ceiling"])]
-        lines.append(f"| {' | '.join(cells)} |")
+    shown = [(title, cell) for title, cell in columns if any(cell(row) != "-" for row in rows)]
+    lines = [f"| {' | '.join(title for title, _ in shown)} |", f"|---|{'---:|' * (len(shown) - 1)}"]
+    return "\n".join([*lines, *(f"| {' | '.join(cell(row) for _, cell in shown)} |" for row in rows)])
+
+
+def _targets(rows: Sequence[Mapping[str, Any]]) -> str:
+    lines = ["| several targets | ms per target | time / network alone | kB of memory per target |", "|---|---:|---:|---:|"]
+    lines += [
+        f"| {row['name']} | {_number(row['per_target'], 3)} | {_number(row['to_network'])} | {_number(row['kilobytes'], 0)} |"
+        for row in rows
+    ]
+    return "\n".join(lines)
+
+
+def _videos(rows: Sequence[Mapping[str, Any]]) -> str:
+    lines = [
+        "| videos at the same time | fps of one alone | fps of all, in threads | / one | fps of all, in processes | / one |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    lines += [
+        f"| {row['videos']} x {row['name']} | {row['alone']:.0f} | {row['threads']:.0f} | {row['threads_ratio']:.2f} "
+        f"| {row['processes']:.0f} | {row['processes_ratio']:.2f} |"
+        for row in rows
+    ]
     return "\n".join(lines)
 
 
@@ -85,7 +121,9 @@ def _percent(value: float | None) -> str:
     return "-" if value is None else f"{value:.0%}"
 
 
-def _macs(value: int | None) -> str:
+def _count(value: int | None) -> str:
     if value is None:
         return "-"
-    return f"{value / 1e9:.2f} G" if value >= 1e9 else f"{value / 1e6:.0f} M"
+    if value >= 1e9:
+        return f"{value / 1e9:.2f} G"
+    return f"{value / 1e6:.0f} M" if value >= 1e7 else f"{value / 1e6:.2f} M"

@@ -6,14 +6,14 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from sightline.box import Box
 from sightline.frame import Frame
 from sightline.measure.race import Follows
+from sightline.measure.sensors import clock_mhz, energy_joules
 from sightline.measure.start import resident_mb
 
-__all__ = ["Window", "clock_mhz", "energy_joules", "soak"]
+__all__ = ["Window", "soak"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +70,3 @@ def soak(
             at, count, joules = now, 0, after
         if now - began >= seconds:
             return
-
-
-def clock_mhz() -> float | None:
-    """The mean clock of all cores as the system tells it now; None where it does not."""
-    table = Path("/proc/cpuinfo")
-    if not table.is_file():
-        return None
-    told = [float(line.partition(":")[2]) for line in table.read_text().splitlines() if line.startswith("cpu MHz")]
-    return sum(told) / len(told) if told else None
-
-
-def energy_joules() -> float | None:
-    """A counter of the energy that the processor has used; None where it cannot be read."""
-    try:
-        told = [int(path.read_text()) for path in Path("/sys/class/powercap").glob("intel-rapl:?/energy_uj")]
-    except OSError:
-        return None
-    return sum(told) / 1e6 if told else None

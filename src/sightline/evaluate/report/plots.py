@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sightline.evaluate.report.compare import PLAIN, Comparison, Entry
 
-__all__ = ["COLOURS", "colour", "draw_plots", "rendered"]
+__all__ = ["COLOURS", "colour", "draw_plots", "draw_speed", "rendered"]
 
 # The first are those of Okabe and Ito, told apart by people with any kind of colour vision; yellow is left out on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6A3D9A", "#8C564B", "#4D4D4D", "#7A8B00")
@@ -150,18 +150,36 @@ def _closed(values: Sequence[float] | NDArray[np.float64]) -> list[float]:
 
 def _speed(comparison: Comparison) -> Any:
     """AUC over speed; trackers without times are not there."""
+    points = [(entry.label, entry.fps, entry.means["auc"]) for entry in comparison.entries]
+    machines = sorted({machine for entry in comparison.entries for machine in entry.timed_on})
+    return _scattered(points, machines[0] if len(machines) == 1 else "DIFFERENT machines: do not compare")
+
+
+def draw_speed(points: Sequence[tuple[str, float | None, float]], *, where: str) -> Any:
+    """A plot of accuracy over speed, as matplotlib's figure.
+
+    Args:
+        points: names, frames in a second (one without is not there), and AUC.
+        where: the speeds were measured.
+
+    Raises:
+        ModuleNotFoundError: matplotlib is not installed.
+    """
+    import matplotlib as mpl
+
+    with mpl.rc_context(STYLE):
+        return _scattered(points, where)
+
+
+def _scattered(points: Sequence[tuple[str, float | None, float]], where: str) -> Any:
     figure, axes = _figure(5.2, 4.0)
     speeds = []
-    for place, entry in enumerate(comparison.entries):
-        if entry.fps:
-            speeds.append(entry.fps)
-            label = (
-                f"{entry.means['auc']:.3f}  {entry.label}, {entry.fps:.0f} fps"  # in a legend: labels at the points would lie on each other
-            )
-            axes.scatter(entry.fps, entry.means["auc"], s=70, color=colour(place), edgecolor="white", zorder=3, label=label)
+    for place, (name, fps, auc) in enumerate(points):
+        if fps:
+            speeds.append(fps)
+            label = f"{auc:.3f}  {name}, {fps:.0f} fps"  # in a legend: labels at the points would lie on each other
+            axes.scatter(fps, auc, s=70, color=colour(place), edgecolor="white", zorder=3, label=label)
     axes.set_xscale("log")
-    machines = sorted({machine for entry in comparison.entries for machine in entry.timed_on})
-    where = machines[0] if len(machines) == 1 else "DIFFERENT machines: do not compare"
     axes.set(
         title="Accuracy and speed",
         xlabel=f"frames per second (logarithmic)\n{where}",

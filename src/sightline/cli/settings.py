@@ -1,0 +1,106 @@
+"""What `sightline bench` runs: trackers with their engines and numbers, as candidates of a race."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from sightline.cli.extras import needing
+from sightline.cli.loading import set_threads
+from sightline.errors import SightlineError
+
+if TYPE_CHECKING:
+    from sightline.measure.race import Candidate
+    from sightline.methods import Method
+
+__all__ = ["Setting", "candidate_of", "method_of", "opencv_candidate", "settings_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One way to run one tracker."""
+
+    tracker: str
+    engine: str
+    precision: str
+    threads: int = 1
+    targets: int = 1
+    batch: int = 1
+    callers: int = 1
+
+    def __str__(self) -> str:
+        many = f", {self.targets} targets, batch {self.batch}" if self.targets > 1 else ""
+        many += f", {self.callers} callers" if self.callers > 1 else ""
+        return f"{self.tracker} ({self.engine} {self.precision}, {self.threads} thread{'s' * (self.threads > 1)}{many})"
+
+
+def settings_of(
+    trackers: Sequence[str], engines: Sequence[str], precisions: Sequence[str], dimensions: Sequence[Sequence[int]]
+) -> list[Setting]:
+    """Every combination that there is: an engine that lacks a precision, and batches and callers of a single target, are left out.
+
+    Args:
+        trackers: names or paths.
+        engines: names.
+        precisions: names.
+        dimensions: numbers of threads, targets, batch and callers.
+
+    Raises:
+        SightlineError: nothing is left.
+    """
+    rows = [
+        Setting(tracker, engine, precision, *numbers)
+        for tracker, engine, precision in itertools.product(trackers, engines, precisions)
+        for numbers in itertools.product(*dimensions)
+    ]
+    rows = [row for row in rows if row.precision == "f32" or row.engine == "openvino"]
+    if not rows:
+        raise SightlineError(f"no engine of {','.join(engines)} computes in {','.join(precisions)}; openvino does in bf16.")
+    alone = [replace(row, batch=1, callers=1) if row.targets == 1 else replace(row, batch=min(row.batch, row.targets)) for row in rows]
+    return list(dict.fromkeys(alone))
+
+
+def method_of(setting: Setting) -> Method[Any]:
+    """The loaded tracker."""
+    from sightline.engines import ENGINES
+    from sightline.methods.network import NetworkMethod
+    from sightline.tracker import load, untrained
+    from sightline.zoo import SPECS
+
+    if setting.engine not in ENGINES:
+        raise SightlineError(f"there is no engine called {setting.engine!r}; known are {', '.join(ENGINES)}.")
+    with needing("convert", f"{setting}"):
+        if setting.engine == "torch" and setting.tracker in SPECS:
+            method = untrained(setting.tracker).method
+        else:
+            number = None if setting.engine == "torch" else setting.threads
+            method = load(setting.tracker, engine=setting.engine, threads=number, precision=setting.precision).method  # type: ignore[arg-type]  # what it is, an engine says
+    return replace(method, batch=setting.batch) if isinstance(method, NetworkMethod) else method
+
+
+def candidate_of(setting: Setting) -> Candidate:
+    """Load a tracker and put a clock into it."""
+    from sightline.measure.entrants import Many
+    from sightline.measure.race import Candidate, Clocked
+    from sightline.methods.network import NetworkMethod
+    from sightline.tracker import Tracker
+
+    prepare: Callable[[], None] = functools.partial(set_threads, setting.threads, torch_too=setting.engine == "torch")
+    method, clocked = method_of(setting), None
+    if isinstance(method, NetworkMethod) and setting.callers == 1:  # calls at the same time have no one duration
+        clocked = Clocked(method.session)
+        method = replace(method, session=clocked)
+    follower: Any = Tracker(method) if setting.targets == 1 else Many(method, setting.targets, setting.callers)
+    return Candidate(str(setting), follower, setting.targets, clocked, prepare)
+
+
+def opencv_candidate(words: str) -> Candidate:
+    """A tracker of OpenCV on one thread."""
+    from sightline.adapters.opencv import parts_of
+    from sightline.measure.entrants import opencv
+    from sightline.measure.race import Candidate
+
+    return Candidate(f"OpenCV {parts_of(words).name}", opencv(words), prepare=functools.partial(set_threads, 1, torch_too=False))

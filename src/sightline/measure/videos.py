@@ -1,0 +1,155 @@
+"""Several videos at the same time: a thread for each in one process, which share one network, or a process for each.
+
+One thread in each network call, whoever calls. The frames are in memory and the same for all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import IO, Any
+
+from sightline.box import Box
+from sightline.errors import EngineError
+from sightline.frame import Frame
+from sightline.measure.race import WARM
+from sightline.methods import Method
+from sightline.tracker import Tracker
+
+__all__ = ["Rates", "in_processes", "in_threads", "rates"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Frames in a second of all videos together.
+
+    Attributes:
+        videos: how many at the same time.
+        alone: of one.
+        threads: with a thread for each, in one network.
+        processes: with a process for each.
+        threads_ratio, processes_ratio: to one alone, the median of ratios within rounds.
+    """
+
+    videos: int
+    alone: float
+    threads: float
+    processes: float
+    threads_ratio: float
+    processes_ratio: float
+
+
+def rates(
+    method: Method[Any], words: Sequence[str], frames: Sequence[Frame], box: Box, *, videos: int, rounds: int, seconds: float
+) -> Rates:
+    """Measure one video, and several in both ways, in turns.
+
+    Args:
+        method: with a network of one thread.
+        words: what the processes load: a tracker's name or file, engine and precision.
+        frames: in memory, at least two.
+        box: of the target in the first.
+        videos: how many.
+        rounds: of turns.
+        seconds: of a turn.
+
+    Raises:
+        EngineError: a process does not start.
+    """
+    alone, threads, processes = list[float](), list[float](), list[float]()
+    with in_processes(words, (frames[0].width, frames[0].height), videos) as run:
+        for _ in range(rounds):
+            alone.append(in_threads(method, frames, box, videos=1, seconds=seconds))
+            threads.append(in_threads(method, frames, box, videos=videos, seconds=seconds))
+            processes.append(run(seconds))
+    return Rates(
+        videos,
+        *(statistics.median(values) for values in (alone, threads, processes)),
+        *(statistics.median(many / one for many, one in zip(values, alone, strict=True)) for values in (threads, processes)),
+    )
+
+
+def in_threads(method: Method[Any], frames: Sequence[Frame], box: Box, *, videos: int, seconds: float) -> float:
+    """Frames in a second of several videos, each with a tracker and a thread of its own."""
+    with ThreadPoolExecutor(videos) as pool:
+        began = time.perf_counter()
+        counts = pool.map(lambda _: _count(Tracker(method), frames, box, seconds), range(videos))
+        return sum(counts) / (time.perf_counter() - began)
+
+
+@contextlib.contextmanager
+def in_processes(words: Sequence[str], size: tuple[int, int], videos: int) -> Iterator[Callable[[float], float]]:
+    """Processes that have loaded a tracker, and what lets all of them run for some seconds: it gives their frames in a second.
+
+    Raises:
+        EngineError: one does not start.
+    """
+    command = [sys.executable, "-m", "sightline.measure.videos", *words, *map(str, size)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with contextlib.ExitStack() as stack:
+        processes = [
+            stack.enter_context(subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+            for _ in range(videos)
+        ]
+        stack.callback(lambda: [process.stdin.close() for process in processes if process.stdin])  # they end with their input
+        pipes = [(process.stdin, process.stdout) for process in processes if process.stdin and process.stdout]
+        for _, told in pipes:
+            _line(told, words)
+
+        def run(seconds: float) -> float:
+            began = time.perf_counter()
+            for asked, _ in pipes:
+                asked.write(f"{seconds}\n")
+                asked.flush()
+            counts = [json.loads(_line(told, words)) for _, told in pipes]
+            return float(sum(counts) / (time.perf_counter() - began))
+
+        yield run
+
+
+def _line(told: IO[str], words: Sequence[str]) -> str:
+    line = told.readline()
+    if not line:
+        raise EngineError(f"a process with {' '.join(words)} ended; what it said stands above.")
+    return line
+
+
+def _count(tracker: Tracker[Any], frames: Sequence[Frame], box: Box, seconds: float) -> int:
+    """Frames that one video comes through in so many seconds."""
+    tracker.init(frames[0], box)
+    count, ends = 0, time.perf_counter() + seconds
+    while time.perf_counter() < ends:
+        count += 1
+        tracker.update(frames[count % (len(frames) - 1) + 1])
+    return count
+
+
+def _serve(name: str, engine: str, precision: str, width: str, height: str) -> None:
+    """What a process does: it waits for lines with a number of seconds, and answers each with a number of frames."""
+    import cv2
+
+    from sightline.scene import Scene, render
+    from sightline.tracker import load
+
+    cv2.setNumThreads(1)
+    tracker = load(name, engine=engine, precision=precision, threads=1)  # type: ignore[arg-type]  # from the command line of `in_processes`
+    shots = list(render(Scene(seed=3, num_frames=4, size=(int(width), int(height)), occlusion=0.0, distractors=0)))
+    frames = [shot.frame for shot in shots]
+    tracker.init(frames[0], shots[0].box)
+    for _ in range(WARM):
+        tracker.update(frames[1])
+    print("ready", flush=True)  # noqa: T201  # read by `in_processes`
+    for line in sys.stdin:
+        print(json.dumps(_count(tracker, frames, shots[0].box, float(line))), flush=True)  # noqa: T201  # likewise
+
+
+if __name__ == "__main__":
+    _serve(*sys.argv[1:])
