@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, overload
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sightline.box import xywh_from_xyxy
 from sightline.errors import BadData
 from sightline.evaluate.annotation import attributes_beside, boxes_from_file, flags_from_file, numbers_from_file, tags_in, text_of
+from sightline.evaluate.attributes import attributes_of
 from sightline.evaluate.layouts import LAYOUTS, Flag, Layout, Part
 from sightline.evaluate.region_files import MaskImages, Regions, WrittenRegions, box_around, objects_of
 from sightline.evaluate.regions import Region
@@ -40,7 +41,7 @@ class Clip:
         attributes: what the data set says of the sequence.
         dropped: images without a row of the annotation or without a partner, or rows without an image, at the end.
         extra: paths of the T second images (infrared, depth), aligned with the first; empty where there is one camera.
-        extra_rows: (T, 4) the annotation in the second images, as `rows`; None where there is none of its own.
+        extra_rows: (T, 4) the annotation in the other camera's images, as `rows`; None where there is none of its own.
         regions: T regions of `regions`, pixels from 0, a code where there is none; None where the truth is boxes and nothing else.
         tags: (T,) bool by name: attributes that single frames have.
         anchors: (T,) int8, 1 where the data set begins a run forward, -1 backward, 0 elsewhere; None where it names no such frames.
@@ -59,12 +60,13 @@ class Clip:
     tags: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     anchors: NDArray[np.int8] | None = None
 
-    def read(self) -> FrameReader:
-        """Its frames, with the second pictures where it has them."""
-        return read(self.frames, infrared=self.extra or None)
+    def read(self, order: Sequence[int] | None = None) -> FrameReader:
+        """Its frames, with the second pictures where it has them: all of them, or those of the numbers given, in their order."""
+        first, second = ([paths[i] for i in order] if order is not None else paths for paths in (self.frames, self.extra or self.frames))
+        return read(first, infrared=second if self.extra else None)
 
     def annotations(self) -> Floats:
-        """`rows`, or (2, T, 4) with those of the second images: results may then be held against the better of both."""
+        """`rows`, or (2, T, 4) with those of the other camera: results may then be held against the better of both."""
         return self.rows if self.extra_rows is None else np.stack([self.rows, self.extra_rows])
 
     def digest(self) -> str:
@@ -149,12 +151,13 @@ def open_dataset(name: str, root: Path, *, broken: Callable[[str, str], None] | 
         raise BadData(f"{root} holds no sequence of {key}; expected files such as {expected}.")
     clips, missing = [], {}
     for fields in _sequences(layout, base):
-        lacking = _lacking(layout, base, fields)
+        place = _Place(layout, base, fields)
+        lacking = place.lacking()
         if lacking is not None:
             missing[fields["name"]] = lacking
             continue
         try:
-            clips += _read(layout, base, fields)
+            clips += _read(place)
         except BadData as error:
             if broken is None:
                 raise
@@ -210,38 +213,55 @@ def _fill(pattern: str, fields: Mapping[str, str]) -> str:
     return pattern.format(**fields)
 
 
+class _Place(NamedTuple):
+    """One sequence of a data set on disk."""
+
+    layout: Layout
+    base: Path
+    fields: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        return self.fields["name"]
+
+    @property
+    def part(self) -> Part | None:
+        return self.layout.parts.get(self.name)
+
+    def at(self, pattern: str) -> Path:
+        return self.base / _fill(pattern, self.fields)
+
+    def truths(self) -> dict[str, Path]:
+        """Annotations that are there, by what a target's name has after the sequence's: "", or "_1", "_2", ..."""
+        single = self.at(self.layout.truth)
+        if single.exists() or not self.layout.targets:
+            return {"": single} if single.exists() else {}
+        pattern = self.at(self.layout.targets)
+        before, _, after = pattern.name.partition("*")
+        files = natural_order(pattern.parent.glob(pattern.name)) if pattern.parent.is_dir() else []
+        return {f"_{path.name.removeprefix(before).removesuffix(after)}": path for path in files}
+
+    def folders(self) -> list[Path]:
+        """Of the images, and of the second ones."""
+        first = self.at(self.layout.images)
+        if self.layout.images_else and not first.is_dir():
+            first = self.at(self.layout.images_else)
+        return [first, self.at(self.layout.extra)] if self.layout.extra else [first]
+
+    def lacking(self) -> str | None:
+        """What is not there at all."""
+        if not self.truths():
+            return f"no {_fill(self.layout.truth, self.fields)}"
+        if self.layout.extra_truth and not self.at(self.layout.extra_truth).is_file():
+            return f"no {_fill(self.layout.extra_truth, self.fields)}"
+        for folder in self.folders():
+            if not folder.is_dir():
+                return f"no folder {folder.relative_to(self.base)}"
+        return None
+
+
 def _has_any(layout: Layout, base: Path) -> bool:
-    return base.is_dir() and any(_truths(layout, base, fields) for fields in _sequences(layout, base))
-
-
-def _truths(layout: Layout, base: Path, fields: Mapping[str, str]) -> dict[str, Path]:
-    """Annotations of a sequence that are there, by what a target's name has after the sequence's: "", or "_1", "_2", ..."""
-    single = base / _fill(layout.truth, fields)
-    if single.exists() or not layout.targets:
-        return {"": single} if single.exists() else {}
-    pattern = base / _fill(layout.targets, fields)
-    before, _, after = pattern.name.partition("*")
-    files = natural_order(pattern.parent.glob(pattern.name)) if pattern.parent.is_dir() else []
-    return {f"_{path.name.removeprefix(before).removesuffix(after)}": path for path in files}
-
-
-def _image_folders(layout: Layout, base: Path, fields: Mapping[str, str]) -> list[Path]:
-    """Of the first and the second images; the last is what was looked for where none is there."""
-    first = base / _fill(layout.images, fields)
-    if layout.images_else and not first.is_dir():
-        first = base / _fill(layout.images_else, fields)
-    return [first, base / _fill(layout.extra, fields)] if layout.extra else [first]
-
-
-def _lacking(layout: Layout, base: Path, fields: Mapping[str, str]) -> str | None:
-    if not _truths(layout, base, fields):
-        return f"no {_fill(layout.truth, fields)}"
-    if layout.extra_truth and not (base / _fill(layout.extra_truth, fields)).is_file():
-        return f"no {_fill(layout.extra_truth, fields)}"
-    for folder in _image_folders(layout, base, fields):
-        if not folder.is_dir():
-            return f"no folder {folder.relative_to(base)}"
-    return None
+    return base.is_dir() and any(_Place(layout, base, fields).truths() for fields in _sequences(layout, base))
 
 
 class _Target(NamedTuple):
@@ -252,45 +272,51 @@ class _Target(NamedTuple):
     regions: Regions | None = None
 
 
-def _read(layout: Layout, base: Path, fields: Mapping[str, str]) -> list[Clip]:
+def _read(place: _Place) -> list[Clip]:
     """The clips of a sequence, one for each target."""
-    part = layout.parts.get(fields["name"])
-    folders = _image_folders(layout, base, fields)
-    cameras = [_images(folder, part) for folder in folders]
+    layout = place.layout
+    cameras = [_images(folder, place.part) for folder in place.folders()]
     paired = min(map(len, cameras))
-    omit = part.omit if part else 0
+    other = numbers_from_file(place.at(layout.extra_truth), layout.columns)[:: layout.every] if layout.extra_truth else None
+    omit = place.part.omit if place.part else 0
     clips = []
-    for suffix, path in _truths(layout, base, fields).items():
+    for suffix, path in place.truths().items():
         for target in _targets(layout, path, suffix, paired):
-            spare = paired - len(target.rows)
-            length = min(paired, len(target.rows)) - omit
-            if length <= 0 or not -layout.spare_rows <= spare <= layout.spare_images:
+            rows = min(len(target.rows), len(target.rows if other is None else other))
+            kept = slice(omit, min(paired, rows))
+            if kept.stop <= omit or not -layout.spare_rows <= paired - rows <= layout.spare_images:
                 raise BadData(
-                    f"{path} has rows for {len(target.rows)} frames, and {folders[0]} {paired} images for them; expected as many of both."
+                    f"{path} has rows for {rows} frames, and {place.folders()[0]} {paired} images for them; expected as many of both."
                 )
-            kept = slice(omit, omit + length)
-            truth, rows = _boxes(layout, target.rows[kept])
-            visible = _whole(truth)
-            for flag in layout.flags:
-                visible &= ~_absent(base / _fill(flag.file, fields), flag, omit, length)
-            tags = tags_in(path.parent, layout.tags, length)
-            clips.append(
-                Clip(
-                    fields["name"] + target.suffix,
-                    tuple(cameras[0][kept]),
-                    truth,
-                    rows,
-                    visible,
-                    attributes_beside(path.parent) | {name for name, marked in tags.items() if marked.any()},
-                    dropped=abs(spare) + max(map(len, cameras)) - paired,
-                    extra=tuple(cameras[1][kept]) if len(cameras) > 1 else (),
-                    extra_rows=_extra_rows(layout, base / _fill(layout.extra_truth, fields), kept) if layout.extra_truth else None,
-                    regions=target.regions[kept] if target.regions is not None else None,
-                    tags=tags,
-                    anchors=_anchors(base / _fill(layout.anchors, fields), omit, length) if layout.anchors else None,
-                )
-            )
+            clip = _clip(place, path, target, [tuple(images[kept]) for images in cameras], kept)
+            dropped = max(*map(len, cameras), len(target.rows)) - kept.stop
+            clips.append(replace(clip, dropped=dropped, extra_rows=None if other is None else _boxes(layout, other[kept])[1]))
     return clips
+
+
+def _clip(place: _Place, path: Path, target: _Target, cameras: Sequence[tuple[str, ...]], kept: slice) -> Clip:
+    """A clip of the kept images of each camera, annotated in `path`."""
+    layout, length = place.layout, kept.stop - kept.start
+    truth, rows = _boxes(layout, target.rows[kept])
+    visible = _whole(truth)
+    for flag in layout.flags:
+        visible &= ~_absent(place.at(flag.file), flag, kept.start, length)
+    tags = tags_in(path.parent, layout.tags, length)
+    attributes = attributes_beside(path.parent) | {name for name, marked in tags.items() if marked.any()}
+    if layout.attributes:
+        attributes |= attributes_of(layout.attributes, place.name, place.at(layout.attribute_file) if layout.attribute_file else None)
+    return Clip(
+        place.name + target.suffix,
+        cameras[0],
+        truth,
+        rows,
+        visible,
+        attributes,
+        extra=cameras[1] if len(cameras) > 1 else (),
+        regions=target.regions[kept] if target.regions is not None else None,
+        tags=tags,
+        anchors=_anchors(place.at(layout.anchors), kept.start, length) if layout.anchors else None,
+    )
 
 
 def _targets(layout: Layout, path: Path, suffix: str, frames: int) -> list[_Target]:
@@ -336,13 +362,6 @@ def _boxes(layout: Layout, rows: Floats) -> tuple[Floats, Floats]:
 
 def _whole(rows: Floats) -> NDArray[np.bool_]:
     return np.asarray(np.isfinite(rows).all(axis=1))
-
-
-def _extra_rows(layout: Layout, path: Path, kept: slice) -> Floats:
-    rows = numbers_from_file(path, layout.columns)[:: layout.every]
-    if len(rows) < kept.stop:
-        raise BadData(f"{path} has {len(rows)} rows; expected one for each of {kept.stop} frames, as the other camera has.")
-    return _boxes(layout, rows[kept])[1]
 
 
 def _images(folder: Path, part: Part | None) -> list[str]:

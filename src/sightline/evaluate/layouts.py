@@ -52,12 +52,15 @@ class Layout:
         images_else: where they are in older copies, which have no folder `images`.
         extra: folder of the second images (infrared, depth), paired with the first by their order; empty for one camera.
         truth: its annotation: one row per frame; commas, semicolons, tabs and blanks separate alike. A folder, of masks.
-        extra_truth: the annotation in the second images, where results are held against the better of both.
+        extra_truth: the annotation in the other camera's images, where results are held against the better of both.
         targets: pattern of the annotations where a sequence has several targets, and no `truth`; `*` is what tells their names apart.
         holds: what a row is: a box; whatever VOT writes (box, polygon, mask, code); or a picture whose pixels are numbers of objects.
         box: of a polygon, see `region_files.box_around`.
         objects: of masks: one target, all pixels but 0; or one for each number in the first.
         void: number of the pixels that count neither way, where each number is a target.
+        frames: annotated ones of a sequence, where that is known: a copy with others is not the data set's.
+        attributes: key of the lists in `attributes.json`; empty where there are none.
+        attribute_file: of a sequence, where its data set has one: a 0 or 1 for each attribute.
         names: all sequences, in order; where empty, those of `lists`, or whatever is found.
         lists: files that name the sequences, one in a line; the first that is there.
         without: names that are found and belong to another split.
@@ -88,6 +91,9 @@ class Layout:
     box: Literal["bounds", "area"] = "bounds"
     objects: Literal["one", "each"] = "one"
     void: int | None = None
+    frames: Mapping[str, int] = field(default_factory=dict)
+    attributes: str = ""
+    attribute_file: str = ""
     names: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
     without: frozenset[str] = frozenset()
@@ -115,6 +121,10 @@ def _names(key: str) -> tuple[str, ...]:
     return tuple(_LISTS[key])
 
 
+def _frames(key: str) -> dict[str, int]:
+    return dict(zip(_LISTS[key], _LISTS[f"{key} frames"], strict=True))
+
+
 def _parts(key: str) -> dict[str, Part]:
     return {name: Part(*values) for name, values in _LISTS[f"{key} parts"].items()}
 
@@ -130,16 +140,20 @@ OTB = Layout(
     names=_names("otb100"),
     parts=_parts("otb"),
     origin=1,
+    attributes="otb100",
 )
 LASOT = Layout(
     images="{group}/{name}/img",
     truth="{group}/{name}/groundtruth.txt",
     names=_names("lasot"),
+    frames=_frames("lasot"),
+    attributes="lasot",
+    attribute_file="att/{name}.txt",  # of the data set's toolkit
     flags=(Flag("{group}/{name}/full_occlusion.txt", "nonzero"), Flag("{group}/{name}/out_of_view.txt", "nonzero")),
     spare_images=10_000,  # copies of monkey-17 hold more images than rows
     rules="stark-lasot",
 )
-TNL2K = Layout(images="{name}/imgs", truth="{name}/groundtruth.txt", names=_names("tnl2k"))
+TNL2K = Layout(images="{name}/imgs", truth="{name}/groundtruth.txt", names=_names("tnl2k"), frames=_frames("tnl2k"), attributes="tnl2k")
 GOT10K = Layout(
     images="{name}",
     truth="{name}/groundtruth.txt",
@@ -157,6 +171,8 @@ UAV123 = Layout(
     names=_names("uav123"),
     parts=_parts("uav123"),
     origin=1,
+    attributes="uav123",
+    attribute_file="anno/UAV123/att/{name}.txt",
     rules="stark-uav",
 )
 NFS = Layout(
@@ -180,6 +196,67 @@ VOT = Layout(
     prefixes=("", "sequences"),
     rules="sightline",
 )
+GTOT = Layout(
+    images="{name}/v",
+    extra="{name}/i",
+    truth="{name}/groundTruth_v.txt",
+    extra_truth="{name}/groundTruth_i.txt",
+    names=_names("gtot"),
+    frames=_frames("gtot"),
+    corners="any",
+    rules="gtot",
+)
+RGBT234 = Layout(
+    images="{name}/visible",
+    extra="{name}/infrared",
+    truth="{name}/visible.txt",
+    extra_truth="{name}/infrared.txt",
+    names=_names("rgbt234"),
+    frames=_frames("rgbt234"),
+    attributes="rgbt234",
+    spare_images=10_000,  # some sequences have more images than rows
+    rules="rgbt234",
+)
+RGBT210 = replace(
+    RGBT234, truth="{name}/init.txt", extra_truth="", names=_names("rgbt210"), frames=_frames("rgbt210"), attributes="rgbt210"
+)
+LASHER = replace(
+    RGBT210,
+    names=_names("lasher"),
+    frames=_frames("lasher"),
+    attributes="lasher",
+    prefixes=("", "testingset", "TestingSet", "TestingSet/testingset"),
+    rules="lasher",
+)
+LASHER_TRAIN = replace(
+    LASHER,
+    names=(),
+    without=frozenset(LASHER.names),
+    frames={},
+    attributes="",
+    prefixes=("trainingset", "TrainingSet", "TrainingSet/trainingset", ""),
+)
+DAVIS = Layout(
+    images="JPEGImages/480p/{name}",
+    truth="Annotations/480p/{name}",
+    holds="masks",
+    objects="each",
+    void=255,
+    lists=("ImageSets/2017/val.txt",),
+    prefixes=("", "DAVIS"),
+    rules="sightline",
+)
+DAVIS2016 = replace(DAVIS, objects="one", void=None, lists=("ImageSets/2016/val.txt", "ImageSets/480p/val.txt"))
+
+
+def _two_cameras(name: str, both: Layout) -> dict[str, Layout]:
+    """Rows for the pictures of both cameras and of each alone. Results of all three are held against the same truth."""
+    visible = replace(both, extra="")
+    infrared = replace(visible, images=both.extra)
+    if both.extra_truth:
+        infrared = replace(infrared, truth=both.extra_truth, extra_truth=both.truth)
+    return {name: both, f"{name}:visible": visible, f"{name}:infrared": infrared}
+
 
 LAYOUTS: dict[str, Layout] = {
     "folder": Layout(images="{name}/img", truth="{name}/groundtruth.txt", anchors="{name}/anchor.value", rules="sightline"),
@@ -197,7 +274,13 @@ LAYOUTS: dict[str, Layout] = {
     "trackingnet": TRACKINGNET,
     "trackingnet:train": Layout(images="TRAIN_{group}/frames/{name}", truth="TRAIN_{group}/anno/{name}.txt", rules="trackingnet"),
     "uav123": UAV123,
-    "uav20l": replace(UAV123, truth="anno/UAV20L/{file}", names=_names("uav20l"), parts=_parts("uav20l")),
+    "uav20l": replace(
+        UAV123,
+        truth="anno/UAV20L/{file}",
+        names=_names("uav20l"),
+        parts=_parts("uav20l"),
+        attribute_file="anno/UAV20L/att/{name}.txt",
+    ),
     # the annotation is that of 240 frames per second for both rates
     "nfs": replace(NFS, images="{name}/30/{name}", truth="{name}/30/{name}.txt", every=8),
     "nfs:240": NFS,
@@ -207,5 +290,15 @@ LAYOUTS: dict[str, Layout] = {
     "vot:rgbt": replace(VOT, extra="{name}/ir"),
     "vot:rgbd": replace(VOT, extra="{name}/depth"),
     "vots": replace(VOT, labelled="first"),
+    **_two_cameras("gtot", GTOT),
+    **_two_cameras("rgbt234", RGBT234),
+    **_two_cameras("rgbt210", RGBT210),
+    **_two_cameras("lasher", LASHER),
+    **_two_cameras("lasher:train", LASHER_TRAIN),
+    "davis2017:val": DAVIS,
+    "davis2017:train": replace(DAVIS, lists=("ImageSets/2017/train.txt",)),
+    "davis2017:test-dev": replace(DAVIS, lists=("ImageSets/2017/test-dev.txt",), labelled="first"),
+    "davis2016:val": DAVIS2016,
+    "davis2016:train": replace(DAVIS2016, lists=("ImageSets/2016/train.txt", "ImageSets/480p/train.txt")),
     "dtb70": Layout(images="{name}/img", truth="{name}/groundtruth_rect.txt", origin=1, rules="got10k"),
 }

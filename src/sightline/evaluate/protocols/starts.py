@@ -72,12 +72,11 @@ def track(clip: Clip, tracker: Tracker[Any], origin: int, *, starts: Callable[[C
     """Follow the target from each start to the end."""
     results = {}
     for start in starts(clip):
-        frames = clip.frames[start.first :]
         box = start.box
         if box is None:
-            with contextlib.closing(read(frames[0])) as images:
+            with contextlib.closing(clip.read([start.first])) as images:
                 box = box_from_point(tracker, next(iter(images)), Box(*clip.truth[start.first].tolist()).centre)
-        rows = [step.estimate.box for step in follow(read(frames), box=box, tracker=tracker.copy())]
+        rows = [step.estimate.box for step in follow(clip.read(range(start.first, len(clip.frames))), box=box, tracker=tracker.copy())]
         results[_file(clip, start)] = rows_to_text(np.array(rows, np.float64) + np.array([origin, origin, 0, 0]))
     return Files(results, {})
 
@@ -117,7 +116,7 @@ def compare(clip: Clip, dataset: Dataset, folder: Path, rules: Rules, *, starts:
     frames, aucs = [], []
     for start in starts(clip):
         boxes, rest = boxes_from_file(folder / _file(clip, start)), slice(start.first, None)
-        frames.append(frame_values(boxes, clip.rows[rest], clip.visible[rest], rules=rules, size=size))
+        frames.append(frame_values(boxes, clip.annotations()[..., rest, :], clip.visible[rest], rules=rules, size=size))
         aucs.append(success_auc(boxes - np.array([dataset.origin, dataset.origin, 0, 0]), truth[rest]))
     return Runs(frames, aucs)
 
