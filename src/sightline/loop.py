@@ -52,7 +52,7 @@ class Steps(NamedTuple, Generic[K]):
 
 def follow(
     source: str | int | Path | Iterable[Frame], *, box: BoxLike, tracker: str | Path | Tracker[Any] = "kestrel-nano", start: int = 0
-) -> Iterator[Step]:
+) -> Generator[Step, None, None]:
     """Every frame of a source with the target's place in it.
 
     Args:

@@ -56,6 +56,21 @@ def test_rules_are_chosen_by_name_and_named_in_the_summary(words: list[str], cap
 
 
 @pytest.mark.usefixtures("fake_tracker")
+def test_a_protocol_has_figures_and_a_folder_of_its_own(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*words, "--protocol", "restarts", "--rules", "vot2014", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["protocol"], told["rules"], told["failures"], told["eao"]) == ("restarts", "vot2014", 1.0, None)
+    assert set(told["sequences"]["a"]) >= {"accuracy", "robustness", "failures", "eao", "fps", "frames"}
+    assert (tmp_path / "results" / "folder" / "fake" / "restarts" / "a" / "a_001.txt").is_file()
+    assert main([*words, "--protocol", "long-term"]) == 0
+    printed = capsys.readouterr().out
+    assert "protocol: long-term; rules: vot-lt\n" in printed
+    assert "recall" in printed
+    assert main([*words, "--protocol", "long-term", "--submit", "lasot"]) == 2
+    assert "--submit is for one box in every frame, and the protocol long-term leaves more" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("fake_tracker")
 def test_the_table_says_what_was_left_alone_and_what_was_made_again(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

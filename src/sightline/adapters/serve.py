@@ -48,7 +48,7 @@ def _answer(tracker: Tracker[Any], message: Message) -> Message:
     if message.kind == "initialize":
         box = box_from_region(message.words[1])
         tracker.init(image_from_word(message.words[0]), box)
-        return Message("state", (region_from_box(box),), {"confidence": "1"})
+        return Message("state", (region_from_box(box),))  # no confidence: VOT's toolkit would count the start as an answer
     if message.kind == "frame":
         estimate = tracker.update(image_from_word(message.words[0]))
         named = {} if math.isnan(estimate.score) else {"confidence": f"{estimate.score:.6f}"}

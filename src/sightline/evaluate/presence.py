@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.errors import BadData
+
 __all__ = [
     "FCurve",
     "PresenceCounts",
@@ -47,9 +49,14 @@ class FCurve(NamedTuple):
 def thresholds_nearest(scores: Floats) -> Floats:
     """100 thresholds from the scores of all clips, high to low, NaN left out; places rounded half up.
 
+    Raises:
+        BadData: there are fewer than 98 scores.
+
     Source: pysot.
     """
     ordered = np.sort(scores[~np.isnan(scores)])
+    if len(ordered) < STEPS:
+        raise BadData(f"pysot takes a hundred thresholds from {STEPS} scores or more, and there are {len(ordered)}; take other rules.")
     delta = len(ordered) // STEPS
     places = np.floor(np.linspace(delta - 1, len(ordered) - delta, STEPS) + 0.5).astype(int)
     return np.concatenate([[-np.inf], ordered[places], [np.inf]])[::-1]

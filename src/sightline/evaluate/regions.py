@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sightline.errors import BadData
 
-__all__ = ["Region", "corners_of", "is_code", "raster_overlap", "raster_overlap_old"]
+__all__ = ["Region", "corners_of", "is_code", "is_empty", "raster_overlap", "raster_overlap_old"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -29,6 +29,18 @@ FAR_APART = 1e10  # as published: bounds of which one is so many times the other
 def is_code(region: Region) -> bool:
     """Whether a region says something other than a place."""
     return region.size == 1
+
+
+def is_empty(region: Region) -> bool:
+    """Whether a region is a code, has no number, or no width or height."""
+    if region.dtype == np.bool_:
+        return not region.any()
+    if is_code(region) or np.isnan(region).any():
+        return True
+    if region.size == 4:
+        return not (region[2:] > 0).all()
+    corners = corners_of(region)
+    return bool((corners.min(axis=0) == corners.max(axis=0)).any())
 
 
 def corners_of(region: Floats) -> Floats:

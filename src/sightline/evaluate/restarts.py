@@ -7,13 +7,14 @@ such runs, and not alike: the older one pools frames, the newer one weights sequ
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.box import iou
+from sightline.evaluate.regions import Region
 
 __all__ = [
     "EAO_LENGTHS",
@@ -90,7 +91,7 @@ def burnt(run: Floats, frames: int = BURN_IN) -> Bools:
     return marks
 
 
-def overlaps_of(run: Floats, truth: Floats, overlap: Callable[[Floats, Floats], float]) -> Floats:
+def overlaps_of(run: Floats, truth: Iterable[Region], overlap: Callable[[Floats, Region], float]) -> Floats:
     """Overlap of each frame (T,), by a rule of `sightline.evaluate.regions`; a code is a region of one number."""
     rows = [row[:1] if is_coded else row for row, is_coded in zip(run, ~np.isnan(codes(run)), strict=True)]
     return np.array([overlap(row, region) for row, region in zip(rows, truth, strict=True)])
@@ -120,7 +121,8 @@ def score_pooled(runs: Sequence[Floats], overlaps: Sequence[Floats]) -> RestartS
     """
     kept = np.concatenate([np.where(burnt(run), np.nan, values) for run, values in zip(runs, overlaps, strict=True)])
     failures = sum(int((codes(run) == FAILED).sum()) for run in runs)
-    return RestartScores(float(np.nanmean(kept)), failures, 100 * failures / len(kept))
+    accuracy = float(np.nanmean(kept)) if np.isfinite(kept).any() else math.nan
+    return RestartScores(accuracy, failures, 100 * failures / len(kept))
 
 
 def accuracy_and_failures(run: Floats, overlaps: Floats) -> tuple[float, int]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from sightline.errors import BadData
+from sightline.evaluate.protocols.anchored import ANCHORS
+from sightline.evaluate.protocols.long_term import LONG_TERM
 from sightline.evaluate.protocols.one_pass import ONE_PASS
 from sightline.evaluate.protocols.protocol import Files, Protocol
+from sightline.evaluate.protocols.restarting import RESTARTS
 from sightline.evaluate.protocols.starts import STARTS
 
-__all__ = ["ONE_PASS", "PROTOCOLS", "Files", "Protocol", "find_protocol"]
+__all__ = ["ANCHORS", "LONG_TERM", "ONE_PASS", "PROTOCOLS", "RESTARTS", "Files", "Protocol", "find_protocol"]
 
-PROTOCOLS: dict[str, Protocol[Any, Any]] = {protocol.name: protocol for protocol in (ONE_PASS, *STARTS)}
+PROTOCOLS: dict[str, Protocol[Any, Any]] = {protocol.name: protocol for protocol in (ONE_PASS, *STARTS, RESTARTS, ANCHORS, LONG_TERM)}
 
 
 def find_protocol(name: str) -> Protocol[Any, Any]:
