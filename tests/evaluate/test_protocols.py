@@ -192,10 +192,8 @@ def test_figures_are_of_each_sequence_and_of_all(rendered: Dataset, tmp_path: Pa
         assert summary.means["fps"] is not None
         assert (summary.rules, summary.gaps) == (next(iter(protocol.rules)), {})
         for rules in set(protocol.rules) - {"pysot-lt"}:
-            assert set(score(rendered, tmp_path / protocol.name, maker=MAKER, protocol=protocol, rules=rules).means) == {
-                *protocol.metrics,
-                "fps",
-            }
+            means = score(rendered, tmp_path / protocol.name, maker=MAKER, protocol=protocol, rules=rules).means
+            assert set(means) >= {*protocol.metrics, "fps"}
 
 
 def test_too_few_scores_for_a_hundred_thresholds_are_told(rendered: Dataset, tmp_path: Path) -> None:
