@@ -25,6 +25,7 @@ from sightline.evaluate.score import score
 from sightline.fleet import Here, Pool, Processes
 from sightline.methods.network import NetworkMethod
 from sightline.tracker import Tracker
+from tests.cli.clips import make_folder
 from tests.conftest import need_shared
 from tests.evaluate.folders import make_sequences, write
 from tests.evaluate.replay import replayed, write_numbered
@@ -219,3 +220,26 @@ def test_lost_and_short_runs_are_told(rendered: Dataset, tmp_path: Path) -> None
     assert gaps == {"a": "no a/a_00000011.txt", "b": "short: 5 rows for 12 frames in b_00000000.txt"}
     path.write_text("1\n" + "nan,1,1,1\n" * 11)
     assert "b_00000000.txt:2: 'nan,1,1,1' is neither a box nor a code" in score(rendered, tmp_path, maker=MAKER, protocol=ANCHORS).gaps["b"]
+
+
+@pytest.mark.parametrize(
+    "name, protocol, rules", [("vot2018", RESTARTS, "vot2018"), ("vot2022", ANCHORS, "vot2022"), ("vot2019:lt", LONG_TERM, "vot-lt")]
+)
+def test_vot_folders_name_their_protocol_and_are_scored_by_their_polygons(
+    name: str, protocol: Protocol[Any, Any], rules: str, tmp_path: Path
+) -> None:
+    make_folder(tmp_path / "a", 12)
+    (tmp_path / "a").rename(tmp_path / "color")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "color").rename(tmp_path / "a" / "color")
+    lower_half = [f"{20 + 2 * i},52,{44 + 2 * i},52,{44 + 2 * i},64,{20 + 2 * i},64" for i in range(12)]
+    write(tmp_path / "a" / "groundtruth.txt", "\n".join(lower_half))
+    write(tmp_path / "a" / "anchor.value", "1\n")
+    write(tmp_path / "list.txt", "a\n")
+    dataset = open_dataset(name, tmp_path)
+    assert (dataset.protocol, protocol.choose_rules(None, dataset)) == (protocol.name, rules)
+    ran = evaluate(fake(), dataset, tmp_path / "results", maker=MAKER, protocol=protocol, pool=Here(), timed_on="here", setting={})
+    assert set(ran.made) == {"a"}
+    found = score(dataset, tmp_path / "results", maker=MAKER, protocol=protocol)
+    [first, *_] = protocol.metrics
+    assert found.means[first] == pytest.approx(0.5, abs=0.1)  # the fake tracker follows the whole square

@@ -27,15 +27,15 @@ FAR_APART = 1e10  # as published: bounds of which one is so many times the other
 
 
 def is_code(region: Region) -> bool:
-    """Whether a region says something other than a place."""
-    return region.size == 1
+    """Whether a region says something other than a place: it is one number, or not all of its numbers are known."""
+    return region.dtype != np.bool_ and (region.size == 1 or bool(np.isnan(region).any()))
 
 
 def is_empty(region: Region) -> bool:
     """Whether a region is a code, has no number, or no width or height."""
     if region.dtype == np.bool_:
         return not region.any()
-    if is_code(region) or np.isnan(region).any():
+    if is_code(region):
         return True
     if region.size == 4:
         return not (region[2:] > 0).all()
@@ -88,7 +88,7 @@ def bounds_of(region: Region) -> Bounds:
     if region.dtype == np.bool_:
         rows, columns = (np.flatnonzero(region.any(axis=axis)) for axis in (1, 0))
         return (int(columns[0]), int(rows[0]), int(columns[-1]), int(rows[-1])) if len(rows) else (0, 0, 0, 0)
-    if is_code(region) or np.isnan(region).any():
+    if is_code(region):
         return 0, 0, 0, 0
     if region.size == 4:
         x, y, w, h = (int(number) for number in region)
@@ -110,10 +110,10 @@ def pixels_of(region: Region, window: Bounds) -> Bools:
     if region.dtype == np.bool_:
         part = region[top : bottom + 1, left : right + 1]
         pixels[: part.shape[0], : part.shape[1]] = part
-    elif region.size == 4 and not np.isnan(region).any():
+    elif region.size == 4 and not is_code(region):
         x, y, w, h = (int(number) for number in region)
         pixels[max(y - top, 0) : max(y + h - top, 0), max(x - left, 0) : max(x + w - left, 0)] = True
-    elif region.size >= 6 and not np.isnan(region).any():
+    elif region.size >= 6 and not is_code(region):
         fill_polygon(pixels, corners_of(region) - (left, top), level_edges=True, last_pair=True)
     return pixels
 
@@ -131,7 +131,7 @@ def raster_overlap_old(a: Floats, b: Floats, bound: tuple[int, int]) -> float:
 
     Source: the VOT toolkit in C, as pysot carries it; golden/metrics/pysot-region-overlap.
     """
-    if is_code(a) or is_code(b) or np.isnan(a).any() or np.isnan(b).any():
+    if is_code(a) or is_code(b):
         return math.nan
     first, second = (corners_of(region).astype(np.float32).astype(np.float64) for region in (a, b))
     one, other = (cut_bounds(corners, bound) for corners in (first, second))

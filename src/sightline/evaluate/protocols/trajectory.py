@@ -87,8 +87,7 @@ def steps(clip: Clip, order: Sequence[int], tracker: Tracker[Any]) -> Generator[
     """
     if not np.isfinite(clip.truth[order[0]]).all():
         raise BadData(f"{clip.name} has no box in frame {order[0]} to start from.")
-    frames = read([clip.frames[i] for i in order])
-    with contextlib.closing(follow(frames, box=clip.truth[order[0]], tracker=tracker.copy())) as found:
+    with contextlib.closing(follow(clip.read(order), box=clip.truth[order[0]], tracker=tracker.copy())) as found:
         yield from enumerate(found)
 
 
@@ -148,7 +147,7 @@ def seconds_in(clip: Clip, folder: Path, names: Sequence[str]) -> list[float]:
     return seconds
 
 
-def regions_of(clip: Clip) -> tuple[Region, ...]:
+def regions_of(clip: Clip) -> Sequence[Region]:
     """The truth of every frame, pixels from 0; a code of one number where there is none."""
     if clip.regions is not None:
         return clip.regions
