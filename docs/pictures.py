@@ -22,10 +22,11 @@ import sightline
 from sightline.box import iou
 from sightline.draw import draw
 from sightline.evaluate.clips import open_dataset
+from sightline.evaluate.imported import import_boxes
 from sightline.evaluate.protocols import ONE_PASS
 from sightline.evaluate.report.compare import compare, result_folders
 from sightline.evaluate.report.write import write_report
-from sightline.evaluate.results import import_boxes, make_folder
+from sightline.evaluate.results import make_folder
 from sightline.scene import KINDS, Scene, SceneFrame, render
 
 Picture: TypeAlias = NDArray[Any]  # (H, W, 3) uint8 RGB

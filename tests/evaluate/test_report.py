@@ -15,6 +15,7 @@ import pytest
 
 from sightline.errors import BadData
 from sightline.evaluate.clips import Dataset, open_dataset
+from sightline.evaluate.imported import import_boxes
 from sightline.evaluate.protocols import ONE_PASS
 from sightline.evaluate.published import Published
 from sightline.evaluate.report.compare import Comparison, compare, result_folders
@@ -22,7 +23,7 @@ from sightline.evaluate.report.page import Limits, make_page
 from sightline.evaluate.report.plots import draw_plots, rendered
 from sightline.evaluate.report.tables import Column, Table, to_csv, to_latex, to_markdown
 from sightline.evaluate.report.write import as_json, make_tables, write_report
-from sightline.evaluate.results import import_boxes, make_folder
+from sightline.evaluate.results import make_folder
 from sightline.evaluate.run import evaluate
 from sightline.evaluate.score import score
 from sightline.fleet import Here

@@ -14,11 +14,12 @@ import pytest
 from sightline.box import Box
 from sightline.errors import BadData, WeightsMissing
 from sightline.evaluate.clips import Dataset, boxes_from_file, open_dataset
+from sightline.evaluate.imported import import_boxes
 from sightline.evaluate.layouts import LAYOUTS
 from sightline.evaluate.metrics import mean_iou, precision, success_auc
 from sightline.evaluate.protocols import ONE_PASS, PROTOCOLS
 from sightline.evaluate.protocols.one_pass import METRICS
-from sightline.evaluate.results import Maker, import_boxes, maker_of
+from sightline.evaluate.results import Maker, maker_of
 from sightline.evaluate.rules import RULES
 from sightline.evaluate.run import Ran, evaluate
 from sightline.evaluate.score import Summary, score

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from sightline.evaluate.clips import open_dataset
+from sightline.evaluate.imported import import_boxes
 from sightline.evaluate.layouts import LAYOUTS
 from sightline.evaluate.protocols import ONE_PASS
-from sightline.evaluate.results import import_boxes, make_folder
+from sightline.evaluate.results import make_folder
 from sightline.evaluate.score import score
 from tests.evaluate.folders import touch_images, write
 

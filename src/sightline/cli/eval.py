@@ -43,7 +43,7 @@ def evaluate(
     workers: Annotated[int, tyro.conf.arg(metavar="N")] = 1,
     threads: Annotated[int, tyro.conf.arg(metavar="N")] = 1,
     engine: Annotated[str | None, optional("NAME")] = None,
-    import_: Annotated[Path | None, tyro.conf.arg(name="import", metavar="FILE.npz", help_behavior_hint="")] = None,
+    import_: Annotated[Path | None, tyro.conf.arg(name="import", metavar="FILE.npz|DIR|FILE.zip", help_behavior_hint="")] = None,
     protocol: Annotated[str | None, optional("NAME")] = None,
     rules: Annotated[str | None, optional("NAME")] = None,
     submit: Annotated[str | None, optional("FORMAT")] = None,
@@ -67,7 +67,8 @@ def evaluate(
         workers: processes to spread the sequences over; boxes and scores do not depend on it.
         threads: processor threads of each.
         engine: what runs the network, see `sightline doctor`; chosen by the kind of weights file where not given.
-        import_: score boxes from this file instead of tracking: one array TRACKER/SEQUENCE of (frames, 4) for each sequence.
+        import_: score the boxes of others instead of tracking: an .npz file with one array TRACKER/SEQUENCE of (frames, 4) for each sequence, or a
+            folder or .zip of raw results, one text file for each sequence, as toolkits and authors of trackers give them.
         protocol: how a sequence is run: one-pass is from its first box to its end; spatial, temporal and point are from other starts (a wrong name
             lists all); what the data set's authors do where not given.
         rules: whose way of counting to use, such as pysot, got10k or lasot (a wrong name lists all); what most papers on the data set use where not given.
@@ -79,8 +80,9 @@ def evaluate(
         if value < 1:
             raise SightlineError(f"{option} is {value}; expected at least 1.")
     from sightline.evaluate.clips import open_dataset
+    from sightline.evaluate.imported import import_boxes
     from sightline.evaluate.protocols import find_protocol
-    from sightline.evaluate.results import import_boxes, make_folder
+    from sightline.evaluate.results import make_folder
     from sightline.evaluate.score import score
     from sightline.evaluate.submit import check_format, write_submission
     from sightline.weights import write_whole
@@ -206,6 +208,7 @@ def _told(data: Dataset, maker: Maker, protocol: Protocol[Any, Any], summary: Su
         "timed_on": list(summary.timed_on),
         "sequences": summary.sequences,
         "gaps": summary.gaps,
+        "read_as": list(maker.facts.get("read_as", ())),
         "skipped": list(ran.skipped) if ran else [],
         "made": ran.made if ran else {},
         "tracker_hash": summary.tracker_hash,
@@ -232,6 +235,8 @@ def _print_summary(told: Mapping[str, Any], headings: Mapping[str, str]) -> None
     Console(width=None if sys.stdout.isatty() else 100).print(table)
     print(f"{told['tracker']} on {told['dataset']}: {told['evaluated']} of {told['expected']} sequences evaluated.")
     print(f"protocol: {told['protocol']}; rules: {told['rules']}{f' ({PLAINEST})' if told['rules'] == 'sightline' else ''}")
+    for note in told["read_as"]:
+        print(f"imported: {note}")
     if told["skipped"]:
         print(f"{len(told['skipped'])} were complete already and left alone.")
     for name, reason in told["made"].items():

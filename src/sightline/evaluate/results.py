@@ -26,7 +26,6 @@ from sightline.weights import init_path, write_whole
 __all__ = [
     "Maker",
     "combined",
-    "import_boxes",
     "lacks",
     "make_folder",
     "maker_of",
@@ -78,45 +77,6 @@ def maker_of(name: str, weights: Path, spec_json: str, *, engine: str, versions:
 def make_folder(output: Path, dataset: Dataset, tracker: str) -> Path:
     """Where the results of a tracker on a data set belong."""
     return output / dataset.name.replace(":", "-") / tracker
-
-
-def import_boxes(file: Path, dataset: Dataset, folder: Path, *, tracker: str, stamp: Callable[[str, str], Mapping[str, str]]) -> Maker:
-    """Take over boxes that something else has made; they are scored as they are.
-
-    Args:
-        file: .npz with one (T, 4) array `<tracker>/<sequence>` for each sequence, in the coordinates of the data set's files.
-        dataset: what was tracked.
-        folder: for the results.
-        tracker: first part of the arrays' names.
-        stamp: of the protocol by which they were made, `protocols.Protocol.stamp`.
-
-    Raises:
-        BadData: no such file, no array of that tracker, or an array that is not (T, 4).
-        WeightsMissing: a file cannot be written.
-    """
-    maker = Maker(tracker, {"imported": file.name, "sha256": sha256(read_bytes(file))})
-    prefix = f"{tracker}/"
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            boxes = {name.removeprefix(prefix): np.asarray(arrays[name], np.float64) for name in arrays.files if name.startswith(prefix)}
-            others = sorted({name.partition("/")[0] for name in arrays.files})
-    except (OSError, ValueError, AttributeError) as error:
-        raise BadData(f"{file} is not an .npz file of boxes ({error}); expected arrays named TRACKER/SEQUENCE.") from error
-    if not boxes:
-        raise BadData(
-            f"{file} has no array of the tracker {tracker!r}; it has {', '.join(others) or 'none at all'}. Name one by --tracker."
-        )
-    unknown = sorted(set(boxes) - {clip.name for clip in dataset} - set(dataset.missing))
-    if unknown:
-        raise BadData(f"{file} has boxes of {unknown[0]!r}, which is no sequence of {dataset.name}; {len(unknown)} in all.")
-    for clip in dataset:
-        if clip.name in boxes:
-            rows = boxes[clip.name]
-            if rows.ndim != 2 or rows.shape[1] != 4:
-                raise BadData(f"{file}: {prefix}{clip.name} is {rows.shape}; expected (frames, 4).")
-            write_result(clip, folder, {f"{clip.name}.txt": rows_to_text(rows)}, stamp=stamp(maker.digest(), clip.digest()))
-    write_whole({folder / "run.json": to_json({"tracker": tracker, "tracker_hash": maker.digest(), **maker.facts})})
-    return maker
 
 
 def write_result(
