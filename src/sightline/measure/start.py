@@ -6,17 +6,22 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sightline.errors import EngineError
 
 if TYPE_CHECKING:
+    from sightline.box import Box
     from sightline.tracker import Tracker
 
 __all__ = ["Start", "resident_mb", "start"]
+
+CLIP = 10  # frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +29,19 @@ class Start:
     """Seconds of a fresh process, and its memory.
 
     Attributes:
-        imports: until numpy, OpenCV, the engine and the package are imported.
+        bare: until numpy, OpenCV and the engine's own library are imported, as any program with them has to.
+        imports: until the package is, too.
         load: of `load`.
         first: of `init` and the first `update`.
+        track: of the whole command `sightline track` on a clip of CLIP frames, in another fresh process.
         peak_mb: the largest resident memory, in 2^20 bytes; None where the system does not tell.
     """
 
+    bare: float
     imports: float
     load: float
     first: float
+    track: float
     peak_mb: float | None
 
 
@@ -42,12 +51,34 @@ def start(name: str, *, engine: str, precision: str, threads: int) -> Start:
     Raises:
         EngineError: it cannot begin; the message is the last line that it said.
     """
-    command = [sys.executable, "-m", "sightline.measure.start", name, engine, precision, str(threads)]
+    begun = json.loads(_said([sys.executable, "-m", "sightline.measure.start", name, engine, precision, str(threads)], threads))
+    with tempfile.TemporaryDirectory() as folder:
+        clip, box = Path(folder) / "clip.mp4", ",".join(map(str, _clip(Path(folder) / "clip.mp4")))
+        command = [sys.executable, "-m", "sightline", "track", str(clip), "--box", box, "--tracker", name, "--engine", engine]
+        began = time.perf_counter()
+        _said([*command, "--precision", precision, "--threads", str(threads)], threads)
+        return Start(**begun, track=time.perf_counter() - began)
+
+
+def _said(command: list[str], threads: int) -> str:
+    """The last line that a process prints."""
     environment = os.environ | {"OMP_NUM_THREADS": str(threads)}  # torch takes its number from there
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise EngineError(f"{name} does not start on {engine}: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
-    return Start(**json.loads(done.stdout.splitlines()[-1]))
+        raise EngineError(f"{' '.join(command[1:])} fails: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
+    return done.stdout.splitlines()[-1]
+
+
+def _clip(path: Path) -> Box:
+    """A rendered clip of CLIP frames; the target's first box."""
+    from sightline.draw import VideoWriter
+    from sightline.scene import Scene, render
+
+    shots = list(render(Scene(seed=3, num_frames=CLIP, size=(640, 360))))
+    with VideoWriter(path, 25.0) as video:
+        for shot in shots:
+            video.write(shot.frame.image, shot.frame.time)
+    return shots[0].box
 
 
 def resident_mb(what: str = "VmRSS") -> float | None:
@@ -59,13 +90,17 @@ def resident_mb(what: str = "VmRSS") -> float | None:
     return int(line.split()[1]) / 1024
 
 
-def _begun(name: str, engine: str, precision: str, threads: int, began: float) -> Start:
+def _begun(name: str, engine: str, precision: str, threads: int, began: float) -> dict[str, float | None]:
+    """All of `Start` but `track`."""
+    import cv2  # noqa: F401  # timed
     import numpy as np
 
+    import_module(engine)
+    bare = time.perf_counter()
     from sightline.engines import ENGINES
     from sightline.frame import Frame
 
-    __import__(ENGINES[engine])
+    import_module(ENGINES[engine])
     imported = time.perf_counter()
     tracker = _loaded(name, engine, precision, threads)
     loaded = time.perf_counter()
@@ -73,7 +108,13 @@ def _begun(name: str, engine: str, precision: str, threads: int, began: float) -
     tracker.init(frame, (300, 200, 60, 60))
     tracker.update(frame)
     said = time.perf_counter()
-    return Start(imports=imported - began, load=loaded - imported, first=said - loaded, peak_mb=resident_mb("VmHWM"))
+    return {
+        "bare": bare - began,
+        "imports": imported - began,
+        "load": loaded - imported,
+        "first": said - loaded,
+        "peak_mb": resident_mb("VmHWM"),
+    }
 
 
 def _loaded(name: str, engine: str, precision: str, threads: int) -> Tracker[Any]:
@@ -89,4 +130,4 @@ def _loaded(name: str, engine: str, precision: str, threads: int) -> Tracker[Any
 if __name__ == "__main__":
     BEGAN = time.perf_counter()
     name, engine, precision, threads = sys.argv[1:]
-    print(json.dumps(asdict(_begun(name, engine, precision, int(threads), BEGAN))))  # noqa: T201  # read by `start`
+    print(json.dumps(_begun(name, engine, precision, int(threads), BEGAN)))  # noqa: T201  # read by `start`
