@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -139,6 +140,21 @@ def test_a_crop_far_outside_shows_only_the_fill_colour(rule: CropRule) -> None:
     region = region_around(Box(5000, -4000, 20, 20), Crop(rule=rule, factor=2.0, size=16), FRAME, fill=(7.0, 8.0, 9.0))
     assert (region.take(image) == (7, 8, 9)).all()
     assert region.padding().all()
+
+
+@pytest.mark.parametrize("box", [Box(0, 0, 900, 700), Box(-300, 200, 1200, 500), Box(900, 700, 900, 700)])
+@pytest.mark.parametrize("channels", [1, -1], ids=["rgb", "bgr"])
+def test_a_very_large_crop_is_made_without_a_copy_and_shows_the_same(monkeypatch: pytest.MonkeyPatch, box: Box, channels: int) -> None:
+    image = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (960, 1280, 3), np.uint8), (0, 0), 4)[..., ::channels]
+    region = region_around(box, Crop(factor=4.0, size=256), (1280, 960), (10.0, 200.0, 90.0))
+    quick = region.take(image).astype(int)  # type: ignore[arg-type]  # uint8 in, uint8 out
+    monkeypatch.setattr("sightline.region.LARGEST", 1e12)
+    exact = region.take(image).astype(int)  # type: ignore[arg-type]  # likewise
+    assert region.width > 2048
+    inside = (quick != (10, 200, 90)).any(axis=2) & (exact != (10, 200, 90)).any(axis=2)
+    differ = np.abs(quick - exact).max(axis=2)
+    assert differ[inside].mean() < 1  # of 255, over what is in the frame
+    assert np.count_nonzero(differ > 8) <= 4 * 256  # along the frame's edges, where a pixel is half of the one and half of the other
 
 
 def test_the_last_column_of_a_frame_is_never_read_by_the_published_rule() -> None:

@@ -21,7 +21,7 @@ __all__ = ["Many", "OpenCV", "bytes_of_a_target", "opencv"]
 
 @dataclass
 class Many:
-    """Several targets of one frame; they begin side by side."""
+    """Several targets of one frame."""
 
     method: Method[Any]
     count: int
@@ -29,12 +29,10 @@ class Many:
     trackers: MultiTracker[int, Any] | None = None
 
     def init(self, image: Frame, box: Box) -> None:
-        """Mark them all: the box itself, and copies of it moved about within the frame."""
+        """Mark them all, each a little beside the others: a target that is lost at once would grow, and cost more than most do."""
         self.trackers = MultiTracker(self.method, callers=self.callers)
-        room = max(1.0, image.width - box.w), max(1.0, image.height - box.h)
         for key in range(self.count):
-            moved = box._replace(x=(box.x + key * 37.0) % room[0], y=(box.y + key * 23.0) % room[1])
-            self.trackers.add(key, image, moved)
+            self.trackers.add(key, image, box._replace(x=box.x + 0.02 * box.w * (key % 5), y=box.y + 0.02 * box.h * (key % 3)))
 
     def update(self, image: Frame) -> object:
         """All of them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 import cv2
 import numpy as np
@@ -22,6 +22,8 @@ from sightline.region import BentRegion, Fill, Region, part_of
 from sightline.spec import Crop, Spec
 
 __all__ = ["NetworkMethod", "Target"]
+
+Look: TypeAlias = tuple[Region | BentRegion, dict[str, Array]]  # where a target is looked for, and what the network is given of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +91,26 @@ class NetworkMethod:
 
     def advance(self, frames: Sequence[Frame], states: Sequence[Target]) -> list[tuple[Target, Estimate]]:
         """Look around each target's last box; targets whose arrays have equal shapes go through the network together."""
-        looks = [self._look(frame, state) for frame, state in zip(frames, states, strict=True)]
-        kinds = [tuple((name, array.shape) for name, array in arrays.items()) for _, arrays in looks]
+        most = min(self.batch, self.spec.max_batch)
+        waiting: dict[tuple[Any, ...], list[int]] = {}
+        looks: dict[int, Look] = {}
         results: dict[int, tuple[Target, Estimate]] = {}
-        for kind in dict.fromkeys(kinds):
-            places = [i for i, other in enumerate(kinds) if other == kind]
-            for batch in _parts(places, min(self.batch, self.spec.max_batch)):
-                moved = self._advance_batch([frames[i] for i in batch], [states[i] for i in batch], [looks[i] for i in batch])
-                results |= zip(batch, moved, strict=True)
+
+        def run(batch: list[int]) -> None:
+            moved = self._advance_batch([frames[i] for i in batch], [states[i] for i in batch], [looks.pop(i) for i in batch])
+            results.update(zip(batch, moved, strict=True))
+
+        for i, (frame, state) in enumerate(zip(frames, states, strict=True)):  # what was just cut is still in the cache when it is run
+            looks[i] = self._look(frame, state)
+            kind = tuple((name, array.shape) for name, array in looks[i][1].items())
+            waiting.setdefault(kind, []).append(i)
+            if len(waiting[kind]) == most:
+                run(waiting.pop(kind))
+        for batch in waiting.values():
+            run(batch)
         return [results[i] for i in range(len(states))]
 
-    def _look(self, frame: Frame, state: Target) -> tuple[Region | BentRegion, dict[str, Array]]:
+    def _look(self, frame: Frame, state: Target) -> Look:
         """Where a target is looked for, and all that the network is given of it."""
         size = (frame.width, frame.height)
         region = region_around(state.box, state.search, size, state.fill)
@@ -107,9 +118,7 @@ class NetworkMethod:
         templates = memory.shown(self.spec.memory, state.templates)
         return region, {**state.arrays, **templates, **pictures, **self._past(region, state)}
 
-    def _advance_batch(
-        self, frames: Sequence[Frame], states: Sequence[Target], looks: Sequence[tuple[Region | BentRegion, Mapping[str, Array]]]
-    ) -> list[tuple[Target, Estimate]]:
+    def _advance_batch(self, frames: Sequence[Frame], states: Sequence[Target], looks: Sequence[Look]) -> list[tuple[Target, Estimate]]:
         rows = [arrays for _, arrays in looks]
         outputs = self.session.run("step", {name: _batched([row[name] for row in rows]) for name in rows[0]})
         results = []
@@ -214,11 +223,6 @@ class NetworkMethod:
                 )
             pictures[f"{role}_extra"] = _stacked([region.take(frame.extra) for region in regions])
         return pictures
-
-
-def _parts(places: Sequence[int], most: int) -> list[Sequence[int]]:
-    """Places one after the other, in parts of at most so many."""
-    return [places[first : first + most] for first in range(0, len(places), most)]
 
 
 def _batched(arrays: Sequence[Array]) -> Array:
