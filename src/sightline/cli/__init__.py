@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from sightline import __version__
-from sightline.cli import bench, convert, doctor, download, eval, export, report, scene, similarity, track, train, trax, zoo  # noqa: A004  named after its command
+from sightline.cli import bench, check, convert, doctor, download, eval, export, report, scene, similarity, track, train, trax, zoo  # noqa: A004  named after its command
 from sightline.cli.arguments import Command, parse
 from sightline.errors import SightlineError
 
@@ -20,6 +20,7 @@ COMMANDS: dict[str, Command] = {
     "convert": convert.convert,
     "export": export.export,
     "train": train.train,
+    "check": check.check,
     "eval": eval.evaluate,
     "trax": trax.trax,
     "bench": bench.bench,

@@ -18,10 +18,16 @@ from sightline.frame.damage import JPEG, PNG, damage
 from sightline.frame.picture import Frame
 from sightline.frame.source import Shot, Source
 
-__all__ = ["SUFFIXES", "natural_order", "open_folder", "open_images", "open_pattern", "quiet_opencv"]
+__all__ = ["SUFFIXES", "begins_as_image", "image_size", "natural_order", "open_folder", "open_images", "open_pattern", "quiet_opencv"]
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".jp2", ".pgm", ".ppm", ".pbm")
 
+_BEGINNINGS = {
+    ".jpg": (JPEG, PNG),
+    ".jpeg": (JPEG, PNG),
+    ".png": (PNG, JPEG),
+    ".bmp": (b"BM", JPEG, PNG),
+}  # some data sets rename instead of converting
 _LEVEL = threading.Lock()  # OpenCV's log level is one for the whole process
 
 
@@ -77,12 +83,41 @@ def natural_order(paths: Iterable[Path]) -> list[Path]:
     return sorted(paths, key=key)
 
 
+def image_size(path: Path) -> tuple[int, int]:
+    """Width and height of an image that is decoded as a whole.
+
+    Raises:
+        VideoError: it cannot be.
+    """
+    height, width = _pixels(path, str(path)).shape[:2]
+    return width, height
+
+
+def begins_as_image(path: Path) -> bool:
+    """Whether a file can be read, is not empty, and begins as files of its suffix do; of suffixes other than JPEG's, PNG's and BMP's anything will do."""
+    try:
+        with path.open("rb") as file:
+            begin = file.read(len(PNG))
+    except OSError:
+        return False
+    return bool(begin) and begin.startswith(_BEGINNINGS.get(path.suffix.lower(), b""))
+
+
 def _read_image(path: Path, index: int) -> Frame:
     """One image as a frame: turned upright by its EXIF note, deep grey stretched as `Frame.of` says.
 
     Deep colour keeps its upper eight bits.
     """
     where = f"frame {index} ({path})"
+    image = _pixels(path, where)
+    try:
+        return Frame.of(image, index=index)
+    except BadImage as error:
+        raise VideoError(f"{where}: {error}") from error
+
+
+def _pixels(path: Path, where: str) -> cv2.typing.MatLike:
+    """(H, W) or (H, W, 3) BGR."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -97,10 +132,7 @@ def _read_image(path: Path, index: int) -> Frame:
         raise VideoError(
             f"{where} cannot be decoded: not an image, or a damaged one. Replace or remove the file; the frames before it are good."
         )
-    try:
-        return Frame.of(image, index=index)
-    except BadImage as error:
-        raise VideoError(f"{where}: {error}") from error
+    return image
 
 
 def _decode(data: bytes, flags: int) -> cv2.typing.MatLike | None:
