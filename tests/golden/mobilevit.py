@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from sightline import zoo
+from sightline.models.layers.heads import bounded
 from sightline.models.layers.mobilevit import Mixed, MobileTracker
 from sightline.spec import Spec
 from tests.golden.follow import follow
@@ -53,6 +54,6 @@ def stages(network: MobileTracker, template: torch.Tensor, search: torch.Tensor)
 def tracked(network: MobileTracker, spec: Spec, meta: Mapping[str, Any], inputs: Mapping[str, Array]) -> dict[str, Array]:
     """A whole tracker, and what its head said in every frame."""
     seen: list[torch.Tensor] = []
-    network.head.register_forward_hook(lambda _module, _inputs, maps: seen.append(maps.score[0, 0]))
+    network.get_submodule("head.score").register_forward_hook(lambda _module, _inputs, logits: seen.append(bounded(logits)[0, 0]))
     followed = follow(network, spec, meta, inputs)
     return followed | {"window": network.window[0, 0].numpy(), "score_maps": np.stack([score.numpy() for score in seen])}

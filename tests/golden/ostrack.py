@@ -20,7 +20,7 @@ from sightline import models, zoo
 from sightline.models.checkpoint import fill, rename
 from sightline.models.layers.decode import decode_center, decode_corners, hann2d
 from sightline.models.layers.eliminate import centre_mask, query_weights, target_mask
-from sightline.models.layers.heads import CenterHead, CenterMaps, CornerHead, PerceptronHead, to_grid
+from sightline.models.layers.heads import CenterHead, CenterMaps, CornerHead, PerceptronHead, bounded, to_grid
 from sightline.models.layers.orders import Order, join, partition, split
 from sightline.models.ostrack import KEYS, OSTrack, Stage
 from sightline.spec import Crop, Spec
@@ -205,7 +205,7 @@ def center_alone(maps: CenterMaps, given: Tensor) -> dict[str, Tensor]:
 def track(network: nn.Module, spec: Spec, meta: Mapping[str, Any], inputs: Mapping[str, Array]) -> dict[str, Array]:
     """A whole tracker, and what its centre head said in every frame."""
     seen: list[Tensor] = []
-    network.get_submodule("head").register_forward_hook(lambda _module, _inputs, maps: seen.append(maps.score.flatten(1)))
+    network.get_submodule("head.score").register_forward_hook(lambda _module, _inputs, logits: seen.append(bounded(logits).flatten(1)))
     followed = follow(network, spec, meta, inputs)
     score = torch.cat(seen)
     response = score * hann2d(spec.arch.search_grid).flatten()

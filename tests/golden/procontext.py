@@ -68,11 +68,14 @@ def stages(network: OSTrack, meta: Mapping[str, Any], inputs: Mapping[str, Tenso
 
 def track(network: OSTrack, spec: Spec, meta: Mapping[str, Any], inputs: Mapping[str, Array]) -> dict[str, Array]:
     """A whole tracker, and the changing templates that it used in every frame."""
+    last: list[Tensor] = []  # the templates that were read last: those of the place that changes
     means: list[Tensor] = []
 
     def note(_module: object, given: tuple[Tensor, ...]) -> None:
         if given[0].shape[-1] == spec.template.size:
-            means.append(given[0][-len(spec.template.scales) :].mean(dim=(1, 2, 3)))
+            last[:] = [given[0].mean(dim=(1, 2, 3))]
+        else:
+            means.append(*last)
 
     network.stem.register_forward_pre_hook(note)
     return ostrack.track(network, spec, meta, inputs) | {"dynamic_template_mean": np.array(torch.stack(means))}

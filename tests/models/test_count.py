@@ -23,7 +23,7 @@ def test_the_work_of_a_plain_transformer_is_what_its_matrices_say() -> None:
 def test_a_template_that_is_read_apart_is_counted_apart() -> None:
     size = size_of(zoo.find("kestrel-nano"))
     assert size.macs > size.template_macs > 0
-    assert size_of(zoo.find("vittrack-nano")).template_macs == 0
+    assert size_of(zoo.find("hit-tiny")).template_macs == 0
 
 
 def test_counting_leaves_no_trace_in_the_random_numbers() -> None:

@@ -13,6 +13,7 @@ from sightline import models, zoo  # noqa: E402  # after the check for torch
 from sightline.models.export import example, graphs  # noqa: E402
 from sightline.models.grm import GRM, Look, allowed, build, masked_weights, shows_target  # noqa: E402
 from sightline.zoo.grm import Arch  # noqa: E402
+from tests.models.roles import for_step  # noqa: E402
 from tests.models.stir import stirred  # noqa: E402
 
 SMALL = Arch(template_grid=4, search_grid=6, depth=3, width=32, heads=2, head_width=16)
@@ -87,6 +88,7 @@ def test_a_summary_of_the_target_exports_for_any_batch() -> None:
     for batch in (1, 3):
         given = example(spec, batch)
         given["target"] = torch.rand(batch, 4) * 0.5 + 0.25
+        given = for_step(network, given)
         with torch.inference_mode():
             expected = network.step(**given)  # type: ignore[operator]  # nn.Module's attributes are tensors or modules to mypy
         said = session.run(["box", "score"], {name: value.numpy() for name, value in given.items()})

@@ -17,9 +17,11 @@ from sightline import models, zoo  # noqa: E402  # after the check for torch
 from sightline.errors import BadSpec  # noqa: E402
 from sightline.models.checkpoint import fill, rename, state_for_authors  # noqa: E402
 from sightline.models.export import example, graphs  # noqa: E402
+from sightline.models.layers.decode import normalize  # noqa: E402
 from sightline.models.ostrack import KEYS, UNUSED, Look, OSTrack, build  # noqa: E402
 from sightline.spec import Crop, Memory, Spec  # noqa: E402
 from sightline.zoo.ostrack import Arch  # noqa: E402
+from tests.models.roles import for_step  # noqa: E402
 from tests.models.stir import stirred  # noqa: E402
 
 SMALL = Arch(template_grid=4, search_grid=6, depth=4, width=32, heads=2, head_width=16, eliminate=(1, 2), keep=(0.7, 0.5))
@@ -144,28 +146,60 @@ def pictures(arch: Arch, batch: int) -> tuple[Any, Any]:
     return tuple(torch.randint(0, 256, (batch, side, side, 3), generator=generator, dtype=torch.uint8) for side in sides)
 
 
+@torch.inference_mode()  # type: ignore[untyped-decorator]  # torch is Any here
+def step(network: OSTrack, template: Any, search: Any, target: Any = None) -> dict[str, Any]:
+    """What a network says about search crops, given templates alone."""
+    return network.step(search, **network.init(template, target))
+
+
 def test_targets_of_different_shape_in_one_batch_equal_each_alone() -> None:
     network, (template, search) = made(TARGET), pictures(TARGET, 2)
     target = boxes((0.5, 0.5, 0.7, 0.2), (0.5, 0.5, 0.3, 0.6))
-    with torch.inference_mode():
-        together = network.step(template, search, target)
-        for i in (0, 1):
-            alone = network.step(template[i : i + 1], search[i : i + 1], target[i : i + 1])
-            close(together["box"][i : i + 1], alone["box"])
+    together = step(network, template, search, target)
+    for i in (0, 1):
+        alone = step(network, template[i : i + 1], search[i : i + 1], target[i : i + 1])
+        close(together["box"][i : i + 1], alone["box"])
 
 
 def test_the_target_decides_which_tokens_leave() -> None:
     network, (template, search) = made(TARGET), pictures(TARGET, 1)
     removed = []
     for target in (boxes((0.2, 0.2, 0.2, 0.2)), boxes((0.8, 0.8, 0.2, 0.2))):
-        seen: list[Look] = []
-        watched = network.look
-        network.look = lambda *given, watched=watched, seen=seen: seen.append(watched(*given)) or seen[0]  # type: ignore[method-assign]
         with torch.inference_mode():
-            network.step(template, search, target)
-        network.look = watched  # type: ignore[method-assign]
-        removed.append(seen[0].removed[0].sort(dim=1).values)
+            weights = network.init(template, target)["weights"]
+            seen = network.look(normalize(template), normalize(search), weights)
+            close(step(network, template, search, target)["box"], seen.box)
+        removed.append(seen.removed[0].sort(dim=1).values)
     assert not torch.equal(*removed)
+
+
+# what a step saves
+
+
+PLAIN = {
+    "whole": {"eliminate": (), "keep": ()},
+    "eliminated": {},
+    "eliminated in the last block too": {"eliminate": (1, 3), "keep": (0.7, 0.5)},
+    "central": {"order": "template-central"},
+    "in halves": {"order": "partition", "template_grid": 5},
+    "merged": {"merge": "max"},
+    "segments": {"segments": True},
+    "corners": {"head": "corner"},
+    "perceptron": {"head": "perceptron"},
+    "windowed": {"windowed_score": True},
+}
+
+
+@pytest.mark.parametrize("changes", PLAIN.values(), ids=list(PLAIN))
+def test_a_step_says_what_the_whole_network_says(changes: Any) -> None:
+    arch = replace(SMALL, **changes)
+    network, (template, search) = made(arch), pictures(arch, 2)
+    said = step(network, template, search)
+    with torch.inference_mode():
+        seen = network.look(normalize(template), normalize(search))
+    close(said["box"], seen.box)
+    if seen.score is not None:
+        close(said["score"], seen.score)
 
 
 # merging
@@ -219,9 +253,26 @@ def test_templates_of_a_batch_stay_with_their_targets() -> None:
     template = torch.randint(0, 256, (3, 2, 2, 64, 64, 3), generator=generator, dtype=torch.uint8)
     search = torch.randint(0, 256, (3, 96, 96, 3), generator=generator, dtype=torch.uint8)
     with torch.inference_mode():
-        together = network.step(template, search)
+        state = several(network, template)
+        together = network.step(search, **state)
         for i in range(3):
-            close(together["box"][i : i + 1], network.step(template[i : i + 1], search[i : i + 1])["box"])
+            close(together["box"][i : i + 1], network.step(search[i : i + 1], state["tokens"][i : i + 1])["box"])
+
+
+@torch.inference_mode()  # type: ignore[untyped-decorator]  # torch is Any here
+def several(network: OSTrack, template: Any) -> dict[str, Any]:
+    """The state of targets whose templates (B, changes, scales, h, w, 3) were read one change at a time, as a tracker does."""
+    return {"tokens": torch.stack([network.init(template[:, i])["tokens"] for i in range(template.shape[1])], dim=1)}
+
+
+def test_templates_that_are_read_one_after_another_are_those_that_are_read_together() -> None:
+    network = made(SEVERAL)
+    template = torch.randint(0, 256, (1, 2, 2, 64, 64, 3), dtype=torch.uint8)
+    search = torch.randint(0, 256, (1, 96, 96, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        said = network.step(search, **several(network, template))
+        seen = network.look(normalize(template.flatten(0, 2)), normalize(search))
+    close(said["box"], seen.box)
 
 
 def test_several_templates_export_for_any_batch() -> None:
@@ -232,8 +283,9 @@ def test_several_templates_export_for_any_batch() -> None:
         template = torch.randint(0, 256, (batch, 2, 2, 64, 64, 3), dtype=torch.uint8)
         search = torch.randint(0, 256, (batch, 96, 96, 3), dtype=torch.uint8)
         with torch.inference_mode():
-            expected = made(SEVERAL).step(template, search)
-        [box] = session.run(["box"], {"template": template.numpy(), "search": search.numpy()})
+            state = several(made(SEVERAL), template)
+            expected = made(SEVERAL).step(search, **state)
+        [box] = session.run(["box"], {"tokens": state["tokens"].numpy(), "search": search.numpy()})
         np.testing.assert_allclose(box, expected["box"].numpy(), atol=1e-4)
 
 
@@ -243,8 +295,7 @@ def test_several_templates_export_for_any_batch() -> None:
 @pytest.mark.parametrize("head", ["corner", "perceptron"])
 def test_heads_without_a_score_say_a_box_only(head: Any) -> None:
     arch = replace(SMALL, head=head)
-    with torch.inference_mode():
-        said = made(arch).step(*pictures(arch, 3))
+    said = step(made(arch), *pictures(arch, 3))
     assert said.keys() == {"box"}
     assert said["box"].shape == (3, 4)
     assert torch.isfinite(said["box"]).all()
@@ -339,8 +390,9 @@ def test_every_form_of_the_network_exports_for_any_batch(changes: dict[str, Any]
         given = example(spec, batch)
         if "target" in given:
             given["target"] = torch.rand(batch, 4) * 0.5 + 0.25
+        given = for_step(made(arch), given)
         with torch.inference_mode():
-            expected = made(arch).step(*given.values())
+            expected = made(arch).step(**given)
         said = dict(zip(names, session.run(names, {name: value.numpy() for name, value in given.items()}), strict=True))
         assert said.keys() == expected.keys()
         for name, value in said.items():

@@ -25,6 +25,7 @@ from sightline.models.layers.prompts import Alpha, Drawn, InsideOutside, PromptP
 from sightline.models.layers.visual_prompts import Prompts, VisualPrompts  # noqa: E402
 from sightline.spec import Crop, Feed, Spec  # noqa: E402
 from sightline.zoo.ostrack import Arch  # noqa: E402
+from tests.models.roles import for_step  # noqa: E402
 from tests.models.stir import stirred  # noqa: E402
 
 SMALL = Arch(template_grid=4, search_grid=6, depth=3, width=32, heads=2, head_width=16, eliminate=(1,), keep=(0.7,))
@@ -78,7 +79,7 @@ def inputs(spec: Spec, batch: int) -> dict[str, Any]:
 
 @torch.inference_mode()  # type: ignore[untyped-decorator]  # torch is Any here
 def step(spec: Spec, given: dict[str, Any]) -> dict[str, Any]:
-    said: dict[str, Any] = made(spec).step(**given)
+    said: dict[str, Any] = made(spec).step(**for_step(made(spec), given))
     return said
 
 
@@ -116,6 +117,7 @@ def test_the_names_of_its_tensors_are_the_authors_and_come_back(spec: Spec) -> N
 def said_by_graph(graph: Any, network: Any, given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What a network says, and what its exported graph says."""
     names = [entry.name for entry in graph.get_outputs()]
+    given = for_step(network, given) if hasattr(network, "init") else given
     assert {entry.name for entry in graph.get_inputs()} == set(given)
     with torch.inference_mode():
         expected = network.step(**given)
@@ -151,11 +153,11 @@ class AllPrompts(torch.nn.Module):  # type: ignore[misc,name-defined]  # torch i
         outputs: dict[str, Any] = {}
         for kind, pair in zip(TEMPLATE_PROMPTS, self.pairs, strict=True):
             assert isinstance(pair, PromptPair)
-            pictures = pair(normalize(template), normalize(search), at, was)
+            (of_template, first), (of_search, second) = pair.on_template(normalize(template), at), pair.on_search(normalize(search), was)
             outputs |= {
-                f"{kind}.template": pictures[0],
-                f"{kind}.search": pictures[1],
-                f"{kind}.front": torch.cat([was.box.unsqueeze(2).expand(-1, -1, 32), *pictures[2]], dim=1),
+                f"{kind}.template": of_template,
+                f"{kind}.search": of_search,
+                f"{kind}.front": torch.cat([was.box.unsqueeze(2).expand(-1, -1, 32), *first, *second], dim=1),
             }
             outputs[f"{kind}.added"] = pair.add(torch.ones(template.shape[0], 16, 32), at)
         return outputs
@@ -268,7 +270,8 @@ def test_visual_prompts_that_say_nothing_leave_the_network_as_it_is() -> None:
     without.load_state_dict({name: value for name, value in network.state_dict().items() if not name.startswith(("visual", "second"))})
     given = inputs(spec, 2)
     with torch.inference_mode():
-        said, expected = silent.step(**given), without.step(given["template"], given["search"])
+        plain_given = {name: given[name] for name in ("template", "search")}
+        said, expected = silent.step(**for_step(silent, given)), without.step(**for_step(without, plain_given))
     torch.testing.assert_close(said["box"], expected["box"])
 
 

@@ -142,7 +142,7 @@ def test_the_prompt_changes_the_box_with_the_shape_of_the_target() -> None:
     network = network_of(replace(TINY, template_prompt="line"))
     template, search = crop(128), crop(256)
     with torch.inference_mode():
-        wide, high, same = (network.step(template, search, torch.tensor([target]))["box"] for target in WIDE_HIGH_SAME)
+        wide, high, same = (network.step(search, **network.init(template, torch.tensor([target])))["box"] for target in WIDE_HIGH_SAME)
     assert not torch.allclose(wide, high, atol=1e-6)
     torch.testing.assert_close(wide, same)  # only width over height counts
 

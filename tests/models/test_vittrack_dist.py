@@ -11,6 +11,7 @@ from sightline.errors import WeightsMismatch  # noqa: E402
 from sightline.models.checkpoint import fill, state_for_authors  # noqa: E402
 from sightline.models.layers.decode import decode_center, normalize  # noqa: E402
 from sightline.models.layers.onestream import OneStream  # noqa: E402
+from tests.models.roles import for_step  # noqa: E402
 from tests.models.stir import stirred  # noqa: E402
 
 NANO = zoo.find("vittrack-nano")
@@ -39,7 +40,7 @@ def test_a_step_reads_the_box_where_score_times_window_is_largest() -> None:
     generator = torch.Generator().manual_seed(2)
     template, search = (torch.randint(0, 256, (1, side, side, 3), generator=generator, dtype=torch.uint8) for side in (128, 256))
     with torch.inference_mode():
-        said = network.step(template, search)
+        said = network.step(**for_step(network, {"template": template, "search": search}))
         maps = network.look(network.encode(network.embed(normalize(template), normalize(search))))
     box, score = decode_center(maps, network.window)
     torch.testing.assert_close(said["box"], box)

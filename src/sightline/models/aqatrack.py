@@ -14,10 +14,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sightline.models.layers.decode import decode_center, hann2d, normalize
+from sightline.models.layers.decode import hann2d, normalize
 from sightline.models.layers.detr import Reader, attention_keys
 from sightline.models.layers.heads import CENTER_KEYS, CenterHead, CenterMaps, to_grid
 from sightline.models.layers.hivit import HIVIT_KEYS, HIVIT_UNUSED, HiViT
+from sightline.models.layers.lazy import find_center
 from sightline.zoo.aqatrack import Arch
 
 __all__ = ["KEYS", "UNUSED", "AQATrack", "Look", "build"]
@@ -97,8 +98,12 @@ class AQATrack(nn.Module):
         stages = self.backbone.encode(tokens)
         features = self.backbone.norm(stages[-1])
         found = self.query(features, history, known)
-        grid = features[:, template.shape[1] :]
-        return Look(tokens, stages, features, found, self.head(to_grid(grid * (grid @ found.transpose(1, 2)))))
+        return Look(tokens, stages, features, found, self.head(self._grid(features, found)))
+
+    def _grid(self, features: Tensor, found: Tensor) -> Tensor:
+        """The head's input (B, C, G, G): search tokens among features (B, N, C), each times its product with what the query found."""
+        search = features[:, self.arch.template_grid**2 :]
+        return to_grid(search * (search @ found.transpose(1, 2)))
 
     def init(self, template: Tensor) -> dict[str, Tensor]:
         """`tokens` (B, T, C) of a template, uint8 (B, 16 n, 16 n, 3), and an empty `history` (B, L, C) of which 0 are `known` (B,)."""
@@ -108,9 +113,11 @@ class AQATrack(nn.Module):
 
     def step(self, search: Tensor, tokens: Tensor, history: Tensor, known: Tensor) -> dict[str, Tensor]:
         """`box` (B, 4) and `score` (B,) in a search crop, uint8 (B, 16 G, 16 G, 3), given the state, which goes on one frame."""
-        seen = self.look(tokens, self.backbone.embed(normalize(search), self.backbone.search_positions), history, known)
-        box, score = decode_center(seen.maps, self.window)
-        later = torch.cat([history[:, 1:], seen.found], dim=1)
+        joined = torch.cat([tokens, self.backbone.embed(normalize(search), self.backbone.search_positions)], dim=1)
+        features = self.backbone.norm(self.backbone.encode(joined)[-1])  # the query reads the template's tokens as well: all of them
+        found = self.query(features, history, known)
+        box, score = find_center(self.head, self._grid(features, found), self.window)
+        later = torch.cat([history[:, 1:], found], dim=1)
         return {"box": box, "score": score, "next.history": later, "next.known": (known + 1).clamp(max=self.arch.history)}
 
 

@@ -66,6 +66,10 @@ class Mixer(nn.Module):
         read: Tensor = self.attention(self.norm(x))[0]
         return read
 
+    def narrow(self, x: Tensor, kept: slice) -> Tensor:
+        """What those tokens that are kept read of all of them: (B, K, C)."""
+        return self.attention.narrow(self.norm(x), kept)
+
 
 class GroupMixer(nn.Module):
     """GA: every head reads its own C / H channels only; ReLU, 1x1 convolution and batch norm after it, no norm before.
@@ -82,11 +86,15 @@ class GroupMixer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, N, C) to (B, N, C)."""
+        return self.narrow(x, slice(None))
+
+    def narrow(self, x: Tensor, kept: slice) -> Tensor:
+        """What those tokens that are kept read of all of them: (B, K, C)."""
         batch, num, _ = x.shape
         groups = self.qkvs(x.transpose(1, 2)).reshape(batch, self.heads, sum(self.parts), num).transpose(2, 3)
         queries, keys, values = groups.split(self.parts, dim=3)
-        read = attention_weights(queries, keys) @ values  # (B, H, N, value_width)
-        read = read.transpose(2, 3).reshape(batch, -1, num)
+        read = attention_weights(queries[:, :, kept], keys) @ values  # (B, H, K, value_width)
+        read = read.transpose(2, 3).flatten(1, 2)
         return self.out(functional.relu(read)).transpose(1, 2)  # type: ignore[no-any-return]  # nn.Module calls are Any
 
 
@@ -109,6 +117,14 @@ class Block(nn.Module):
         """(B, N, C) to (B, N, C)."""
         for branch in self.children():  # in the order of their making
             x = x + branch(x)
+        return x
+
+    def narrow(self, x: Tensor, kept: slice) -> Tensor:
+        """As `layers.trim.Narrows`: what comes before the attention is for all tokens, what comes behind it for those that are kept."""
+        if not any(isinstance(branch, Mixer | GroupMixer) for branch in self.children()):
+            x = x[:, kept]
+        for branch in self.children():
+            x = x[:, kept] + branch.narrow(x, kept) if isinstance(branch, Mixer | GroupMixer) else x + branch(x)
         return x
 
 

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sightline.models.layers.decode import decode_center, hann2d, normalize
+from sightline.models.layers.decode import hann2d, normalize
 from sightline.models.layers.heads import CENTER_BOX_KEYS, CenterBoxHead, CenterMaps, to_grid
 from sightline.models.layers.hivit import HIVIT_KEYS, HIVIT_UNUSED, HiViT
+from sightline.models.layers.lazy import find_center
 from sightline.models.layers.vit import PlainBlock
 from sightline.zoo.evptrack import Arch
 
@@ -99,12 +100,16 @@ class EVPTrack(nn.Module):
             memory: (B, T, C), the template's tokens in the first frame.
         """
         prompts = self.prompt_memory(memory)
-        seen = self.memory_norm(torch.cat([template, search, memory], dim=1))  # as published: what is added to is normed as well
         tokens = torch.cat([scales, prompts, template, search], dim=1)
         stages = self.backbone.encode(tokens)
         features = self.backbone.norm(stages[-1])
         maps = self.head(to_grid(features[:, -search.shape[1] :]))
-        return Look(prompts, self.memorize(seen)[:, : memory.shape[1]], tokens, stages, features, maps)
+        return Look(prompts, self.remember(template, search, memory), tokens, stages, features, maps)
+
+    def remember(self, template: Tensor, search: Tensor, memory: Tensor) -> Tensor:
+        """The next memory (B, T, C); arguments as in `look`."""
+        seen = self.memory_norm(torch.cat([template, search, memory], dim=1))  # as published: what is added to is normed as well
+        return self.memorize.narrow(seen, slice(memory.shape[1]))
 
     def init(self, template: Tensor) -> dict[str, Tensor]:
         """What stays of a template, uint8 (B, 16 n, 16 n, 3): prompts `scales` (B, M, C), `tokens` (B, T, C); these are the first `memory`."""
@@ -114,9 +119,12 @@ class EVPTrack(nn.Module):
 
     def step(self, search: Tensor, scales: Tensor, tokens: Tensor, memory: Tensor) -> dict[str, Tensor]:
         """`box` (B, 4), `score` (B,) and the next `memory` (B, T, C) from a search crop, uint8 (B, 16 G, 16 G, 3), and the state."""
-        seen = self.look(scales, tokens, self.backbone.embed(normalize(search), self.backbone.search_positions), memory)
-        box, score = decode_center(seen.maps, self.window)
-        return {"box": box, "score": score, "next.memory": seen.memory}
+        found = self.backbone.embed(normalize(search), self.backbone.search_positions)
+        later = self.remember(tokens, found, memory)
+        joined = torch.cat([scales, self.prompt_memory(memory), tokens, found], dim=1)
+        features = self.backbone.find(joined, slice(joined.shape[1] - found.shape[1], None))
+        box, score = find_center(self.head, to_grid(features), self.window)
+        return {"box": box, "score": score, "next.memory": later}
 
 
 def build(arch: Arch) -> EVPTrack:

@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sightline.models.layers.conv import Stem
-from sightline.models.layers.decode import decode_center, hann2d, normalize, target_corners
+from sightline.models.layers.decode import hann2d, normalize, target_corners
 from sightline.models.layers.heads import CENTER_KEYS, CenterHead, CenterMaps, to_grid
+from sightline.models.layers.lazy import find_center
 from sightline.models.layers.vit import BLOCK_KEYS, Attention, Mlp
 from sightline.zoo.grm import Arch
 
@@ -139,17 +140,24 @@ class Block(nn.Module):
         Returns:
             (B, N, C), and (B, S) where the block divides.
         """
+        return self._narrowed(x, target, slice(None))
+
+    def narrow(self, x: Tensor, target: Tensor | None) -> Tensor:
+        """Search tokens (B, S, C) after the block; arguments as in `forward`."""
+        return self._narrowed(x, target, slice(self.arch.template_grid**2, None))[0]
+
+    def _narrowed(self, x: Tensor, target: Tensor | None, kept: slice) -> tuple[Tensor, Tensor | None]:
         normed = self.norm1(x)
         queries, keys, values = self.attention.project(normed)
-        apart = None
+        queries, apart = queries[:, :, kept], None
         if self.divide is None:
             read = functional.scaled_dot_product_attention(queries, keys, values)
         else:
             num_template = self.arch.template_grid**2
             apart = self.divide(normed[:, num_template:], self._summary(normed[:, :num_template], target))
             mask = drawn_allowed(apart, num_template) if self.training else allowed(apart < self.arch.apart_from, num_template)
-            read = masked_weights(queries, keys, mask) @ values
-        x = x + self.attention.merge(read)
+            read = masked_weights(queries, keys, mask[:, kept]) @ values
+        x = x[:, kept] + self.attention.merge(read)
         return x + self.mlp(self.norm2(x)), apart
 
     def _summary(self, template: Tensor, target: Tensor | None) -> Tensor:
@@ -175,6 +183,22 @@ class GRM(nn.Module):
         self.head = CenterHead(arch.width, arch.head_width)
         self.register_buffer("window", hann2d(arch.search_grid), persistent=False)
 
+    def embed_template(self, pixels: Tensor) -> Tensor:
+        """Tokens (B, T, C) of a normalised template (B, 3, h, w)."""
+        return self.stem(pixels) + self.template_positions  # type: ignore[no-any-return]  # nn.Module calls are Any
+
+    def embed_search(self, pixels: Tensor) -> Tensor:
+        """Tokens (B, S, C) of a normalised search crop (B, 3, h, w)."""
+        return self.stem(pixels) + self.search_positions  # type: ignore[no-any-return]  # nn.Module calls are Any
+
+    def find(self, tokens: Tensor, target: Tensor | None) -> Tensor:
+        """Search tokens (B, S, C) for the head, of tokens (B, N, C), template first; `target` as in `Block.forward`."""
+        *before, last = self.blocks
+        for block in before:
+            tokens, _ = block(tokens, target)
+        assert isinstance(last, Block)
+        return self.norm(last.narrow(tokens, target))  # type: ignore[no-any-return]  # nn.Module calls are Any
+
     def look(self, template: Tensor, search: Tensor, corners: Tensor | None = None) -> Look:
         """The network with all that it sees on its way.
 
@@ -183,7 +207,7 @@ class GRM(nn.Module):
             search: normalised.
             corners: x1, y1, x2, y2 (B, 4) of the target in 0..1 of the template crop, where `Arch.summary` asks for it.
         """
-        entered = tokens = torch.cat([self.stem(template) + self.template_positions, self.stem(search) + self.search_positions], dim=1)
+        entered = tokens = torch.cat([self.embed_template(template), self.embed_search(search)], dim=1)
         target = shows_target(corners, self.arch.template_grid) if corners is not None else None
         stages, shares = [], []
         for block in self.blocks:
@@ -194,16 +218,22 @@ class GRM(nn.Module):
         features = self.norm(tokens)
         return Look(entered, stages, shares, features, self.head(to_grid(features[:, -(self.arch.search_grid**2) :])))
 
-    def step(self, template: Tensor, search: Tensor, target: Tensor | None = None) -> dict[str, Tensor]:
-        """`box` (B, 4) and `score` (B,).
+    def init(self, template: Tensor, target: Tensor | None = None) -> dict[str, Tensor]:
+        """State of a target: `tokens` (B, T, C), and `shown` (B, T) bool, those that show it, where `Arch.summary` asks for them.
 
         Args:
             template: uint8 (B, 16 n, 16 n, 3).
-            search: uint8 (B, 16 G, 16 G, 3).
-            target: (B, 4), the box in the template crop as cx, cy, w, h in 0..1, only where `Arch.summary` asks for it.
+            target: (B, 4), the box in it as cx, cy, w, h in 0..1, likewise.
         """
-        corners = target_corners(target, template.shape[1]) if target is not None else None
-        box, score = decode_center(self.look(normalize(template), normalize(search), corners).maps, self.window)
+        state = {"tokens": self.embed_template(normalize(template))}
+        if target is None:
+            return state
+        return state | {"shown": shows_target(target_corners(target, template.shape[1]), self.arch.template_grid)}
+
+    def step(self, search: Tensor, tokens: Tensor, shown: Tensor | None = None) -> dict[str, Tensor]:
+        """`box` (B, 4) and `score` (B,) in a search crop, uint8 (B, 16 G, 16 G, 3), given the state of the targets."""
+        found = self.find(torch.cat([tokens, self.embed_search(normalize(search))], dim=1), shown)
+        box, score = find_center(self.head, to_grid(found), self.window)
         return {"box": box, "score": score}
 
 

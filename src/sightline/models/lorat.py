@@ -20,6 +20,7 @@ from torch.nn import functional
 from sightline.models.layers.decode import normalize
 from sightline.models.layers.heads import PerceptronHead, to_grid
 from sightline.models.layers.siamese import choose
+from sightline.models.layers.trim import through
 from sightline.models.layers.vit import BLOCK_KEYS, Attention, Mlp, ScaledBlock
 from sightline.zoo.lorat import Arch
 
@@ -126,12 +127,18 @@ class LoRAT(nn.Module):
             search: normalised (B, 3, 14 G, 14 G).
             mask: (B, Z, Z) bool, true where the template shows the target.
         """
+        return torch.cat([self.embed_template(template, mask), self.embed_search(search)], dim=1)
+
+    def embed_template(self, template: Tensor, mask: Tensor) -> Tensor:
+        """Tokens (B, T, C); arguments as in `embed`."""
         side, grid = self.arch.template_grid, self.arch.search_grid
         corner = self.positions.reshape(1, grid, grid, -1)[:, :side, :side].flatten(1, 2)
         told = torch.where(mask.flatten(1).unsqueeze(2), self.kinds[TARGET], self.kinds[BACKGROUND])
-        z = self.stem(template).flatten(2).transpose(1, 2) + corner + told
-        x = self.stem(search).flatten(2).transpose(1, 2) + self.positions + self.kinds[SEARCH]
-        return torch.cat([z, x], dim=1)
+        return self.stem(template).flatten(2).transpose(1, 2) + corner + told  # type: ignore[no-any-return]  # nn.Module calls are Any
+
+    def embed_search(self, search: Tensor) -> Tensor:
+        """Tokens (B, S, C) of a normalised crop (B, 3, 14 G, 14 G)."""
+        return self.stem(search).flatten(2).transpose(1, 2) + self.positions + self.kinds[SEARCH]  # type: ignore[no-any-return]  # nn.Module calls are Any
 
     def encode(self, tokens: Tensor) -> list[Tensor]:
         """Tokens (B, T + S, C) after each block, the last norm left out."""
@@ -149,16 +156,19 @@ class LoRAT(nn.Module):
         """What the head says about search tokens (B, S, C)."""
         return Maps(to_grid(self.score(tokens))[:, 0], torch.sigmoid(to_grid(self.box(tokens))))
 
-    def step(self, template: Tensor, search: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """`box` (B, 4) and `score` (B,), without the window, of the cell that is chosen.
+    def init(self, template: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """State of a target: `tokens` (B, T, C).
 
         Args:
             template: float32 (B, 14 Z, 14 Z, 3).
-            search: float32 (B, 14 G, 14 G, 3).
-            target: (B, 4), the box in the template crop as cx, cy, w, h in 0..1.
+            target: (B, 4), the box in it as cx, cy, w, h in 0..1.
         """
-        tokens = self.embed(normalize(template), normalize(search), target_mask(target, self.arch.template_grid))
-        maps = self.look(self.finish(self.encode(tokens)[-1]))
+        return {"tokens": self.embed_template(normalize(template), target_mask(target, self.arch.template_grid))}
+
+    def step(self, search: Tensor, tokens: Tensor) -> dict[str, Tensor]:
+        """`box` (B, 4) and `score` (B,), without the window, of the cell that is chosen in a search crop, float32 (B, 14 G, 14 G, 3)."""
+        joined = torch.cat([tokens, self.embed_search(normalize(search))], dim=1)
+        maps = self.look(self.norm(through(self.blocks, joined, slice(tokens.shape[1], None))))
         best = choose(maps.distances, torch.sigmoid(maps.logits), self.middles(), window=self.arch.window)
         low, high = best.box[:, :2], best.box[:, 2:]
         return {"box": torch.cat([(low + high) / 2, high - low], dim=1), "score": best.score}

@@ -20,10 +20,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sightline.models.layers.decode import decode_center, hann2d, normalize
+from sightline.models.layers.decode import hann2d, normalize
 from sightline.models.layers.detr import ReadAttention, attention_keys
 from sightline.models.layers.fastitpn import ENCODER_KEYS, FastITPN, corners_of
 from sightline.models.layers.heads import CenterHead, CenterMaps, to_grid
+from sightline.models.layers.lazy import find_center
 from sightline.models.layers.vit import read_scaled
 from sightline.zoo.mcitrack import Arch
 
@@ -231,9 +232,7 @@ class MCITrack(nn.Module):
         """
         found = self.encoder.search_tokens(normalize(search))
         told = self.encode(torch.cat([found, tokens.flatten(1, 2)], dim=1), state)
-        maps = self.look(told.features)
-        box, _ = decode_center(maps, self.window)
-        score = (maps.score * self.window).flatten(1).amax(dim=1)
+        box, score = find_center(self.head, to_grid(told.features), self.window, windowed=True)
         goes_on = (score >= self.arch.sure).reshape(-1, 1, 1, 1, 1)
         return {"box": box, "score": score, "next.state": torch.where(goes_on, told.state, torch.zeros_like(told.state))}
 

@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sightline.models.layers.conv import Stem
-from sightline.models.layers.decode import decode_center, hann2d, normalize
+from sightline.models.layers.decode import hann2d, normalize
 from sightline.models.layers.eliminate import Survivors, eliminate, restore
 from sightline.models.layers.heads import CENTER_KEYS, CenterHead, CenterMaps, to_grid
+from sightline.models.layers.lazy import find_center
 from sightline.models.layers.vit import BLOCK_KEYS, Block, attention_weights
 from sightline.zoo.odtrack import Arch
 
@@ -88,19 +89,49 @@ class ODTrack(nn.Module):
         front = tokens.shape[1] - self.num_search
         places = torch.arange(self.num_search, device=tokens.device).expand(tokens.shape[0], -1)
         stages, removed = [], []
-        for i, block in enumerate(self.blocks):
-            assert isinstance(block, Block)
-            queries, keys, values = block.attention.project(block.norm1(tokens))
-            tokens = tokens + block.attention.merge(functional.scaled_dot_product_attention(queries, keys, values))
-            if i in self.keep:
-                middles = queries[:, :, 1 + self.middle : front : self.num_template]  # of every template: (B, H, P, D)
-                looked_at = attention_weights(middles, keys)[..., front:].mean(dim=2).mean(dim=1)  # (B, K)
-                left: Survivors = eliminate(tokens[:, front:], places, looked_at, self.keep[i] if keep is None else keep)
-                tokens, places = torch.cat([tokens[:, :front], left.tokens], dim=1), left.places
-                removed.append(left.removed)
-            tokens = tokens + block.mlp(block.norm2(tokens))
+        for i in range(self.arch.depth):
+            tokens, places, gone = self._pass(i, tokens, places, front, keep)
+            removed += [] if gone is None else [gone]
             stages.append(tokens)
         return stages, places, removed
+
+    def _pass(
+        self, i: int, tokens: Tensor, places: Tensor, front: int, keep: float | None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """One block on tokens (B, N, C), `front` of which stand before those of the search: tokens, their places, and who left in it."""
+        block, removed = self._block(i), None
+        queries, keys, values = block.attention.project(block.norm1(tokens))
+        tokens = tokens + block.attention.merge(functional.scaled_dot_product_attention(queries, keys, values))
+        if i in self.keep:
+            middles = queries[:, :, 1 + self.middle : front : self.num_template]  # of every template: (B, H, P, D)
+            looked_at = attention_weights(middles, keys)[..., front:].mean(dim=2).mean(dim=1)  # (B, K)
+            left: Survivors = eliminate(tokens[:, front:], places, looked_at, self.keep[i] if keep is None else keep)
+            tokens, places, removed = torch.cat([tokens[:, :front], left.tokens], dim=1), left.places, left.removed
+        return tokens + block.mlp(block.norm2(tokens)), places, removed
+
+    def _block(self, i: int) -> Block:
+        block = self.blocks[i]
+        assert isinstance(block, Block)
+        return block
+
+    def find(self, tokens: Tensor, keep: float | None = None) -> tuple[Tensor, Tensor]:
+        """The passed token (B, 1, C) and the search map (B, S, C), weighted by it, of tokens (B, N, C); of the last block only these."""
+        front, last = tokens.shape[1] - self.num_search, self.arch.depth - 1
+        places = torch.arange(self.num_search, device=tokens.device).expand(tokens.shape[0], -1)
+        for i in range(last):
+            tokens, places, _ = self._pass(i, tokens, places, front, keep)
+        if last in self.keep:
+            tokens, places, _ = self._pass(last, tokens, places, front, keep)
+            tokens = torch.cat([tokens[:, :1], tokens[:, front:]], dim=1)
+        else:  # templates first, which nobody asks for
+            tokens = torch.cat([tokens[:, 1:front], tokens[:, :1], tokens[:, front:]], dim=1)
+            tokens = self._block(last).narrow(tokens, slice(front - 1, None))
+        passed, search = self.norm(tokens).split([1, places.shape[1]], dim=1)
+        return passed, self._weighted(restore(search, places, self.num_search), passed)
+
+    def _weighted(self, search: Tensor, passed: Tensor) -> Tensor:
+        """Search tokens (B, S, C), each times its product with the passed one (B, 1, C)."""
+        return search * (search @ passed.transpose(1, 2))
 
     def look(self, templates: Tensor, search: Tensor, passed: Tensor, keep: float | None = None) -> Look:
         """The network with all that it sees on its way.
@@ -116,7 +147,7 @@ class ODTrack(nn.Module):
         front = tokens.shape[1] - self.num_search
         last = self.norm(stages[-1])
         grid = restore(last[:, front:], places, self.num_search)
-        maps = self.head(to_grid(grid * (grid @ last[:, :1].transpose(1, 2))))
+        maps = self.head(to_grid(self._weighted(grid, last[:, :1])))
         return Look(tokens, stages, removed, torch.cat([last[:, :front], grid], dim=1), maps)
 
     def init(self, template: Tensor) -> dict[str, Tensor]:
@@ -132,9 +163,9 @@ class ODTrack(nn.Module):
             passed: (B, 1, C), of the last frame.
             keep: the share that stays at every elimination, instead of `Arch.keep`.
         """
-        seen = self.look(normalize(views.flatten(0, 1)), normalize(search), passed, keep)
-        box, score = decode_center(seen.maps, self.window)
-        return {"box": box, "score": score, "next.passed": seen.features[:, :1]}
+        later, grid = self.find(self.embed(normalize(views.flatten(0, 1)), normalize(search), passed), keep)
+        box, score = find_center(self.head, to_grid(grid), self.window)
+        return {"box": box, "score": score, "next.passed": later}
 
 
 def build(arch: Arch) -> ODTrack:

@@ -36,6 +36,7 @@ from sightline.models.layers.eliminate import (
     target_mask,
 )
 from sightline.models.layers.heads import CENTER_KEYS, CORNER_KEYS, CenterHead, CenterMaps, CornerHead, CornerMaps, PerceptronHead, to_grid
+from sightline.models.layers.lazy import find_center
 from sightline.models.layers.orders import join, split
 from sightline.models.layers.prompts import (
     Marked,
@@ -93,6 +94,31 @@ class Hints(NamedTuple):
     target: Tensor | None = None
     mask: Tensor | None = None
     prior: Tensor | None = None
+
+
+class Part(NamedTuple):
+    """One kind of crop before the first block: tokens of prompts (B, F, C) to go in front, its own (B, N, C), and what ViPT added to these."""
+
+    front: list[Tensor]
+    tokens: Tensor
+    added: Tensor | None
+
+
+class Line(NamedTuple):
+    """Tokens (B, N, C) on their way through the blocks.
+
+    tokens    in `Arch.order`
+    front     how many stand before the search tokens, in the order "direct"
+    places    (B, K), where in the grid the search tokens among them stand
+    prompts   what was added last, with `Arch.second`
+    removed   the places that eliminations took
+    """
+
+    tokens: Tensor
+    front: int
+    places: Tensor
+    prompts: Prompts | None
+    removed: tuple[Tensor, ...] = ()
 
 
 class Embedded(NamedTuple):
@@ -177,36 +203,45 @@ class OSTrack(nn.Module):
 
     def embed(self, template: Tensor, search: Tensor, hints: Hints = NO_HINTS) -> Embedded:
         """Tokens of normalised crops (B P, 3, h, w), those of one target together, and (B, 3, h, w)."""
+        seconds = hints.second or (None, None)
         target = None if hints.target is None else mark(hints.target, template.shape[-1], hints.mask)
         prior = None if hints.prior is None else mark(hints.prior, search.shape[-1])
-        seconds = self._seconds(template, search, hints, target)
-        template, search, front = self.prompts(template, search, target, prior)
-        pair, prompts = self._patches(template, search, seconds)
-        template, search = self.prompts.add(pair.template + self.template_positions, target), pair.search + self.search_positions
-        template = template.reshape(search.shape[0], self.num_template, -1)
-        if self.arch.segments:
-            template, search = template + self.template_segment, search + self.search_segment
-        return Embedded(torch.cat([*front, template], dim=1), search, prompts)
+        of_template = self.embed_template(template, target, seconds[0])
+        return self.join(of_template, self.embed_search(search, prior, seconds[1]))
 
-    def _seconds(self, template: Tensor, search: Tensor, hints: Hints, target: Marked | None) -> tuple[Tensor, Tensor] | None:
-        """The second pictures of both crops, as `Arch.shown` says; None where there are none."""
-        if self.arch.second == "none":
-            return None
-        if self.arch.shown == "extra":
-            assert hints.second is not None  # `Spec.feed` asks for it
-            return hints.second
-        assert target is not None  # `Spec.feed` asks for it
-        shown = template * target.mask if self.arch.shown == "target" else target.mask.expand(-1, 3, -1, -1)
-        return shown, self.search_picture.expand_as(search) if self.arch.learned_search else torch.zeros_like(search)
+    def embed_template(self, template: Tensor, target: Marked | None = None, second: Tensor | None = None) -> Part:
+        """Tokens (B P, T / P, C) of normalised templates (B P, 3, h, w), whose second pictures may be given."""
+        if self.arch.shown != "extra":
+            assert target is not None  # `Spec.feed` asks for it
+            second = template * target.mask if self.arch.shown == "target" else target.mask.expand(-1, 3, -1, -1)
+        template, front = self.prompts.on_template(template, target)
+        tokens, added = self._patches(template, second)
+        tokens = self.prompts.add(tokens + self.template_positions, target)
+        return Part(front, tokens + self.template_segment if self.arch.segments else tokens, added)
 
-    def _patches(self, template: Tensor, search: Tensor, seconds: tuple[Tensor, Tensor] | None) -> tuple[Prompts, Prompts | None]:
-        """Tokens of both crops without positions, and the prompts that were added to them."""
-        if seconds is None or self.visual is None or self.second_stem is None:
-            pairs = zip((template, search), seconds or (None, None), strict=True)
-            return Prompts(*(embed_pair(self.stem, self.second_stem, *pair) for pair in pairs)), None
-        tokens = Prompts(self.stem(template), self.stem(search))
-        prompts = self.visual.first(tokens, Prompts(*(self.second_stem(second) for second in seconds)))
-        return Prompts(tokens.template + prompts.template, tokens.search + prompts.search), prompts
+    def embed_search(self, search: Tensor, prior: Marked | None = None, second: Tensor | None = None) -> Part:
+        """Tokens (B, S, C) of a normalised search crop (B, 3, h, w), likewise."""
+        if self.arch.shown != "extra":
+            second = self.search_picture.expand_as(search) if self.arch.learned_search else torch.zeros_like(search)
+        search, front = self.prompts.on_search(search, prior)
+        tokens, added = self._patches(search, second)
+        tokens = tokens + self.search_positions
+        return Part(front, tokens + self.search_segment if self.arch.segments else tokens, added)
+
+    def join(self, template: Part, search: Part) -> Embedded:
+        """What both embeddings say, with the templates of one target behind one another."""
+        tokens = template.tokens.reshape(search.tokens.shape[0], -1, self.arch.width)
+        prompts = None if template.added is None or search.added is None else Prompts(template.added, search.added)
+        return Embedded(torch.cat([*template.front, *search.front, tokens], dim=1), search.tokens, prompts)
+
+    def _patches(self, picture: Tensor, second: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Tokens of crops without positions, and the prompts that were added to them."""
+        assert (second is None) == (self.arch.second == "none")  # `Spec.feed` asks for it
+        if self.visual is None or self.second_stem is None or second is None:
+            return embed_pair(self.stem, self.second_stem, picture, second), None
+        tokens = self.stem(picture)
+        added = self.visual.first(tokens, self.second_stem(second))
+        return tokens + added, added
 
     def encode(
         self, template: Tensor, search: Tensor, weights: Tensor, keep: float | None = None, prompts: Prompts | None = None
@@ -223,26 +258,60 @@ class OSTrack(nn.Module):
         Returns:
             The line of tokens that entered, the tokens after every block, and the places removed at each elimination.
         """
-        num_template, order = template.shape[1], self.arch.order
-        entered = tokens = join(template, search, order)
+        line = self._enter(template, search, prompts)
+        entered, stages = line.tokens, []
+        for i in range(len(self.blocks)):
+            line = self._pass(i, line, weights, keep)
+            stages.append(Stage(line.tokens, line.places))
+        return entered, stages, list(line.removed)
+
+    def _enter(self, template: Tensor, search: Tensor, prompts: Prompts | None) -> Line:
         places = torch.arange(search.shape[1], device=search.device).expand(search.shape[0], -1)
-        stages, removed = [], []
-        for i, block in enumerate(self.blocks):
-            assert isinstance(block, Block)
-            if self.visual is not None and prompts is not None and 0 < i < self.visual.depth:
-                pair, prompts = self.visual.later(i, Prompts(*split(tokens, num_template, order)), places, prompts)
-                tokens = join(*pair, order)
-            queries, keys, values = block.attention.project(block.norm1(tokens))
-            tokens = tokens + block.attention.merge(functional.scaled_dot_product_attention(queries, keys, values))
-            if i in self.keep:
-                reads = self._template_reads(queries, keys, num_template)
-                template, search = split(tokens, num_template, order)
-                left = self._leave(search, places, reads, weights, self.keep[i] if keep is None else keep)
-                tokens, places = join(template, left.tokens, order), left.places
-                removed.append(left.removed)
-            tokens = tokens + block.mlp(block.norm2(tokens))
-            stages.append(Stage(tokens, places))
-        return entered, stages, removed
+        return Line(join(template, search, self.arch.order), template.shape[1], places, prompts)
+
+    def _pass(self, i: int, line: Line, weights: Tensor, keep: float | None) -> Line:
+        """One block, and the elimination in it; arguments as in `encode`."""
+        block, order = self._block(i), self.arch.order
+        tokens, num_template, places, prompts, removed = self._prompted(i, line)
+        queries, keys, values = block.attention.project(block.norm1(tokens))
+        tokens = tokens + block.attention.merge(functional.scaled_dot_product_attention(queries, keys, values))
+        if i in self.keep:
+            reads = self._template_reads(queries, keys, num_template)
+            template, search = split(tokens, num_template, order)
+            left = self._leave(search, places, reads, weights, self.keep[i] if keep is None else keep)
+            tokens, places, removed = join(template, left.tokens, order), left.places, (*removed, left.removed)
+        return Line(tokens + block.mlp(block.norm2(tokens)), num_template, places, prompts, removed)
+
+    def _prompted(self, i: int, line: Line) -> Line:
+        """The tokens as they enter a block: with new prompts of a second picture, where there are any for it."""
+        if self.visual is None or line.prompts is None or not 0 < i < self.visual.depth:
+            return line
+        pair = Prompts(*split(line.tokens, line.front, self.arch.order))
+        pair, prompts = self.visual.later(i, pair, line.places, line.prompts)
+        return line._replace(tokens=join(*pair, self.arch.order), prompts=prompts)
+
+    def _block(self, i: int) -> Block:
+        block = self.blocks[i]
+        assert isinstance(block, Block)
+        return block
+
+    def find(self, embedded: Embedded, weights: Tensor, keep: float | None = None) -> tuple[Tensor, Tensor]:
+        """Search tokens (B, K, C) that are left behind all blocks and the last norm, and where they stand: (B, K); arguments as in `encode`.
+
+        What `encode` computes, but of the last block only what the head reads, unless something is eliminated there.
+        """
+        line, last = self._enter(*embedded), self.arch.depth - 1
+        for i in range(last):
+            line = self._pass(i, line, weights, keep)
+        if last in self.keep:
+            line = self._pass(last, line, weights, keep)
+            search = split(line.tokens, line.front, self.arch.order)[1]
+        else:
+            line = self._prompted(last, line)
+            template, search = split(line.tokens, line.front, self.arch.order)
+            tokens = torch.cat([template, search], dim=1) if self.arch.order == "template-central" else line.tokens
+            search = self._block(last).narrow(tokens, slice(tokens.shape[1] - search.shape[1], None))
+        return self.norm(search)[:, : line.places.shape[1]], line.places  # a merged token has no place
 
     def _leave(self, search: Tensor, places: Tensor, reads: Tensor, weights: Tensor, keep: float) -> Survivors:
         """One elimination among search tokens (B, K or K + 1, C) at places (B, K); a merged token stands behind them, and stays there."""
@@ -275,8 +344,11 @@ class OSTrack(nn.Module):
             hints: what the network is given beside the crops.
         """
         embedded = self.embed(template, search, hints)
-        weights = functional.pad(self.weights if weights is None else weights, (self.prompts.num, 0))  # prompts decide nothing
-        return self.finish(*self.encode(embedded.template, embedded.search, weights, keep, embedded.prompts))
+        return self.finish(*self.encode(embedded.template, embedded.search, self._padded(weights), keep, embedded.prompts))
+
+    def _padded(self, weights: Tensor | None) -> Tensor:
+        """The weights of all tokens before those of the search: prompts decide nothing."""
+        return functional.pad(self.weights if weights is None else weights, (self.prompts.num, 0))
 
     def finish(self, tokens: Tensor, stages: list[Stage], removed: list[Tensor]) -> Look:
         """Norm, restored search tokens and head, for what `encode` returned."""
@@ -294,38 +366,65 @@ class OSTrack(nn.Module):
             return maps, *decode_center(maps, self.window, windowed=self.arch.windowed_score)
         return maps, decode_corners(maps), None
 
+    def init(
+        self, template: Tensor, target: Tensor | None = None, template_extra: Tensor | None = None, *, mask: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """State of a target, of its templates together: `tokens` (B, F + T, C), those of prompts first.
+
+        With ViPT also `added` (B, T, C), with `Arch.queries` "target" also the `weights` (B, T) of template tokens in eliminations.
+
+        Args:
+            template: uint8 (B, [scales,] 16 n, 16 n, 3).
+            target: (B, 4), the box in it as cx, cy, w, h in 0..1, for prompts and with `Arch.queries` "target".
+            template_extra: as `template`: a second picture of it, with `Arch.second`.
+            mask: (B, 1, 16 n, 16 n) float, 1 on the target, for prompts that know it more closely than by its box.
+        """
+        at = None if target is None else mark(box_from_ratio(target), template.shape[-2], mask)
+        second = None if template_extra is None else normalize(template_extra.flatten(0, -4))
+        part = self.embed_template(normalize(template.flatten(0, -4)), at, second)
+        state = {"tokens": torch.cat([*part.front, part.tokens.reshape(template.shape[0], -1, self.arch.width)], dim=1)}
+        if part.added is not None:
+            state["added"] = part.added
+        if target is not None and self.arch.queries == "target":
+            state["weights"] = query_weights(target_mask(xywh_from_cxcywh(target), template.shape[-2]))
+        return state
+
     def step(
         self,
-        template: Tensor,
         search: Tensor,
-        target: Tensor | None = None,
+        tokens: Tensor,
+        added: Tensor | None = None,
+        weights: Tensor | None = None,
         prior: Tensor | None = None,
-        template_extra: Tensor | None = None,
         search_extra: Tensor | None = None,
         *,
-        mask: Tensor | None = None,
         keep: float | None = None,
     ) -> dict[str, Tensor]:
         """`box` (B, 4), and `score` (B,) with the head "center".
 
         Args:
-            template: uint8 (B, [changes, scales,] 16 n, 16 n, 3).
             search: uint8 or float32 in 0..255 (B, 16 G, 16 G, 3).
-            target: (B, 4), the box in the template crop as cx, cy, w, h in 0..1, for prompts and with `Arch.queries` "target".
-            prior: (B, 4), the last box in the search crop, likewise, for search prompts.
-            template_extra: as `template`: a second picture of it, with `Arch.second`.
-            search_extra: as `search`, likewise.
-            mask: (B, 1, 16 n, 16 n) float, 1 on the target in the template, for prompts that know it more closely than by its box.
+            tokens: (B, [changes,] F + T, C), as `init` gave them.
+            added: (B, T, C), likewise.
+            weights: (B, T), likewise.
+            prior: (B, 4), the last box in the search crop as cx, cy, w, h in 0..1, for search prompts.
+            search_extra: as `search`: a second picture of it, with `Arch.second`.
             keep: the share that stays at every elimination, instead of `Arch.keep`.
         """
-        weights = second = None
-        if target is not None and self.arch.queries == "target":
-            weights = query_weights(target_mask(xywh_from_cxcywh(target), template.shape[1]))
-        if template_extra is not None and search_extra is not None:
-            second = normalize(template_extra.flatten(0, -4)), normalize(search_extra)
-        hints = Hints(second, None if target is None else box_from_ratio(target), mask, None if prior is None else xywh_from_cxcywh(prior))
-        seen = self.look(normalize(template.flatten(0, -4)), normalize(search), weights, keep, hints)
-        return {"box": seen.box} if seen.score is None else {"box": seen.box, "score": seen.score}
+        was = None if prior is None else mark(xywh_from_cxcywh(prior), search.shape[1])
+        part = self.embed_search(normalize(search), was, None if search_extra is None else normalize(search_extra))
+        embedded = self.join(Part([], tokens.flatten(1, -2), added), part)
+        survivors, places = self.find(embedded, self._padded(weights), keep)
+        return self._located(survivors, restore(survivors, places, self.arch.search_grid**2))
+
+    def _located(self, survivors: Tensor, search: Tensor) -> dict[str, Tensor]:
+        """What `step` returns, from search tokens (B, K, C), and (B, S, C) with zeros where one was eliminated."""
+        if isinstance(self.head, CenterHead):
+            box, score = find_center(self.head, to_grid(search), self.window, windowed=self.arch.windowed_score)
+            return {"box": box, "score": score}
+        if isinstance(self.head, PerceptronHead):
+            return {"box": torch.sigmoid(self.head(survivors.mean(dim=1)))}
+        return {"box": decode_corners(self.head(to_grid(search)))}
 
 
 def build(arch: Arch) -> OSTrack:

@@ -155,6 +155,14 @@ class SeqTrack(nn.Module):
             stages.append(tokens)
         return self.norm(tokens), stages
 
+    def find(self, tokens: Tensor) -> Tensor:
+        """Search tokens (B, S, C) of tokens as in `encode`, after the last norm."""
+        *before, last = self.blocks
+        for block in before:
+            tokens, _ = block(tokens)
+        assert isinstance(last, Block)
+        return self.norm(last.narrow(tokens, slice(self.num_search)))  # type: ignore[no-any-return]  # nn.Module calls are Any
+
     def init(self, template: Tensor) -> dict[str, Tensor]:
         """`tokens` (B, S, C) of a template, uint8 (B, h, h, 3)."""
         return {"tokens": self.embed_template(normalize(template))}
@@ -167,8 +175,8 @@ class SeqTrack(nn.Module):
             tokens: (B, [templates,] S, C).
         """
         read = self.embed_search(normalize(search))
-        features, _ = self.encode(torch.cat([read, tokens.reshape(read.shape[0], -1, read.shape[2])], dim=1))
-        sentence: Sentence = self.decoder(self.bottleneck(features[:, : self.num_search]))
+        features = self.find(torch.cat([read, tokens.reshape(read.shape[0], -1, read.shape[2])], dim=1))
+        sentence: Sentence = self.decoder(self.bottleneck(features))
         return {"box": sentence.words.float() / (self.arch.bins - 1), "score": 10 * sentence.likelihood.sum(dim=1)}
 
 

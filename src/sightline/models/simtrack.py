@@ -22,6 +22,7 @@ from sightline.errors import BadSpec
 from sightline.models.layers.decode import decode_corners, normalize
 from sightline.models.layers.detr import attention_keys
 from sightline.models.layers.heads import CORNER_KEYS, CornerHead, CornerMaps, to_grid
+from sightline.models.layers.trim import through
 from sightline.models.layers.vit import PlainBlock, quick_gelu
 from sightline.zoo.simtrack import Arch
 
@@ -155,7 +156,9 @@ class SimTrack(nn.Module):
 
     def step(self, search: Tensor, tokens: Tensor, fovea: Tensor) -> dict[str, Tensor]:
         """`box` (B, 4) in a search crop, uint8 (B, h, h, 3), given what `init` kept."""
-        return {"box": self.look(tokens, fovea, self.embed_search(normalize(search))).box}
+        joined = torch.cat([tokens, self.embed_search(normalize(search)), fovea], dim=1)
+        found = through(self.blocks, self.norm_in(joined), slice(tokens.shape[1] + 1, joined.shape[1] - fovea.shape[1]))
+        return {"box": decode_corners(self.head(to_grid(self.bottleneck(self.norm(found)))))}
 
 
 def build(arch: Arch) -> SimTrack:

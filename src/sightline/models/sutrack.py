@@ -16,9 +16,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from sightline.models.layers.decode import decode_center, hann2d, normalize
+from sightline.models.layers.decode import hann2d, normalize
 from sightline.models.layers.fastitpn import ENCODER_KEYS, FastITPN, corners_of
 from sightline.models.layers.heads import CenterHead, CenterMaps, PerceptronHead, to_grid
+from sightline.models.layers.lazy import find_center
+from sightline.models.layers.trim import through
 from sightline.zoo.sutrack import Arch
 
 __all__ = ["KEYS", "UNUSED", "SUTrack", "build"]
@@ -94,10 +96,10 @@ class SUTrack(nn.Module):
             search_extra: a second picture; None: the first one again.
         """
         found = self.encoder.search_tokens(both(search, search_extra))
-        _, encoded = self.encode(self.join(found, tokens.flatten(1, -2)))
-        maps = self.look(encoded)
-        box, _ = decode_center(maps, self.window)
-        return {"box": box, "score": (maps.score * self.window).flatten(1).amax(dim=1)}
+        joined = self.join(found, tokens.flatten(1, -2))
+        features = self.norm(through(self.encoder.readers, joined, slice(1, 1 + self.num_search)))
+        box, score = find_center(self.head, to_grid(features), self.window, windowed=True)
+        return {"box": box, "score": score}
 
 
 def build(arch: Arch) -> SUTrack:

@@ -119,14 +119,27 @@ class VitTrack(nn.Module):
             prior: where it was in the search crop, likewise.
             second: second pictures of both, with `Arch.second`.
         """
-        template, search, front = self.prompts(template, search, target, prior)
+        of_template, of_search = second or (None, None)
+        tokens = self.embed_template(template, target, of_template)
+        return self.join(tokens, *self.embed_search(search, prior, of_search))
+
+    def embed_template(self, template: Tensor, target: Marked | None = None, second: Tensor | None = None) -> Tensor:
+        """Template tokens and those of its prompts (B, T + F, C); arguments as in `embed`."""
         assert (second is None) == (self.arch.second == "none")  # `Spec.feed` asks for it
-        seconds = second or (None, None)
-        template = embed_pair(self.stem, self.second_stem, template, seconds[0])
-        search = embed_pair(self.stem, self.second_stem, search, seconds[1])
-        tokens = torch.cat([self.class_token.expand(search.shape[0], -1, -1), search, template], dim=1) + self.positions
-        before, marked = tokens[:, : 1 + SEARCH], self.prompts.add(tokens[:, 1 + SEARCH :], target)
-        return torch.cat([before, marked, *front], dim=1)
+        template, front = self.prompts.on_template(template, target)
+        tokens = embed_pair(self.stem, self.second_stem, template, second) + self.positions[:, 1 + SEARCH :]
+        return torch.cat([self.prompts.add(tokens, target), *front], dim=1)
+
+    def embed_search(self, search: Tensor, prior: Marked | None = None, second: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:
+        """Class and search tokens (B, 1 + S, C), and tokens of prompts; arguments as in `embed`."""
+        assert (second is None) == (self.arch.second == "none")  # `Spec.feed` asks for it
+        search, front = self.prompts.on_search(search, prior)
+        tokens = embed_pair(self.stem, self.second_stem, search, second)
+        return torch.cat([self.class_token.expand(search.shape[0], -1, -1), tokens], dim=1) + self.positions[:, : 1 + SEARCH], front
+
+    def join(self, template: Tensor, search: Tensor, front: list[Tensor]) -> Tensor:
+        """One line of tokens of what both embeddings say."""
+        return torch.cat([search, template, *front], dim=1)
 
     def encode(self, tokens: Tensor) -> list[Tensor]:
         """Tokens (B, N + F, C) after every block; the last ones also after the last norm."""
@@ -160,33 +173,41 @@ class VitTrack(nn.Module):
         low, high = SHIFTS[self.arch.head]
         return {"box": decode_corners(self.head(grid), shift=(low / 16, high / 16))}
 
-    def step(
-        self,
-        template: Tensor,
-        search: Tensor,
-        target: Tensor | None = None,
-        prior: Tensor | None = None,
-        template_extra: Tensor | None = None,
-        search_extra: Tensor | None = None,
-    ) -> dict[str, Tensor]:
-        """`box` (B, 4), and `score` (B,) with a centre head.
+    def find(self, tokens: Tensor) -> Tensor:
+        """The head's input (B, C, 16, 16) of tokens (B, N + F, C): `grid(encode(tokens))`, but of the last block only what that reads."""
+        stages: list[Tensor] = []
+        *before, last = self.blocks
+        for block in before:
+            tokens = block(tokens)
+            stages.append(tokens)
+        assert isinstance(last, PlainBlock)
+        return self.grid([*stages, self.norm(last.narrow(tokens, slice(1 + SEARCH)))])
+
+    def init(self, template: Tensor, target: Tensor | None = None, template_extra: Tensor | None = None) -> dict[str, Tensor]:
+        """State of a target: `tokens` (B, T + F, C) of its template and of prompts about it.
 
         Args:
             template: uint8 (B, 128, 128, 3).
-            search: uint8 (B, 256, 256, 3).
-            target: (B, 4), the box in the template crop as cx, cy, w, h, only with `Arch.template_prompt`.
-            prior: (B, 4), the last box in the search crop, likewise, only with `Arch.search_prompt`.
+            target: (B, 4), the box in it as cx, cy, w, h in 0..1, only with `Arch.template_prompt`.
             template_extra: as `template`, a second picture of it, only with `Arch.second`.
-            search_extra: as `search`, likewise.
         """
-        size, second = template.shape[1], None
-        if template_extra is not None and search_extra is not None:
-            second = normalize(template_extra), normalize(search_extra)
+        size = template.shape[1]
         # as published: the middle of the crop is the pixel (size - 1) / 2
         at = None if target is None else mark(box_from_ratio(target, shift=-0.5 / size), size)
+        return {"tokens": self.embed_template(normalize(template), at, None if template_extra is None else normalize(template_extra))}
+
+    def step(self, search: Tensor, tokens: Tensor, prior: Tensor | None = None, search_extra: Tensor | None = None) -> dict[str, Tensor]:
+        """`box` (B, 4), and `score` (B,) with a centre head.
+
+        Args:
+            search: uint8 (B, 256, 256, 3).
+            tokens: (B, T + F, C).
+            prior: (B, 4), the last box in the search crop as cx, cy, w, h in 0..1, only with `Arch.search_prompt`.
+            search_extra: as `search`, a second picture of it, only with `Arch.second`.
+        """
         was = None if prior is None else mark(xywh_from_cxcywh(prior), search.shape[1])
-        tokens = self.embed(normalize(template), normalize(search), at, was, second)
-        return self.decode(self.grid(self.encode(tokens)))
+        second = None if search_extra is None else normalize(search_extra)
+        return self.decode(self.find(self.join(tokens, *self.embed_search(normalize(search), was, second))))
 
 
 def build(arch: Arch) -> VitTrack:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sightline.models.layers.swin import Merge
+from sightline.models.layers.trim import through
 from sightline.models.layers.vit import BLOCK_KEYS, PlainBlock
 
 __all__ = ["HIVIT_KEYS", "HIVIT_UNUSED", "HiViT"]
@@ -69,3 +70,7 @@ class HiViT(nn.Module):
             tokens = block(tokens)
             stages.append(tokens)
         return stages
+
+    def find(self, tokens: Tensor, kept: slice) -> Tensor:
+        """Those of tokens (B, N, C) that are kept, behind the transformer and the last norm."""
+        return self.norm(through(self.blocks[-self.depth :], tokens, kept))  # type: ignore[no-any-return]  # nn.Module calls are Any

@@ -22,22 +22,24 @@ __all__ = ["find_center"]
 REACH = 4  # cells on each side that a tower of four 3x3 convolutions sees
 
 
-def find_center(head: CenterHead | CenterBoxHead, grid: Tensor, window: Tensor) -> tuple[Tensor, Tensor]:
-    """What `decode_center(head(grid), window)` says.
+def find_center(head: CenterHead | CenterBoxHead, grid: Tensor, window: Tensor, *, windowed: bool = False) -> tuple[Tensor, Tensor]:
+    """What `decode_center(head(grid), window, windowed=windowed)` says.
 
     Args:
         head: one in training mode computes everything.
         grid: search map (B, C, G, G).
         window: (1, 1, G, G).
+        windowed: the scores are those of the response, with the window.
 
     Returns:
-        boxes (B, 4) as cx, cy, w, h in 0..1 of the search crop, and their scores (B,) without the window.
+        boxes (B, 4) as cx, cy, w, h in 0..1 of the search crop, and their scores (B,).
     """
     if head.training:  # there its losses look at whole maps, and batch norms at all cells
-        return decode_center(head(grid), window)
+        return decode_center(head(grid), window, windowed=windowed)
     side = grid.shape[-1]
     score = bounded(head.score(grid))
-    best = (score * window).flatten(1).argmax(dim=1)  # (B,)
+    response = score * window
+    best = response.flatten(1).argmax(dim=1)  # (B,)
     around, inside = _around(grid, best, REACH)
     if isinstance(head, CenterBoxHead):
         said = _said(head.box, around, inside)
@@ -46,7 +48,8 @@ def find_center(head: CenterHead | CenterBoxHead, grid: Tensor, window: Tensor) 
         offset, size = _said(head.offset, around, inside), _said(head.size, around, inside)
     line = torch.arange(side, device=grid.device)
     cells = torch.stack([line.repeat(side), line.repeat_interleave(side)], dim=1)  # column and row of each
-    return torch.cat([(cells[best] + offset) / side, bounded(size)], dim=1), score.flatten(1).amax(dim=1)
+    box = torch.cat([(cells[best] + offset) / side, bounded(size)], dim=1)
+    return box, (response if windowed else score).flatten(1).amax(dim=1)
 
 
 def _said(tower: nn.Sequential, cells: Tensor, inside: Tensor) -> Tensor:

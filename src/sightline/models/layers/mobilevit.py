@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from sightline.models.layers.conv import ConvNorm
 from sightline.models.layers.decode import decode_center, hann2d, unit
-from sightline.models.layers.heads import CenterMaps
+from sightline.models.layers.heads import CenterHead, CenterMaps
+from sightline.models.layers.lazy import find_center
 from sightline.models.layers.siamese import PixelCorrelation
 
 __all__ = ["TRUNK_KEYS", "Mixed", "MixedBlock", "MobileTracker", "Trunk", "fold", "unfold"]
@@ -182,6 +183,9 @@ class MobileTracker(nn.Module):
 
     def step(self, search: Tensor, features: Tensor) -> dict[str, Tensor]:
         """`box` (B, 4) and `score` (B,) in a search crop, uint8 (B, 256, 256, 3), given the state of the targets."""
-        maps = self.look(self.trunk.mix(Mixed(self.trunk.read_alone(unit(search)), features))[-1])
-        box, score = decode_center(maps, self.window)
+        maps = self.trunk.mix(Mixed(self.trunk.read_alone(unit(search)), features))[-1]
+        if isinstance(self.head, CenterHead):
+            box, score = find_center(self.head, self.correlation(maps.template, maps.search), self.window)
+        else:
+            box, score = decode_center(self.look(maps), self.window)
         return {"box": box, "score": score}

@@ -1,9 +1,9 @@
 """Template and search tokens side by side through the same blocks, a centre head on the search tokens.
 
-What VitTrack-nano and EfficientTrack have in common. Both crops go through the network in every frame: template tokens
-read the search tokens too, so nothing of the template can be kept.
+What VitTrack-nano and EfficientTrack have in common. Template tokens read the search tokens too, so of the template only what it is
+before the first block can be kept.
 
-B batch, N = 64 template + 256 search tokens, C channels. Pixels enter as uint8 (B, H, W, 3) RGB; boxes leave as
+B batch, T = 64 template tokens, S = 256 search tokens, N of both, C channels. Pixels enter as uint8 (B, H, W, 3) RGB; boxes leave as
 cx, cy, w, h in 0..1 of the search crop.
 """
 
@@ -18,6 +18,7 @@ from sightline.models.layers.conv import Stem, StemKind
 from sightline.models.layers.decode import hann2d, normalize
 from sightline.models.layers.heads import CenterHead, CenterMaps, to_grid
 from sightline.models.layers.lazy import find_center
+from sightline.models.layers.trim import through
 
 __all__ = ["OneStream"]
 
@@ -25,7 +26,7 @@ TEMPLATE, SEARCH = 64, 256  # tokens: grids of 8 x 8 and 16 x 16
 
 
 class OneStream(nn.Module):
-    """See the module's docstring. `blocks` map tokens (B, N, C) to tokens."""
+    """See the module's docstring. `blocks` map tokens (B, N, C) to tokens, and narrow (`layers.trim`)."""
 
     window: Tensor
 
@@ -41,7 +42,15 @@ class OneStream(nn.Module):
 
     def embed(self, template: Tensor, search: Tensor) -> Tensor:
         """Tokens (B, N, C), template first, from normalised crops (B, 3, 128, 128) and (B, 3, 256, 256)."""
-        return torch.cat([self.stem(template) + self.template_positions, self.stem(search) + self.search_positions], dim=1)
+        return torch.cat([self.embed_template(template), self.embed_search(search)], dim=1)
+
+    def embed_template(self, pixels: Tensor) -> Tensor:
+        """Tokens (B, T, C) of a normalised template (B, 3, 128, 128)."""
+        return self.stem(pixels) + self.template_positions  # type: ignore[no-any-return]  # nn.Module calls are Any
+
+    def embed_search(self, pixels: Tensor) -> Tensor:
+        """Tokens (B, S, C) of a normalised search crop (B, 3, 256, 256)."""
+        return self.stem(pixels) + self.search_positions  # type: ignore[no-any-return]  # nn.Module calls are Any
 
     def encode(self, tokens: Tensor) -> Tensor:
         """Tokens (B, N, C) through all blocks and the last norm."""
@@ -53,8 +62,13 @@ class OneStream(nn.Module):
         """What the head says, given the encoded tokens (B, N, C)."""
         return self.head(to_grid(tokens[:, -SEARCH:]))  # type: ignore[no-any-return]  # nn.Module calls are Any
 
-    def step(self, template: Tensor, search: Tensor) -> dict[str, Tensor]:
-        """`box` (B, 4) and `score` (B,) from uint8 crops (B, 128, 128, 3) and (B, 256, 256, 3)."""
-        tokens = self.encode(self.embed(normalize(template), normalize(search)))
-        box, score = find_center(self.head, to_grid(tokens[:, -SEARCH:]), self.window)
+    def init(self, template: Tensor) -> dict[str, Tensor]:
+        """State of a target: `tokens` (B, T, C) of its template, uint8 (B, 128, 128, 3)."""
+        return {"tokens": self.embed_template(normalize(template))}
+
+    def step(self, search: Tensor, tokens: Tensor) -> dict[str, Tensor]:
+        """`box` (B, 4) and `score` (B,) in a search crop, uint8 (B, 256, 256, 3), given the state of the targets."""
+        joined = torch.cat([tokens, self.embed_search(normalize(search))], dim=1)
+        found = self.norm(through(self.blocks, joined, slice(TEMPLATE, None)))
+        box, score = find_center(self.head, to_grid(found), self.window)
         return {"box": box, "score": score}

@@ -281,21 +281,26 @@ class PromptPair(nn.Module):
         """Tokens that they put in front."""
         return sum(prompt.num for prompt in (self.template, self.search) if prompt is not None)
 
-    def forward(self, template: Tensor, search: Tensor, target: Marked | None, prior: Marked | None) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Both crops (B, 3, L, L), normalised, with what is drawn on them, and tokens (B, F, C) to be put in front."""
-        pictures, front = [], []
-        for prompt, picture, at in ((self.template, template, target), (self.search, search, prior)):
-            if prompt is not None:
-                assert at is not None  # `Spec.feed` asks for it
-                picture = prompt.draw(picture, at)
-                tokens = prompt.front(picture, at)
-                front += [] if tokens is None else [tokens]
-            pictures.append(picture)
-        return pictures[0], pictures[1], front
+    def on_template(self, picture: Tensor, target: Marked | None) -> tuple[Tensor, list[Tensor]]:
+        """A template (B, 3, L, L) with what is drawn on it, and tokens (B, F, C) to be put in front."""
+        return _prompted(self.template, picture, target)
+
+    def on_search(self, picture: Tensor, prior: Marked | None) -> tuple[Tensor, list[Tensor]]:
+        """A search crop (B, 3, L, L), likewise."""
+        return _prompted(self.search, picture, prior)
 
     def add(self, tokens: Tensor, target: Marked | None) -> Tensor:
         """Template tokens (B, T, C), positions included, with the prompt in them."""
         return tokens if self.template is None or target is None else self.template.add(tokens, target)
+
+
+def _prompted(prompt: Prompt | None, picture: Tensor, at: Marked | None) -> tuple[Tensor, list[Tensor]]:
+    if prompt is None:
+        return picture, []
+    assert at is not None  # `Spec.feed` asks for it
+    picture = prompt.draw(picture, at)
+    tokens = prompt.front(picture, at)
+    return picture, [] if tokens is None else [tokens]
 
 
 def prompt_keys(theirs: str, ours: str) -> tuple[tuple[str, str], ...]:

@@ -58,10 +58,10 @@ class VisualPrompts(nn.Module):
         """How many blocks of the network get prompts."""
         return len(self.blocks)
 
-    def first(self, tokens: Prompts, seconds: Prompts) -> Prompts:
-        """The first prompts, from the tokens of both pictures of each crop, without positions."""
+    def first(self, tokens: Tensor, second: Tensor) -> Tensor:
+        """The first prompts (B, N, C) of one crop, from the tokens of both of its pictures, without positions."""
         block, norm = self.blocks[0], self.norms[0]
-        return Prompts(*(block(norm(first), norm(second)) for first, second in zip(tokens, seconds, strict=True)))
+        return block(norm(tokens), norm(second))  # type: ignore[no-any-return]  # nn.Module calls are Any
 
     def later(self, i: int, tokens: Prompts, places: Tensor, prompts: Prompts) -> tuple[Prompts, Prompts]:
         """Tokens with new prompts added, and these prompts.

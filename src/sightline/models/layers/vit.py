@@ -103,6 +103,11 @@ class Attention(nn.Module):
         shown = None if mask is None else mask[:, None, None]
         return self.merge(self.attend(queries, keys, values, shown)), own
 
+    def narrow(self, x: Tensor, kept: slice) -> Tensor:
+        """What those of tokens (B, N, C) that are kept read of all of them: (B, K, C)."""
+        queries, keys, values = self.project(x)  # one product for all three is faster than two, though some queries are for nobody
+        return self.merge(self.attend(queries[:, :, kept], keys, values, None))
+
     def attend(self, queries: Tensor, keys: Tensor, values: Tensor, shown: Tensor | None) -> Tensor:
         """What every head reads (B, H, N, D) of keys and values (B, H, M, D), where `shown` says so."""
         return functional.scaled_dot_product_attention(queries, keys, values, attn_mask=shown)
@@ -169,6 +174,11 @@ class Block(nn.Module):
         x = x + read
         return x + self.mlp(self.norm2(x)), own
 
+    def narrow(self, x: Tensor, kept: slice) -> Tensor:
+        """As `layers.trim.Narrows`."""
+        x = x[:, kept] + self.attention.narrow(self.norm1(x), kept)
+        return x + self.mlp(self.norm2(x))  # type: ignore[no-any-return]  # nn.Module calls are Any
+
 
 class ScaledBlock(nn.Module):
     """x + gamma_1 attention(norm x), then x + gamma_2 mlp(norm x), with a gamma for each channel. Touvron et al., ICCV 2021, section 2.
@@ -195,6 +205,12 @@ class ScaledBlock(nn.Module):
         """Tokens (B, N, C) to tokens, which read `memory` (B, H, M, D) as well."""
         read, _ = self.attention(self.norm1(x), memory)
         x = x + self.gamma_1 * read
+        update: Tensor = self.mlp(self.norm2(x))
+        return x + self.gamma_2 * update
+
+    def narrow(self, x: Tensor, kept: slice) -> Tensor:
+        """As `layers.trim.Narrows`."""
+        x = x[:, kept] + self.gamma_1 * self.attention.narrow(self.norm1(x), kept)
         update: Tensor = self.mlp(self.norm2(x))
         return x + self.gamma_2 * update
 
@@ -226,6 +242,14 @@ class PlainBlock(nn.Module):
         if "A" in self.branches:
             tokens = self.norm1(x)
             x = x + (self.attention(tokens)[0] if bias is None else self.attention.biased(tokens, bias))
-        if "F" in self.branches:
-            x = x + self.mlp(self.norm2(x))
-        return x
+        return self._perceived(x)
+
+    def narrow(self, x: Tensor, kept: slice) -> Tensor:
+        """As `layers.trim.Narrows`."""
+        if "A" in self.branches:
+            return self._perceived(x[:, kept] + self.attention.narrow(self.norm1(x), kept))
+        return self._perceived(x[:, kept])
+
+    def _perceived(self, x: Tensor) -> Tensor:
+        """The second branch, where there is one."""
+        return x + self.mlp(self.norm2(x)) if "F" in self.branches else x
