@@ -7,6 +7,7 @@ would cost up to half a pixel (Ye et al., ECCV 2022, released code; golden/compo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -92,9 +93,17 @@ class Region:
     def _cornered(self, image: NDArray[np.uint8]) -> NDArray[Any]:
         """The crop whose outermost pixels have their middles on the edges of `frame`, at any fraction of a pixel."""
         across, down = (self.size - 1) / self.frame.w, (self.size - 1) / self.frame.h
-        matrix = np.array([[across, 0, -across * self.frame.x], [0, down, -down * self.frame.y]])
-        picture = image.astype(self.pixels, copy=False)
-        return cv2.warpAffine(picture, matrix, (self.size, self.size), borderMode=cv2.BORDER_CONSTANT, borderValue=self.fill)
+        x, y, picture = self._near(image)
+        matrix = np.array([[across, 0, -across * (self.frame.x - x)], [0, down, -down * (self.frame.y - y)]])
+        size = (self.size, self.size)
+        return cv2.warpAffine(picture.astype(self.pixels), matrix, size, borderMode=cv2.BORDER_CONSTANT, borderValue=self.fill)
+
+    def _near(self, image: NDArray[np.uint8]) -> tuple[int, int, NDArray[np.uint8]]:
+        """The part of an image that `frame` covers and what interpolation reads beside it, and its left and top pixel; never empty."""
+        height, width = image.shape[:2]
+        left, top = (min(max(0, math.floor(start) - 1), limit - 1) for start, limit in ((self.frame.x, width), (self.frame.y, height)))
+        right, bottom = math.ceil(self.frame.x + self.frame.w) + 2, math.ceil(self.frame.y + self.frame.h) + 2
+        return left, top, image[top : max(bottom, top + 1), left : max(right, left + 1)]
 
     def cut(self, image: NDArray[np.uint8]) -> NDArray[Any]:
         """What the crop is made of, not yet resized: (height, width, C) of `pixels`, filled outside; not to be written to."""
