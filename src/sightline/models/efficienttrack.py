@@ -15,7 +15,7 @@ from torch.nn import functional
 from sightline.models.layers.conv import PointNorm
 from sightline.models.layers.heads import CENTER_KEYS
 from sightline.models.layers.onestream import OneStream
-from sightline.models.layers.vit import Attention, attention_weights
+from sightline.models.layers.vit import Attention, attention_weights, taken
 from sightline.zoo.efficienttrack import Arch, Order
 
 __all__ = ["KEYS", "UNUSED", "build"]
@@ -61,14 +61,10 @@ class Mixer(nn.Module):
         self.norm = nn.LayerNorm(width, eps=1e-5)
         self.attention = Attention(width, heads, qkv_bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, N, C) to (B, N, C)."""
-        read: Tensor = self.attention(self.norm(x))[0]
+    def forward(self, x: Tensor, kept: slice | None = None) -> Tensor:
+        """(B, N, C) to (B, N, C), or to what those read that are `kept`."""
+        read: Tensor = self.attention(self.norm(x), kept=kept)[0]
         return read
-
-    def narrow(self, x: Tensor, kept: slice) -> Tensor:
-        """What those tokens that are kept read of all of them: (B, K, C)."""
-        return self.attention.narrow(self.norm(x), kept)
 
 
 class GroupMixer(nn.Module):
@@ -84,16 +80,12 @@ class GroupMixer(nn.Module):
         self.qkvs = nn.Conv1d(width, heads * sum(self.parts), 1, groups=heads)
         self.out = PointNorm(heads * value_width, width, bias=True)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, N, C) to (B, N, C)."""
-        return self.narrow(x, slice(None))
-
-    def narrow(self, x: Tensor, kept: slice) -> Tensor:
-        """What those tokens that are kept read of all of them: (B, K, C)."""
+    def forward(self, x: Tensor, kept: slice | None = None) -> Tensor:
+        """(B, N, C) to (B, N, C), or to what those read that are `kept`."""
         batch, num, _ = x.shape
         groups = self.qkvs(x.transpose(1, 2)).reshape(batch, self.heads, sum(self.parts), num).transpose(2, 3)
         queries, keys, values = groups.split(self.parts, dim=3)
-        read = attention_weights(queries[:, :, kept], keys) @ values  # (B, H, K, value_width)
+        read = attention_weights(queries if kept is None else queries[:, :, kept], keys) @ values  # (B, H, K, value_width)
         read = read.transpose(2, 3).flatten(1, 2)
         return self.out(functional.relu(read)).transpose(1, 2)  # type: ignore[no-any-return]  # nn.Module calls are Any
 
@@ -113,18 +105,13 @@ class Block(nn.Module):
         if order != "A":
             self.feed1 = Feed(width, hidden)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, N, C) to (B, N, C)."""
+    def forward(self, x: Tensor, kept: slice | None = None) -> Tensor:
+        """(B, N, C) to (B, N, C), or to what those read that are `kept`."""
+        mixes = any(isinstance(branch, Mixer | GroupMixer) for branch in self.children())
+        x = x if mixes else taken(x, kept)
         for branch in self.children():  # in the order of their making
-            x = x + branch(x)
-        return x
-
-    def narrow(self, x: Tensor, kept: slice) -> Tensor:
-        """As `layers.trim.Narrows`: what comes before the attention is for all tokens, what comes behind it for those that are kept."""
-        if not any(isinstance(branch, Mixer | GroupMixer) for branch in self.children()):
-            x = x[:, kept]
-        for branch in self.children():
-            x = x[:, kept] + branch.narrow(x, kept) if isinstance(branch, Mixer | GroupMixer) else x + branch(x)
+            # what comes before the attention is for all tokens, what comes behind it for those that are kept
+            x = taken(x, kept) + branch(x, kept) if isinstance(branch, Mixer | GroupMixer) else x + branch(x)
         return x
 
 

@@ -109,7 +109,7 @@ class EVPTrack(nn.Module):
     def remember(self, template: Tensor, search: Tensor, memory: Tensor) -> Tensor:
         """The next memory (B, T, C); arguments as in `look`."""
         seen = self.memory_norm(torch.cat([template, search, memory], dim=1))  # as published: what is added to is normed as well
-        return self.memorize.narrow(seen, slice(memory.shape[1]))
+        return self.memorize(seen, kept=slice(memory.shape[1]))  # type: ignore[no-any-return]  # nn.Module calls are Any
 
     def init(self, template: Tensor) -> dict[str, Tensor]:
         """What stays of a template, uint8 (B, 16 n, 16 n, 3): prompts `scales` (B, M, C), `tokens` (B, T, C); these are the first `memory`."""

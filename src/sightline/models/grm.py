@@ -22,7 +22,7 @@ from sightline.models.layers.conv import Stem
 from sightline.models.layers.decode import hann2d, normalize, target_corners
 from sightline.models.layers.heads import CENTER_KEYS, CenterHead, CenterMaps, to_grid
 from sightline.models.layers.lazy import find_center
-from sightline.models.layers.vit import BLOCK_KEYS, Attention, Mlp
+from sightline.models.layers.vit import BLOCK_KEYS, Attention, Mlp, taken
 from sightline.zoo.grm import Arch
 
 __all__ = ["GRM", "KEYS", "UNUSED", "Look", "build", "shows_target"]
@@ -130,34 +130,28 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(arch.width, eps=1e-6)
         self.mlp = Mlp(arch.width, 4 * arch.width)
 
-    def forward(self, x: Tensor, target: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def forward(self, x: Tensor, target: Tensor | None, kept: slice | None = None) -> tuple[Tensor, Tensor | None]:
         """Tokens to tokens, and how likely each search token keeps apart.
 
         Args:
             x: (B, N, C), template first.
             target: (B, T) bool, the template tokens that show the target, where `Arch.summary` asks for them.
+            kept: those that somebody asks for; None: all.
 
         Returns:
-            (B, N, C), and (B, S) where the block divides.
+            (B, N, C) or those that are kept, and (B, S) where the block divides.
         """
-        return self._narrowed(x, target, slice(None))
-
-    def narrow(self, x: Tensor, target: Tensor | None) -> Tensor:
-        """Search tokens (B, S, C) after the block; arguments as in `forward`."""
-        return self._narrowed(x, target, slice(self.arch.template_grid**2, None))[0]
-
-    def _narrowed(self, x: Tensor, target: Tensor | None, kept: slice) -> tuple[Tensor, Tensor | None]:
         normed = self.norm1(x)
         queries, keys, values = self.attention.project(normed)
-        queries, apart = queries[:, :, kept], None
+        queries, apart = queries if kept is None else queries[:, :, kept], None
         if self.divide is None:
             read = functional.scaled_dot_product_attention(queries, keys, values)
         else:
             num_template = self.arch.template_grid**2
             apart = self.divide(normed[:, num_template:], self._summary(normed[:, :num_template], target))
             mask = drawn_allowed(apart, num_template) if self.training else allowed(apart < self.arch.apart_from, num_template)
-            read = masked_weights(queries, keys, mask[:, kept]) @ values
-        x = x[:, kept] + self.attention.merge(read)
+            read = masked_weights(queries, keys, taken(mask, kept)) @ values
+        x = taken(x, kept) + self.attention.merge(read)
         return x + self.mlp(self.norm2(x)), apart
 
     def _summary(self, template: Tensor, target: Tensor | None) -> Tensor:
@@ -196,8 +190,7 @@ class GRM(nn.Module):
         *before, last = self.blocks
         for block in before:
             tokens, _ = block(tokens, target)
-        assert isinstance(last, Block)
-        return self.norm(last.narrow(tokens, target))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.norm(last(tokens, target, slice(self.arch.template_grid**2, None))[0])  # type: ignore[no-any-return]  # nn.Module calls are Any
 
     def look(self, template: Tensor, search: Tensor, corners: Tensor | None = None) -> Look:
         """The network with all that it sees on its way.

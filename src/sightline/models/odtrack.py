@@ -95,9 +95,7 @@ class ODTrack(nn.Module):
             stages.append(tokens)
         return stages, places, removed
 
-    def _pass(
-        self, i: int, tokens: Tensor, places: Tensor, front: int, keep: float | None
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
+    def _pass(self, i: int, tokens: Tensor, places: Tensor, front: int, keep: float | None) -> tuple[Tensor, Tensor, Tensor | None]:
         """One block on tokens (B, N, C), `front` of which stand before those of the search: tokens, their places, and who left in it."""
         block, removed = self._block(i), None
         queries, keys, values = block.attention.project(block.norm1(tokens))
@@ -125,7 +123,7 @@ class ODTrack(nn.Module):
             tokens = torch.cat([tokens[:, :1], tokens[:, front:]], dim=1)
         else:  # templates first, which nobody asks for
             tokens = torch.cat([tokens[:, 1:front], tokens[:, :1], tokens[:, front:]], dim=1)
-            tokens = self._block(last).narrow(tokens, slice(front - 1, None))
+            tokens = self._block(last)(tokens, kept=slice(front - 1, None))[0]
         passed, search = self.norm(tokens).split([1, places.shape[1]], dim=1)
         return passed, self._weighted(restore(search, places, self.num_search), passed)
 

@@ -310,7 +310,7 @@ class OSTrack(nn.Module):
             line = self._prompted(last, line)
             template, search = split(line.tokens, line.front, self.arch.order)
             tokens = torch.cat([template, search], dim=1) if self.arch.order == "template-central" else line.tokens
-            search = self._block(last).narrow(tokens, slice(tokens.shape[1] - search.shape[1], None))
+            search = self._block(last)(tokens, kept=slice(tokens.shape[1] - search.shape[1], None))[0]
         return self.norm(search)[:, : line.places.shape[1]], line.places  # a merged token has no place
 
     def _leave(self, search: Tensor, places: Tensor, reads: Tensor, weights: Tensor, keep: float) -> Survivors:

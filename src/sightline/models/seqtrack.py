@@ -160,8 +160,7 @@ class SeqTrack(nn.Module):
         *before, last = self.blocks
         for block in before:
             tokens, _ = block(tokens)
-        assert isinstance(last, Block)
-        return self.norm(last.narrow(tokens, slice(self.num_search)))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.norm(last(tokens, kept=slice(self.num_search))[0])  # type: ignore[no-any-return]  # nn.Module calls are Any
 
     def init(self, template: Tensor) -> dict[str, Tensor]:
         """`tokens` (B, S, C) of a template, uint8 (B, h, h, 3)."""

@@ -180,8 +180,7 @@ class VitTrack(nn.Module):
         for block in before:
             tokens = block(tokens)
             stages.append(tokens)
-        assert isinstance(last, PlainBlock)
-        return self.grid([*stages, self.norm(last.narrow(tokens, slice(1 + SEARCH)))])
+        return self.grid([*stages, self.norm(last(tokens, kept=slice(1 + SEARCH)))])
 
     def init(self, template: Tensor, target: Tensor | None = None, template_extra: Tensor | None = None) -> dict[str, Tensor]:
         """State of a target: `tokens` (B, T + F, C) of its template and of prompts about it.

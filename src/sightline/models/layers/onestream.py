@@ -26,7 +26,7 @@ TEMPLATE, SEARCH = 64, 256  # tokens: grids of 8 x 8 and 16 x 16
 
 
 class OneStream(nn.Module):
-    """See the module's docstring. `blocks` map tokens (B, N, C) to tokens, and narrow (`layers.trim`)."""
+    """See the module's docstring. `blocks` map tokens (B, N, C) to tokens, or to those that are `kept`."""
 
     window: Tensor
 

@@ -25,6 +25,7 @@ __all__ = [
     "packed",
     "quick_gelu",
     "read_scaled",
+    "taken",
     "unpacked",
 ]
 
@@ -85,28 +86,27 @@ class Attention(nn.Module):
         batch, num_heads, num, channels = heads.shape
         return self.out(heads.transpose(1, 2).reshape(batch, num, num_heads * channels))  # type: ignore[no-any-return]  # nn.Module calls are Any
 
-    def forward(self, x: Tensor, memory: KeysValues | None = None, mask: Tensor | None = None) -> tuple[Tensor, KeysValues]:
+    def forward(
+        self, x: Tensor, memory: KeysValues | None = None, mask: Tensor | None = None, kept: slice | None = None
+    ) -> tuple[Tensor, KeysValues]:
         """Let tokens read one another and, before them, a memory.
 
         Args:
             x: (B, N, C).
             memory: keys and values (B, H, M, D) of tokens that do not read `x` themselves.
             mask: (B, M + N) bool, true where a token, the memory's first, may be read; None: all may.
+            kept: those of `x` that somebody asks for; None: all.
 
         Returns:
-            (B, N, C), and the keys and values of `x` alone.
+            (B, N, C) or those that are kept, and the keys and values of `x` alone.
         """
-        queries, keys, values = self.project(x)
+        queries, keys, values = self.project(x)  # of all: one product is faster than two, though some queries may be for nobody
+        queries = queries if kept is None else queries[:, :, kept]
         own = (keys, values)
         if memory is not None:
             keys, values = torch.cat([memory[0], keys], dim=2), torch.cat([memory[1], values], dim=2)
         shown = None if mask is None else mask[:, None, None]
         return self.merge(self.attend(queries, keys, values, shown)), own
-
-    def narrow(self, x: Tensor, kept: slice) -> Tensor:
-        """What those of tokens (B, N, C) that are kept read of all of them: (B, K, C)."""
-        queries, keys, values = self.project(x)  # one product for all three is faster than two, though some queries are for nobody
-        return self.merge(self.attend(queries[:, :, kept], keys, values, None))
 
     def attend(self, queries: Tensor, keys: Tensor, values: Tensor, shown: Tensor | None) -> Tensor:
         """What every head reads (B, H, N, D) of keys and values (B, H, M, D), where `shown` says so."""
@@ -139,6 +139,11 @@ class CrossAttention(nn.Module):
         return tokens.unflatten(2, (self.heads, -1)).transpose(1, 2)  # type: ignore[no-untyped-call,no-any-return]  # of torch
 
 
+def taken(x: Tensor, kept: slice | None) -> Tensor:
+    """Those of tokens (B, N, C) that are kept; None: all."""
+    return x if kept is None else x[:, kept]
+
+
 def quick_gelu(x: Tensor) -> Tensor:
     """X sigmoid(1.702 x): close to GELU, and what CLIP was trained with (Radford et al., ICML 2021)."""
     return x * torch.sigmoid(1.702 * x)
@@ -168,16 +173,13 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(width, eps=eps)
         self.mlp = Mlp(width, int(width * ratio))
 
-    def forward(self, x: Tensor, memory: KeysValues | None = None, mask: Tensor | None = None) -> tuple[Tensor, KeysValues]:
-        """Tokens (B, N, C) to tokens, and their keys and values; `memory` and `mask` as in `Attention.forward`."""
-        read, own = self.attention(self.norm1(x), memory, mask)
-        x = x + read
+    def forward(
+        self, x: Tensor, memory: KeysValues | None = None, mask: Tensor | None = None, kept: slice | None = None
+    ) -> tuple[Tensor, KeysValues]:
+        """Tokens (B, N, C) to tokens, and their keys and values; `memory`, `mask` and `kept` as in `Attention.forward`."""
+        read, own = self.attention(self.norm1(x), memory, mask, kept)
+        x = taken(x, kept) + read
         return x + self.mlp(self.norm2(x)), own
-
-    def narrow(self, x: Tensor, kept: slice) -> Tensor:
-        """As `layers.trim.Narrows`."""
-        x = x[:, kept] + self.attention.narrow(self.norm1(x), kept)
-        return x + self.mlp(self.norm2(x))  # type: ignore[no-any-return]  # nn.Module calls are Any
 
 
 class ScaledBlock(nn.Module):
@@ -201,16 +203,10 @@ class ScaledBlock(nn.Module):
         _, keys, values = self.attention.project(self.norm1(x))
         return keys, values
 
-    def forward(self, x: Tensor, memory: KeysValues | None = None) -> Tensor:
-        """Tokens (B, N, C) to tokens, which read `memory` (B, H, M, D) as well."""
-        read, _ = self.attention(self.norm1(x), memory)
-        x = x + self.gamma_1 * read
-        update: Tensor = self.mlp(self.norm2(x))
-        return x + self.gamma_2 * update
-
-    def narrow(self, x: Tensor, kept: slice) -> Tensor:
-        """As `layers.trim.Narrows`."""
-        x = x[:, kept] + self.gamma_1 * self.attention.narrow(self.norm1(x), kept)
+    def forward(self, x: Tensor, memory: KeysValues | None = None, kept: slice | None = None) -> Tensor:
+        """Tokens (B, N, C) to tokens, which read `memory` (B, H, M, D) as well; to those that are `kept`, where it is given."""
+        read, _ = self.attention(self.norm1(x), memory, kept=kept)
+        x = taken(x, kept) + self.gamma_1 * read
         update: Tensor = self.mlp(self.norm2(x))
         return x + self.gamma_2 * update
 
@@ -237,19 +233,14 @@ class PlainBlock(nn.Module):
             self.norm2 = nn.LayerNorm(width, eps=eps)
             self.mlp = Mlp(width, ratio * width, activation=activation)
 
-    def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
-        """(B, N, C) to (B, N, C); `bias` as in `Attention.biased`."""
+    def forward(self, x: Tensor, bias: Tensor | None = None, kept: slice | None = None) -> Tensor:
+        """(B, N, C) to (B, N, C), or to those that are `kept`; `bias` as in `Attention.biased`, for all alone."""
         if "A" in self.branches:
             tokens = self.norm1(x)
-            x = x + (self.attention(tokens)[0] if bias is None else self.attention.biased(tokens, bias))
-        return self._perceived(x)
-
-    def narrow(self, x: Tensor, kept: slice) -> Tensor:
-        """As `layers.trim.Narrows`."""
-        if "A" in self.branches:
-            return self._perceived(x[:, kept] + self.attention.narrow(self.norm1(x), kept))
-        return self._perceived(x[:, kept])
-
-    def _perceived(self, x: Tensor) -> Tensor:
-        """The second branch, where there is one."""
-        return x + self.mlp(self.norm2(x)) if "F" in self.branches else x
+            read = self.attention(tokens, kept=kept)[0] if bias is None else taken(self.attention.biased(tokens, bias), kept)
+            x = taken(x, kept) + read
+        else:
+            x = taken(x, kept)
+        if "F" in self.branches:
+            x = x + self.mlp(self.norm2(x))
+        return x
