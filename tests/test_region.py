@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -374,10 +375,10 @@ def test_sides_are_kept_between_a_few_pixels_and_the_frame_about_their_middle() 
 
 
 def test_a_cornered_crop_is_that_of_the_whole_frame() -> None:
-    image = cv2.GaussianBlur(np.random.default_rng(1).integers(0, 256, (90, 120, 3), np.uint8), (0, 0), 2)
+    image: Any = cv2.GaussianBlur(np.random.default_rng(1).integers(0, 256, (90, 120, 3), np.uint8), (0, 0), 2)
     for x, y, side in ((30.3, 20.7, 25.2), (-12.4, -8.1, 40.0), (100.5, 75.2, 60.9), (-300.0, 10.0, 20.0), (500.0, 500.0, 30.0)):
         region = Region(0, 0, 1, 1, 41, Box(x, y, side, side), (120, 90), (9.0, 90.0, 200.0), "float32", "corners")
         scale = 40 / side
         matrix = np.array([[scale, 0, -scale * x], [0, scale, -scale * y]])
-        whole = cv2.warpAffine(image.astype(np.float32), matrix, (41, 41), borderMode=cv2.BORDER_CONSTANT, borderValue=region.fill)
+        whole: Any = cv2.warpAffine(image.astype(np.float32), matrix, (41, 41), borderMode=cv2.BORDER_CONSTANT, borderValue=region.fill)
         np.testing.assert_allclose(region.take(image), whole, atol=0.05)  # coordinates are float32 there: the larger, the rougher

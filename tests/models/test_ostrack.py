@@ -149,7 +149,8 @@ def pictures(arch: Arch, batch: int) -> tuple[Any, Any]:
 @torch.inference_mode()  # type: ignore[untyped-decorator]  # torch is Any here
 def step(network: OSTrack, template: Any, search: Any, target: Any = None) -> dict[str, Any]:
     """What a network says about search crops, given templates alone."""
-    return network.step(search, **network.init(template, target))
+    state: Any = network.init(template, target)
+    return network.step(search, **state)
 
 
 def test_targets_of_different_shape_in_one_batch_equal_each_alone() -> None:
@@ -387,7 +388,7 @@ def test_every_form_of_the_network_exports_for_any_batch(changes: dict[str, Any]
     names = [entry.name for entry in session.get_outputs()]
     for batch in (1, 3):
         torch.manual_seed(batch)
-        given = example(spec, batch)
+        given: Any = example(spec, batch)
         if "target" in given:
             given["target"] = torch.rand(batch, 4) * 0.5 + 0.25
         given = for_step(made(arch), given)
