@@ -70,7 +70,7 @@ clean:
 
 .venv/dev: .venv/core
 	@echo "Installing what tests need into .venv (torch, onnx, ...): minutes the first time ..."
-	.venv/bin/python $(INSTALL) -e '.[train,openvino,plots,dev]'
+	.venv/bin/python $(INSTALL) -e '.[train,openvino,plots,parquet,ray,dev]'
 	@touch $@
 
 .venv-bench/made: pyproject.toml constraints.txt

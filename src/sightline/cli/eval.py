@@ -15,6 +15,7 @@ from sightline.cli.arguments import optional
 from sightline.cli.environment import machine, version_of, versions
 from sightline.cli.extras import needing
 from sightline.cli.loading import set_threads
+from sightline.cli.pools import check_numbers, choose_pool, where
 from sightline.cli.progress import progress_bar
 from sightline.errors import BadData, SightlineError
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sightline.evaluate.results import Maker
     from sightline.evaluate.run import Ran
     from sightline.evaluate.score import Summary
+    from sightline.fleet import Pool
     from sightline.tracker import Tracker
 
 __all__ = ["evaluate"]
@@ -40,7 +42,8 @@ def evaluate(
     dataset: Annotated[str, tyro.conf.arg(metavar="NAME")],
     root: Annotated[Path, tyro.conf.arg(metavar="DIR")],
     output: Annotated[Path, tyro.conf.arg(metavar="DIR", aliases=["-o"])],
-    workers: Annotated[int, tyro.conf.arg(metavar="N")] = 1,
+    workers: Annotated[int | None, optional("N")] = None,
+    ray: Annotated[str | None, optional("ADDRESS")] = None,
     threads: Annotated[int, tyro.conf.arg(metavar="N")] = 1,
     engine: Annotated[str | None, optional("NAME")] = None,
     import_: Annotated[Path | None, tyro.conf.arg(name="import", metavar="FILE.npz|DIR|FILE.zip", help_behavior_hint="")] = None,
@@ -64,7 +67,9 @@ def evaluate(
         dataset: "folder" for any folder of SEQUENCE/img/*.jpg and SEQUENCE/groundtruth.txt, or a benchmark: otb100, lasot, got10k:val, uav123, ... (a wrong name lists all).
         root: the folder that the data set was unpacked to.
         output: folder for the results, of any number of trackers and data sets.
-        workers: processes to spread the sequences over; boxes and scores do not depend on it.
+        workers: processes to spread the sequences over; boxes and scores do not depend on it. One where not given.
+        ray: spread them over a Ray cluster whose machines all see --root and --output: "host:port", "auto" for the one that `ray start --head` started
+            here, "local" for one of this command's own. As many processes as it has processors, or --workers.
         threads: processor threads of each.
         engine: what runs the network, see `sightline doctor`; chosen by the kind of weights file where not given.
         import_: score the boxes of others instead of tracking: an .npz file with one array TRACKER/SEQUENCE of (frames, 4) for each sequence, or a
@@ -76,9 +81,9 @@ def evaluate(
         partial: give means over the sequences that are there, and exit code 0, even if others are missing.
         as_json: print one JSON object on standard output, and nothing else there.
     """
-    for option, value in (("--workers", workers), ("--threads", threads)):
-        if value < 1:
-            raise SightlineError(f"{option} is {value}; expected at least 1.")
+    check_numbers(workers, threads)
+    if ray is not None:
+        root, output = root.resolve(), output.resolve()  # processes of a cluster begin in other folders
     from sightline.evaluate.clips import open_dataset
     from sightline.evaluate.imported import import_boxes
     from sightline.evaluate.protocols import find_protocol
@@ -109,7 +114,10 @@ def evaluate(
         folder = make_folder(output, data, tracker)
         maker = import_boxes(import_, data, folder, tracker=tracker, stamp=run_by.stamp)
     else:
-        maker, folder, ran = _track(tracker, data, output, protocol=run_by, workers=workers, threads=threads, engine=engine)
+        loaded, maker, prepare = _of_others(tracker, threads, engine) or _ours(tracker, threads, engine)
+        folder = make_folder(output, data, loaded.spec.name) / run_by.folder
+        pool = choose_pool(workers, ray, prepare, shared=(root, output))
+        ran = _track(loaded, data, folder, maker=maker, protocol=run_by, pool=pool, timed_on=where(workers, ray, threads))
     summary = score(data, folder, maker=maker, protocol=run_by, failed=ran.failed if ran else {}, partial_means=partial, rules=rules)
     told = _told(data, maker, run_by, summary, ran, folder)
     if submit is not None and not summary.gaps:
@@ -128,28 +136,21 @@ def evaluate(
 
 
 def _track(
-    tracker: str, data: Dataset, output: Path, *, protocol: Protocol[Any, Any], workers: int, threads: int, engine: str | None
-) -> tuple[Maker, Path, Ran]:
-    """Load the tracker and let it run where it has to."""
-    from sightline.evaluate.results import make_folder
+    tracker: Tracker[Any], data: Dataset, folder: Path, *, maker: Maker, protocol: Protocol[Any, Any], pool: Pool, timed_on: str
+) -> Ran:
+    """Let the tracker run where it has to, and show how far it is."""
     from sightline.evaluate.run import evaluate
-    from sightline.fleet import Here, Processes
 
-    loaded, maker, prepare = _of_others(tracker, threads, engine) or _ours(tracker, threads, engine)
-    here = machine()
-    timed_on = f"{here['processor']}, {workers} x {threads} thread{'s' * (threads > 1)}"
-    folder = make_folder(output, data, loaded.spec.name) / protocol.folder
+    setting = {"machine": machine()}
     with progress_bar() as bar:
-        task = bar.add_task(f"{loaded.spec.name} on {data.name}", total=sum(len(clip.frames) for clip in data))
+        task = bar.add_task(f"{tracker.spec.name} on {data.name}", total=sum(len(clip.frames) for clip in data))
 
         def advance(clip: Clip) -> None:
             bar.update(task, advance=len(clip.frames), description=clip.name)
 
-        pool = Here() if workers == 1 else Processes(workers, prepare)
-        ran = evaluate(
-            loaded, data, folder, maker=maker, protocol=protocol, pool=pool, timed_on=timed_on, setting={"machine": here}, report=advance
+        return evaluate(
+            tracker, data, folder, maker=maker, protocol=protocol, pool=pool, timed_on=timed_on, setting=setting, report=advance
         )
-    return maker, folder, ran
 
 
 def _ours(tracker: str, threads: int, engine: str | None) -> Ready:
@@ -159,12 +160,12 @@ def _ours(tracker: str, threads: int, engine: str | None) -> Ready:
     from sightline.tracker import load
     from sightline.weights import find, kind_of
 
-    weights = find(tracker)
+    weights = find(tracker).resolve()
     chosen = engine or READS[kind_of(weights)]
     prepare = functools.partial(set_threads, threads, torch_too=chosen == "torch")
     with needing("convert", f"tracking with {tracker}"):
         prepare()
-        loaded = load(tracker, engine=chosen, threads=None if chosen == "torch" else threads)
+        loaded = load(weights, engine=chosen, threads=None if chosen == "torch" else threads)
     maker = maker_of(
         loaded.spec.name,
         weights,

@@ -14,6 +14,8 @@ EXTRAS = {  # modules that an extra brings and that a command may run into
     "train": ("torch", "onnx", "onnxscript", "safetensors", "tensorboard", "simplejpeg"),
     "openvino": ("openvino",),
     "plots": ("matplotlib",),
+    "ray": ("ray",),
+    "parquet": ("pyarrow",),
 }
 
 

@@ -1,4 +1,4 @@
-"""Run a function over many items: here, or in processes. The results are the same; only their order is that of completion."""
+"""Processes of this machine."""
 
 from __future__ import annotations
 
@@ -8,55 +8,18 @@ import os
 import pickle
 import signal
 import threading
-from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-__all__ = ["Here", "Lost", "Pool", "Processes"]
+from sightline.fleet.pool import Due, Lost
+
+__all__ = ["Processes"]
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-ATTEMPTS = 2  # an item whose worker dies gets another one, once
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """What stands for the result of an item whose workers died, twice.
-
-    Attributes:
-        reason: how the last one ended.
-    """
-
-    reason: str
-
-
-class Pool(Protocol):
-    """Somewhere to run things."""
-
-    def map(self, function: Callable[[T], R], items: Sequence[T]) -> Generator[tuple[int, R | Lost], None, None]:
-        """Run `function` on every item.
-
-        Yields:
-            The number of an item with its result, in the order of completion, every item once. Closing the generator ends the workers.
-
-        Raises:
-            Exception: whatever `function` raises, as soon as it does; items that are not done stay so.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Here:
-    """One item after the other, in this process."""
-
-    def map(self, function: Callable[[T], R], items: Sequence[T]) -> Generator[tuple[int, R | Lost], None, None]:
-        """See `Pool.map`."""
-        for i, item in enumerate(items):
-            yield i, function(item)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,32 +38,27 @@ class Processes:
 
     def map(self, function: Callable[[T], R], items: Sequence[T]) -> Generator[tuple[int, R | Lost], None, None]:
         """See `Pool.map`."""
-        waiting = deque(range(len(items)))
-        attempts = [0] * len(items)
+        due = Due(len(items))
         workers: list[_Worker] = []
         try:
-            while waiting or workers:
-                while waiting and len(workers) < self.count:
+            while due or workers:
+                while due and len(workers) < self.count:
                     workers.append(_Worker.start(function, self.prepare))
-                    attempts[waiting[0]] += 1
-                    workers[-1].give(waiting[0], items[waiting.popleft()])
+                    workers[-1].give(number := due.take(), items[number])
                 for connection in wait([worker.connection for worker in workers]):
                     worker = next(worker for worker in workers if worker.connection is connection)
                     number = worker.number
                     answer = worker.answer()
                     if answer is None:
                         workers.remove(worker)
-                        if attempts[number] < ATTEMPTS:
-                            waiting.appendleft(number)
-                        else:
-                            yield number, Lost(f"its worker died {ATTEMPTS} times, {worker.ending()}")
+                        if (lost := due.again(number, worker.ending())) is not None:
+                            yield number, lost
                         continue
                     value, error = answer
                     if error is not None:
                         raise error
-                    if waiting:
-                        attempts[waiting[0]] += 1
-                        worker.give(waiting[0], items[waiting.popleft()])
+                    if due:
+                        worker.give(following := due.take(), items[following])
                     else:
                         workers.remove(worker)
                         worker.stop()

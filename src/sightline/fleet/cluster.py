@@ -1,0 +1,140 @@
+"""A Ray cluster (extra `ray`): many machines that see the same files."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sightline.errors import BadData, SightlineError
+from sightline.fleet.pool import Due, Lost
+
+__all__ = ["Ray"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Ray:
+    """Items are handed to the actors of a cluster, one at a time each; an actor takes one processor.
+
+    Functions, items and results travel pickled. What dies with its node or by itself loses the item that it works on, and another actor gets
+    it. Actors end with the process that called `map`, however that ends.
+
+    Attributes:
+        address: "host:port" of a cluster; "auto" for the one that `ray start --head` started on this machine; "local" to start one
+            in this process and for it alone.
+        prepare: called once in each actor, before anything else: to set its number of threads.
+        count: at most so many actors; None for as many as the cluster has processors.
+        shared: files and folders that every machine has to see under the same path.
+    """
+
+    address: str
+    prepare: Callable[[], None] | None = None
+    count: int | None = None
+    shared: tuple[Path, ...] = ()
+
+    def map(self, function: Callable[[T], R], items: Sequence[T]) -> Generator[tuple[int, R | Lost], None, None]:
+        """See `Pool.map`.
+
+        Raises:
+            SightlineError: no cluster answers at the address.
+            BadData: a machine of it does not see a path of `shared`.
+        """
+        import ray
+
+        due = Due(len(items))
+        if not due:
+            return
+        with _connected(self.address, self.count), contextlib.ExitStack() as stack:
+            kept = ray.put(function)
+            actors: list[Any] = []
+            stack.callback(lambda: [ray.kill(actor) for actor in actors])
+            busy: dict[Any, tuple[Any, int]] = {}
+
+            def hand(actor: Any) -> None:
+                number = due.take()
+                busy[actor.work.remote(items[number])] = actor, number
+
+            while due or busy:
+                while due and len(actors) < min(self._room(), len(due) + len(busy)):
+                    actors.append(_actor(ray).remote(kept, self.prepare, tuple(map(str, self.shared))))
+                    hand(actors[-1])
+                [done], _ = ray.wait(list(busy), num_returns=1)
+                actor, number = busy.pop(done)
+                try:
+                    value = ray.get(done)
+                except ray.exceptions.RayTaskError as error:
+                    raise (error.cause if isinstance(error.cause, Exception) else error) from None
+                except ray.exceptions.RayError as error:
+                    actors.remove(actor)
+                    if (lost := due.again(number, type(error).__name__)) is not None:
+                        yield number, lost
+                    continue
+                if due:
+                    hand(actor)
+                else:
+                    actors.remove(actor)
+                    ray.kill(actor)
+                yield number, value
+
+    def _room(self) -> int:
+        """How many actors the cluster, as large as it is now, has processors for."""
+        import ray
+
+        processors = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]  # Ray says nothing of its types here
+        return max(1, processors if self.count is None else min(self.count, processors))
+
+
+class _Actor:
+    """What runs on one processor of the cluster."""
+
+    def __init__(self, function: Callable[[Any], Any], prepare: Callable[[], None] | None, shared: Sequence[str]) -> None:
+        self.function, self.prepare, self.shared = function, prepare, shared
+        self.prepared = False
+
+    def work(self, item: Any) -> Any:
+        """One item. What is wrong with the machine is told here: an actor that does not begin only counts as dead."""
+        if not self.prepared:
+            for path in self.shared:
+                if not Path(path).exists():
+                    raise BadData(
+                        f"the machine {os.uname().nodename} of the cluster does not see {path}; "
+                        "every machine has to see data and results under the same path, as on a network drive."
+                    )
+            if self.prepare is not None:
+                self.prepare()
+            self.prepared = True
+        return self.function(item)
+
+
+def _actor(ray: Any) -> Any:
+    return ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(_Actor)
+
+
+@contextlib.contextmanager
+def _connected(address: str, count: int | None) -> Iterator[None]:
+    """In a cluster; one that this process is in already is neither entered nor left."""
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a tracker tells nobody that it runs
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # what Ray will do, and warns about
+    where = {"num_cpus": count, "include_dashboard": False} if address == "local" else {"address": address}
+    try:
+        ray.init(**where, log_to_driver=False, logging_level=logging.ERROR, configure_logging=False)
+    except (ConnectionError, ValueError, RuntimeError, OSError) as error:
+        raise SightlineError(
+            f"no Ray cluster answers at {address!r} ({str(error).splitlines()[0]}); start one by `ray start --head`, or use local."
+        ) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
