@@ -63,7 +63,7 @@ def nodes() -> Iterator[Nodes]:
     made = Nodes()
     yield made
     ray.shutdown()
-    made.cluster.shutdown()
+    made.cluster.shutdown()  # type: ignore[no-untyped-call]  # Ray says nothing of its types here
 
 
 def node_of(number: int) -> str:

@@ -6,7 +6,23 @@ import sys
 from collections.abc import Sequence
 
 from sightline import __version__
-from sightline.cli import bench, check, convert, doctor, download, eval, export, report, scene, similarity, track, train, trax, zoo  # noqa: A004  named after its command
+from sightline.cli import (
+    batch,
+    bench,
+    check,
+    convert,
+    doctor,
+    download,
+    eval,
+    export,
+    report,
+    scene,
+    similarity,
+    track,
+    train,
+    trax,
+    zoo,  # noqa: A004  named after its command
+)
 from sightline.cli.arguments import Command, parse
 from sightline.errors import SightlineError
 
@@ -14,6 +30,7 @@ __all__ = ["COMMANDS", "main"]
 
 COMMANDS: dict[str, Command] = {
     "track": track.track,
+    "batch": batch.batch,
     "zoo": zoo.zoo,
     "doctor": doctor.doctor,
     "download": download.download,

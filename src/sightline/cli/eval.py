@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from sightline.cli.arguments import optional
-from sightline.cli.environment import machine, version_of, versions
-from sightline.cli.extras import needing
-from sightline.cli.loading import set_threads
+from sightline.cli.environment import machine, versions
 from sightline.cli.pools import check_numbers, choose_pool, where
 from sightline.cli.progress import progress_bar
+from sightline.cli.ready import make_ready
 from sightline.errors import BadData, SightlineError
 
 if TYPE_CHECKING:
@@ -30,9 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate"]
 
-Ready: TypeAlias = "tuple[Tracker[Any], Maker, Callable[[], None]]"  # a tracker, what it is, and what a process does before it runs there
-
-TAKES_PART = ("sightline", "numpy", "opencv-python-headless")  # in a box, besides the engine: results of other versions are made anew
 SHOWN_GAPS = 5  # of a long list; all are in the summary
 
 
@@ -114,7 +109,7 @@ def evaluate(
         folder = make_folder(output, data, tracker)
         maker = import_boxes(import_, data, folder, tracker=tracker, stamp=run_by.stamp)
     else:
-        loaded, maker, prepare = _of_others(tracker, threads, engine) or _ours(tracker, threads, engine)
+        loaded, maker, prepare = make_ready(tracker, threads=threads, engine=engine)
         folder = make_folder(output, data, loaded.spec.name) / run_by.folder
         pool = choose_pool(workers, ray, prepare, shared=(root, output))
         ran = _track(loaded, data, folder, maker=maker, protocol=run_by, pool=pool, timed_on=where(workers, ray, threads))
@@ -151,49 +146,6 @@ def _track(
         return evaluate(
             tracker, data, folder, maker=maker, protocol=protocol, pool=pool, timed_on=timed_on, setting=setting, report=advance
         )
-
-
-def _ours(tracker: str, threads: int, engine: str | None) -> Ready:
-    from sightline.engines import READS
-    from sightline.evaluate.results import maker_of
-    from sightline.spec import spec_to_json
-    from sightline.tracker import load
-    from sightline.weights import find, kind_of
-
-    weights = find(tracker).resolve()
-    chosen = engine or READS[kind_of(weights)]
-    prepare = functools.partial(set_threads, threads, torch_too=chosen == "torch")
-    with needing("convert", f"tracking with {tracker}"):
-        prepare()
-        loaded = load(weights, engine=chosen, threads=None if chosen == "torch" else threads)
-    maker = maker_of(
-        loaded.spec.name,
-        weights,
-        spec_to_json(loaded.spec),
-        engine=chosen,
-        versions={name: _version(name) for name in (*TAKES_PART, chosen)},
-    )
-    return loaded, maker, prepare
-
-
-def _of_others(tracker: str, threads: int, engine: str | None) -> Ready | None:
-    from sightline.adapters.names import open_foreign
-    from sightline.evaluate.results import Maker
-    from sightline.tracker import Tracker
-
-    foreign = open_foreign(tracker)
-    if foreign is None:
-        return None
-    if engine is not None:
-        raise SightlineError(f"--engine {engine} is for networks of Sightline's; {tracker} runs by itself, so leave it out.")
-    prepare = functools.partial(set_threads, threads, torch_too=False)
-    prepare()
-    facts = {**foreign.facts, "versions": {name: _version(name) for name in TAKES_PART}}
-    return Tracker(foreign.method), Maker(foreign.method.spec.name, facts), prepare
-
-
-def _version(package: str) -> str | None:
-    return versions()["sightline"] if package == "sightline" else version_of(package)
 
 
 def _told(data: Dataset, maker: Maker, protocol: Protocol[Any, Any], summary: Summary, ran: Ran | None, folder: Path) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import ray
+
 from sightline.errors import BadData, SightlineError
 from sightline.fleet.pool import Due, Lost
 
@@ -46,8 +48,6 @@ class Ray:
             SightlineError: no cluster answers at the address.
             BadData: a machine of it does not see a path of `shared`.
         """
-        import ray
-
         due = Due(len(items))
         if not due:
             return
@@ -63,7 +63,7 @@ class Ray:
 
             while due or busy:
                 while due and len(actors) < min(self._room(), len(due) + len(busy)):
-                    actors.append(_actor(ray).remote(kept, self.prepare, tuple(map(str, self.shared))))
+                    actors.append(_actor().remote(kept, self.prepare, tuple(map(str, self.shared))))
                     hand(actors[-1])
                 [done], _ = ray.wait(list(busy), num_returns=1)
                 actor, number = busy.pop(done)
@@ -85,8 +85,6 @@ class Ray:
 
     def _room(self) -> int:
         """How many actors the cluster, as large as it is now, has processors for."""
-        import ray
-
         processors = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]  # Ray says nothing of its types here
         return max(1, processors if self.count is None else min(self.count, processors))
 
@@ -113,15 +111,13 @@ class _Actor:
         return self.function(item)
 
 
-def _actor(ray: Any) -> Any:
+def _actor() -> Any:
     return ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(_Actor)
 
 
 @contextlib.contextmanager
 def _connected(address: str, count: int | None) -> Iterator[None]:
     """In a cluster; one that this process is in already is neither entered nor left."""
-    import ray
-
     if ray.is_initialized():
         yield
         return

@@ -1,0 +1,80 @@
+"""A tracker that is ready to run over many files, with all that says what it is."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sightline.cli.environment import version_of, versions
+from sightline.cli.extras import needing
+from sightline.cli.loading import set_threads
+from sightline.errors import SightlineError
+
+if TYPE_CHECKING:
+    from sightline.evaluate.results import Maker
+    from sightline.tracker import Tracker
+
+__all__ = ["Ready", "make_ready"]
+
+TAKES_PART = ("sightline", "numpy", "opencv-python-headless")  # in a box, besides the engine: results of other versions are made anew
+
+
+class Ready(NamedTuple):
+    """A loaded tracker, what it is, and what a process does before it runs there."""
+
+    tracker: Tracker[Any]
+    maker: Maker
+    prepare: Callable[[], None]
+
+
+def make_ready(tracker: str, *, threads: int, engine: str | None) -> Ready:
+    """Load a tracker, ours or one of others, and set the number of threads here.
+
+    Raises:
+        SightlineError: it cannot be loaded, or an engine is asked for where there is none to choose.
+    """
+    return _of_others(tracker, threads, engine) or _ours(tracker, threads, engine)
+
+
+def _ours(tracker: str, threads: int, engine: str | None) -> Ready:
+    from sightline.engines import READS
+    from sightline.evaluate.results import maker_of
+    from sightline.spec import spec_to_json
+    from sightline.tracker import load
+    from sightline.weights import find, kind_of
+
+    weights = find(tracker).resolve()
+    chosen = engine or READS[kind_of(weights)]
+    prepare = functools.partial(set_threads, threads, torch_too=chosen == "torch")
+    with needing("convert", f"tracking with {tracker}"):
+        prepare()
+        loaded = load(weights, engine=chosen, threads=None if chosen == "torch" else threads)
+    maker = maker_of(
+        loaded.spec.name,
+        weights,
+        spec_to_json(loaded.spec),
+        engine=chosen,
+        versions={name: _version(name) for name in (*TAKES_PART, chosen)},
+    )
+    return Ready(loaded, maker, prepare)
+
+
+def _of_others(tracker: str, threads: int, engine: str | None) -> Ready | None:
+    from sightline.adapters.names import open_foreign
+    from sightline.evaluate.results import Maker
+    from sightline.tracker import Tracker
+
+    foreign = open_foreign(tracker)
+    if foreign is None:
+        return None
+    if engine is not None:
+        raise SightlineError(f"--engine {engine} is for networks of Sightline's; {tracker} runs by itself, so leave it out.")
+    prepare = functools.partial(set_threads, threads, torch_too=False)
+    prepare()
+    facts = {**foreign.facts, "versions": {name: _version(name) for name in TAKES_PART}}
+    return Ready(Tracker(foreign.method), Maker(foreign.method.spec.name, facts), prepare)
+
+
+def _version(package: str) -> str | None:
+    return versions()["sightline"] if package == "sightline" else version_of(package)
