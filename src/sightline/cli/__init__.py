@@ -13,7 +13,7 @@ from sightline.cli import (
     convert,
     doctor,
     download,
-    eval,
+    eval,  # noqa: A004  named after its command
     export,
     report,
     scene,
@@ -21,7 +21,7 @@ from sightline.cli import (
     track,
     train,
     trax,
-    zoo,  # noqa: A004  named after its command
+    zoo,
 )
 from sightline.cli.arguments import Command, parse
 from sightline.errors import SightlineError
