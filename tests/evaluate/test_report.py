@@ -80,7 +80,7 @@ def test_trackers_stand_by_falling_auc_with_the_figures_of_eval(made: Path) -> N
     assert labels(comparison) == ["run", "close", "far"]
     summary = score(dataset(made), made / "results" / "folder" / "run", maker=MAKER)
     best = comparison.entries[0]
-    for key in ("auc", "precision", "mean_iou"):
+    for key in ("auc", "precision", "norm_precision", "ao", "sr50", "sr75"):
         assert best.means[key] == pytest.approx(summary.means[key], abs=1e-12)
     assert best.fps == pytest.approx(summary.means["fps"], rel=1e-12)
     for entry in comparison.entries:
@@ -205,7 +205,7 @@ def test_published_figures_stand_beside_ours_and_say_so(made: Path) -> None:
     assert [row[2:4] for row in tables["published"].rows] == [
         (0.9, ours["far"]["auc"]),
         (0.8, ours["far"]["auc"]),
-        (0.7, ours["close"]["mean_iou"]),
+        (0.7, ours["close"]["ao"]),
         (0.3, None),
     ]
     assert "not measured here" in tables["published"].caption
@@ -219,7 +219,7 @@ def test_legends_are_sorted_by_the_score_that_they_show(made: Path) -> None:
     for name, key in (("success", "auc"), ("precision", "precision"), ("normalised_precision", "norm_precision")):
         [axes] = figures[name].axes
         texts = [text.get_text() for text in axes.get_legend().get_texts()]
-        means = sorted((entry.means[key] for entry in comparison.entries), reverse=True)
+        means = sorted((entry.means[key] or 0.0 for entry in comparison.entries), reverse=True)
         assert [text.split()[0] for text in texts] == [f"{mean:.3f}" for mean in means]
     lines = figures["success"].axes[0].get_lines()
     assert np.array_equal(lines[0].get_ydata(), comparison.entries[0].curves.success)

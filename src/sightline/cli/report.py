@@ -7,6 +7,7 @@ from typing import Annotated
 
 import tyro
 
+from sightline.cli.arguments import optional
 from sightline.cli.extras import needing
 from sightline.errors import SightlineError
 
@@ -20,6 +21,7 @@ def report(
     dataset: Annotated[str, tyro.conf.arg(metavar="NAME")],
     root: Annotated[Path, tyro.conf.arg(metavar="DIR")],
     output: Annotated[Path, tyro.conf.arg(metavar="DIR", aliases=["-o"])],
+    rules: Annotated[str | None, optional("NAME")] = None,
     partial: bool = False,
     page_mb: Annotated[float, tyro.conf.arg(metavar="MB")] = 20.0,
 ) -> None:
@@ -36,6 +38,7 @@ def report(
         dataset: what the results are of, as for `sightline eval`.
         root: the folder that the data set was unpacked to.
         output: folder for the report.
+        rules: whose way of counting to use, as for `sightline eval`; what most papers on the data set use where not given.
         partial: leave out sequences that some tracker has no whole result of, and say so in the report.
         page_mb: how much of the pictures the page may hold, in megabytes.
     """
@@ -50,16 +53,16 @@ def report(
     from sightline.evaluate.report.write import write_report
 
     data = open_dataset(dataset, root)
-    comparison = compare(data, result_folders(results), partial=partial)
+    comparison = compare(data, result_folders(results), partial=partial, rules=rules)
     with needing("plots", "a report"):
         trackers = {entry.tracker for entry in comparison.entries}
         files = write_report(comparison, output, published=published_on(data.name, trackers), limits=Limits(size=round(page_mb * 1e6)))
     for label, gaps in comparison.gaps.items():
         for name, reason in gaps.items():
             print(f"LEFT OUT: {name}: {label}: {reason}")
-    print(
-        f"{len(comparison.entries)} tracker{'s' * (len(comparison.entries) != 1)} on {len(comparison.clips)} of {comparison.expected} sequences of {comparison.dataset}."
-    )
+    trackers_told = f"{len(comparison.entries)} tracker{'s' * (len(comparison.entries) != 1)}"
+    print(f"{trackers_told} on {len(comparison.clips)} of {comparison.expected} sequences of {comparison.dataset}.")
+    print(f"rules: {comparison.rules.name}")
     for entry in comparison.entries:
-        print(f"{entry.means['auc']:.4f}  {entry.label}")
+        print(f"{entry.means['auc'] or 0:.4f}  {entry.label}")
     print(f"written: {files[0]} ({files[0].stat().st_size / 1e6:.1f} MB) and {len(files) - 1} other files")

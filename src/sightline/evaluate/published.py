@@ -34,9 +34,9 @@ METRICS = {
     "auc": "auc",
     "precision": "precision",
     "normalised-precision": "norm_precision",
-    "ao": "mean_iou",
-    "sr50": "op50",
-    "sr75": "op75",
+    "ao": "ao",
+    "sr50": "sr50",
+    "sr75": "sr75",
     "fps": "fps",
 }
 

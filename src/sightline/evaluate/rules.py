@@ -266,3 +266,18 @@ RULES: dict[str, Rules] = {
 }
 """Every row by its name. Variants that toolkits offer as options are fields: `replace(rules, denominator="valid")` is
 `exclude_invalid_frames`, `replace(rules, rounding="truncate")` reads boxes as pytracking's writer leaves them."""
+
+
+KINDS = (
+    ("sightline", "got10k-lasot", "pytracking-lasot", "stark-lasot", "pysot-lasot", "pysot-toolkit-lasot", "lasot"),
+    ("sightline", "got10k-uav123", "pytracking-uav", "stark-uav", "pysot", "pysot-toolkit"),
+    ("sightline", "got10k", "pytracking", "stark", "pysot", "pysot-toolkit", "otb", "lasot", "trackingnet"),
+    ("sightline", "got10k-val", "got10k", "stark"),
+    ("sightline", "rgbt234", "gtot", "lasher"),
+)
+"""Rows that figures on data sets of one kind are found by: as LaSOT, as UAV123, any other, GOT-10k, two cameras."""
+
+
+def rules_of_one_kind(name: str) -> tuple[str, ...]:
+    """Names of the rows that stand in for each other where `name` is used; for the plainest row those of no data set in particular."""
+    return KINDS[2] if name == "sightline" else next(kind for kind in KINDS if name in kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,16 @@ from numpy.typing import NDArray
 
 from sightline.errors import BadData
 from sightline.evaluate.clips import Clip, Dataset, boxes_from_file
-from sightline.evaluate.metrics import Curves, Frames, average_overlap, evaluate, frame_values, share_above
-from sightline.evaluate.protocols.one_pass import ONE_PASS, figures
+from sightline.evaluate.metrics import Curves, average
+from sightline.evaluate.protocols.one_pass import ONE_PASS, Compared, by_rules, figures
 from sightline.evaluate.results import lacks
-from sightline.evaluate.rules import RULES
+from sightline.evaluate.rules import Rules
 
-__all__ = ["METRICS", "PLAIN", "Comparison", "Entry", "compare", "result_folders"]
+__all__ = ["METRICS", "Comparison", "Entry", "compare", "result_folders"]
 
 Floats = NDArray[np.float64]
 
-PLAIN = replace(RULES["got10k-uav123"], name="sightline", first="as-is", union_eps=0.0, normal_floor=0.0, normal=RULES["pysot"].normal)
-"""What `sightline eval` counts by, as a row that has curves too: plain overlaps, frames without a visible target left out."""
-
-METRICS = {"auc": "AUC", "precision": "P", "norm_precision": "P norm", "mean_iou": "mean IoU", "op50": "OP50", "op75": "OP75"}
+METRICS = {"auc": "AUC", "precision": "P", "norm_precision": "P norm", "ao": "AO", "sr50": "SR50", "sr75": "SR75"}
 SHOWN_GAPS = 3
 
 
@@ -38,11 +35,11 @@ class Entry:
         tracker: what it was called when it was run.
         boxes: (T, 4) predictions of each compared sequence, frame pixels, origin 0.
         sequences: figures of each compared sequence, as `sightline eval` has them.
-        curves: over all compared sequences.
-        means: a key of `METRICS` -> 0..1.
+        curves: over all compared sequences, 0..1.
+        means: a key of `METRICS` -> 0..1; None where the rules give no number.
         fps: frames per second, None without times or with times from several machines.
         timed_on: the machines.
-        attributes: mean AUC over the sequences that have an attribute.
+        attributes: AUC of the sequences that have an attribute together.
         tracker_hash: SHA-256 of what made the results.
     """
 
@@ -51,10 +48,10 @@ class Entry:
     boxes: Mapping[str, Floats]
     sequences: Mapping[str, Mapping[str, Any]]
     curves: Curves
-    means: Mapping[str, float]
+    means: Mapping[str, float | None]
     fps: float | None
     timed_on: tuple[str, ...]
-    attributes: Mapping[str, float]
+    attributes: Mapping[str, float | None]
     tracker_hash: str
 
 
@@ -64,6 +61,8 @@ class Comparison:
 
     Attributes:
         dataset: its name.
+        origin: coordinate of the first pixel in its files.
+        rules: by which every figure is counted.
         clips: sequences that all trackers have results of: every figure is over these.
         expected: sequences that the data set has.
         entries: one per tracker.
@@ -72,6 +71,8 @@ class Comparison:
     """
 
     dataset: str
+    origin: int
+    rules: Rules
     clips: tuple[Clip, ...]
     expected: int
     entries: tuple[Entry, ...]
@@ -98,28 +99,36 @@ def result_folders(given: Sequence[Path]) -> dict[str, Path]:
     return found
 
 
-def compare(dataset: Dataset, folders: Mapping[str, Path], *, partial: bool = False) -> Comparison:
+def compare(dataset: Dataset, folders: Mapping[str, Path], *, partial: bool = False, rules: str | None = None) -> Comparison:
     """Score what lies in the folders of results.
 
     Args:
         dataset: what was tracked.
         folders: by label, see `result_folders`.
         partial: leave out sequences that some tracker has no whole result of, instead of refusing.
+        rules: a name of `rules.RULES`; None for those of the data set.
 
     Raises:
-        BadData: the truth is not public; results are missing or wrong; a file cannot be read.
+        BadData: no such rules; the truth is not public; results are missing or wrong; a file cannot be read.
     """
     if not dataset.scored:
         raise BadData(f"the boxes of {dataset.name} are not public: there is nothing to report.")
+    counted = ONE_PASS.rules[ONE_PASS.choose_rules(rules, dataset)]
     digests = {clip.name: clip.digest() for clip in dataset}
     runs = {label: _run(folder) for label, folder in folders.items()}
     gaps: dict[str, dict[str, str]] = {}
+    found: dict[str, dict[str, Compared]] = {label: {} for label in folders}
     for label, folder in folders.items():
         gaps[label] = {name: f"missing in the data set: {lacking}" for name, lacking in dataset.missing.items()}
         for clip in dataset:
             problem = lacks(clip, folder, ONE_PASS.stamp(runs[label]["tracker_hash"], digests[clip.name]), ONE_PASS.problem)
             if problem is None and not clip.visible.any():
                 problem = "no frame of it shows a target"
+            if problem is None:
+                try:
+                    found[label][clip.name] = ONE_PASS.values(clip, dataset, folder, counted)
+                except BadData as error:
+                    problem = str(error)
             if problem is not None:
                 gaps[label][clip.name] = problem
     clips = tuple(clip for clip in dataset if not any(clip.name in missing for missing in gaps.values()))
@@ -130,45 +139,51 @@ def compare(dataset: Dataset, folders: Mapping[str, Path], *, partial: bool = Fa
         )
     if not clips:
         raise BadData(f"there is no sequence that all trackers have a result of: {_in_a_line(gaps)}.")
-    entries = [_entry(label, runs[label], folder, dataset, clips) for label, folder in folders.items()]
+    entries = [_entry(label, runs[label], folder, dataset, clips, found[label], counted) for label, folder in folders.items()]
     return Comparison(
         dataset=dataset.name,
+        origin=dataset.origin,
+        rules=counted,
         clips=clips,
         expected=len(dataset) + len(dataset.missing),
-        entries=tuple(sorted(entries, key=lambda entry: -entry.means["auc"])),
+        entries=tuple(sorted(entries, key=lambda entry: -(entry.means["auc"] or 0.0))),
         gaps={label: missing for label, missing in gaps.items() if missing},
         attributes=_attributes(clips),
     )
 
 
-def _entry(label: str, run: Mapping[str, Any], folder: Path, dataset: Dataset, clips: Sequence[Clip]) -> Entry:
+def _entry(
+    label: str,
+    run: Mapping[str, Any],
+    folder: Path,
+    dataset: Dataset,
+    clips: Sequence[Clip],
+    found: Mapping[str, Compared],
+    rules: Rules,
+) -> Entry:
     origin = np.array([dataset.origin, dataset.origin, 0, 0])
     boxes = {clip.name: boxes_from_file(folder / f"{clip.name}.txt") - origin for clip in clips}
-    rows = {clip.name: figures(clip, dataset, folder) for clip in clips}
-    frames = [_values(clip, boxes[clip.name]) for clip in clips]
-    curves, scores = evaluate(frames, PLAIN)
+    rows = {clip.name: {**figures(clip, dataset, folder), **by_rules([found[clip.name].frames], rules)} for clip in clips}
     timed = [row for row in rows.values() if row["seconds"]]
     machines = tuple(sorted({row["timed_on"] for row in timed}))
     seconds = sum(row["seconds"] for row in timed)
-    means = {
-        "auc": scores.success,
-        "precision": scores.precision,
-        "norm_precision": scores.normal,
-        "mean_iou": average_overlap(frames, PLAIN),
-        "op50": share_above(frames, 0.5, PLAIN),
-        "op75": share_above(frames, 0.75, PLAIN),
-    }
-    fps = sum(row["frames"] - 1 for row in timed) / seconds if len(machines) == 1 else None
-    by_attribute = {
-        attribute: float(np.mean([rows[clip.name]["auc"] for clip in clips if attribute in clip.attributes]))
-        for attribute in _attributes(clips)
-    }
-    return Entry(label, run["tracker"], boxes, rows, curves, means, fps, machines, by_attribute, run["tracker_hash"])
-
-
-def _values(clip: Clip, boxes: Floats) -> Frames:
-    truth = np.where(clip.visible[:, np.newaxis], clip.truth, np.nan)
-    return frame_values(boxes, truth, rules=PLAIN)
+    together = [found[clip.name].frames for clip in clips]
+    curves = average(together, rules)
+    return Entry(
+        label=label,
+        tracker=run["tracker"],
+        boxes=boxes,
+        sequences=rows,
+        curves=Curves(curves.success / rules.scale, curves.precision / rules.scale, curves.normal / rules.scale),
+        means=by_rules(together, rules),
+        fps=sum(row["frames"] - 1 for row in timed) / seconds if len(machines) == 1 else None,
+        timed_on=machines,
+        attributes={
+            attribute: by_rules([found[clip.name].frames for clip in clips if attribute in clip.attributes], rules)["auc"]
+            for attribute in _attributes(clips)
+        },
+        tracker_hash=run["tracker_hash"],
+    )
 
 
 def _attributes(clips: Sequence[Clip]) -> dict[str, int]:

@@ -89,7 +89,7 @@ def _played(comparison: Comparison, limits: Limits) -> list[dict[str, Any]]:
     """Sequences with their pictures, those about which the trackers disagree most first, until the page is full; in the data set's order."""
 
     def spread(clip: Clip) -> float:
-        values: list[float] = [entry.sequences[clip.name]["auc"] for entry in comparison.entries]
+        values: list[float] = [entry.sequences[clip.name]["auc"] or 0.0 for entry in comparison.entries]
         return max(values) - min(values) if len(values) > 1 else 1 - values[0]
 
     taken, left = {}, limits.size
@@ -124,7 +124,7 @@ def _clip(clip: Clip, entries: Sequence[Entry], limits: Limits, left: int) -> di
         "truth": [None if np.isnan(row).any() else _short(row) for row in truth],
         "boxes": [[_short(row) for row in rows] for rows in boxes],
         "overlap": [[None if np.isnan(value) else round(float(value), 3) for value in _overlaps(rows, truth)] for rows in boxes],
-        "auc": [entry.sequences[clip.name]["auc"] for entry in entries],
+        "auc": [entry.sequences[clip.name]["auc"] or 0.0 for entry in entries],
     }
 
 

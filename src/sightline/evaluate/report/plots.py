@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.evaluate.report.compare import PLAIN, Comparison, Entry
+from sightline.evaluate.report.compare import Comparison, Entry
 
 __all__ = ["COLOURS", "colour", "draw_plots", "draw_speed", "rendered"]
 
@@ -49,7 +49,7 @@ def draw_plots(comparison: Comparison) -> dict[str, Any]:
             "success": _curves(
                 comparison,
                 "success",
-                PLAIN.success.thresholds,
+                comparison.rules.success.thresholds,
                 score="auc",
                 title="Success",
                 x="overlap threshold",
@@ -58,7 +58,7 @@ def draw_plots(comparison: Comparison) -> dict[str, Any]:
             "precision": _curves(
                 comparison,
                 "precision",
-                PLAIN.precision.thresholds,
+                comparison.rules.precision.thresholds,
                 score="precision",
                 title="Precision",
                 x="centre error, pixels",
@@ -67,7 +67,7 @@ def draw_plots(comparison: Comparison) -> dict[str, Any]:
             "normalised_precision": _curves(
                 comparison,
                 "normal",
-                PLAIN.normal.thresholds,
+                comparison.rules.normal.thresholds,
                 score="norm_precision",
                 title="Normalised precision",
                 x="centre error, sides of the target",
@@ -103,7 +103,7 @@ def _curves(comparison: Comparison, name: str, thresholds: Sequence[float], *, s
     """One curve per tracker; the number in the legend is what the tables have."""
     figure, axes = _figure(5.2, 4.0)
     for place, entry in _by(comparison, score):
-        axes.plot(thresholds, getattr(entry.curves, name), label=f"{entry.means[score]:.3f}  {entry.label}", **_line(place))
+        axes.plot(thresholds, getattr(entry.curves, name), label=f"{entry.means[score] or 0:.3f}  {entry.label}", **_line(place))
     axes.set(title=title, xlabel=x, ylabel=y, xlim=(thresholds[0], thresholds[-1]), ylim=(0, 1))
     axes.legend(loc="lower left" if name == "success" else "lower right")
     return figure
@@ -111,7 +111,7 @@ def _curves(comparison: Comparison, name: str, thresholds: Sequence[float], *, s
 
 def _by(comparison: Comparison, score: str) -> list[tuple[int, Entry]]:
     """Trackers by a falling figure, with the places that their colours go by."""
-    return sorted(enumerate(comparison.entries), key=lambda pair: -pair[1].means[score])
+    return sorted(enumerate(comparison.entries), key=lambda pair: -(pair[1].means[score] or 0.0))
 
 
 def _line(place: int) -> dict[str, Any]:
@@ -119,15 +119,15 @@ def _line(place: int) -> dict[str, Any]:
 
 
 def _radar(comparison: Comparison) -> Any:
-    """Mean AUC of the sequences with each attribute."""
+    """AUC of the sequences with each attribute."""
     shown = spokes(comparison)
     angles = np.linspace(0, 2 * np.pi, len(shown), endpoint=False)
     figure, axes = _figure(6.4, 5.4, projection="polar")
     axes.set_theta_offset(np.pi / 2)
     axes.set_theta_direction(-1)
     for place, entry in enumerate(comparison.entries):
-        values = [entry.attributes[name] for name in shown]
-        axes.plot(_closed(angles), _closed(values), label=f"{entry.means['auc']:.3f}  {entry.label}", **_line(place))
+        values = [entry.attributes[name] or 0.0 for name in shown]
+        axes.plot(_closed(angles), _closed(values), label=f"{entry.means['auc'] or 0:.3f}  {entry.label}", **_line(place))
     axes.set_xticks(angles, [f"{name} ({comparison.attributes[name]})" for name in shown], fontsize=8)
     for angle, text in zip(angles, axes.get_xticklabels(), strict=True):
         text.set_horizontalalignment("center" if np.isclose(np.sin(angle), 0, atol=1e-6) else "left" if np.sin(angle) > 0 else "right")
@@ -150,7 +150,7 @@ def _closed(values: Sequence[float] | NDArray[np.float64]) -> list[float]:
 
 def _speed(comparison: Comparison) -> Any:
     """AUC over speed; trackers without times are not there."""
-    points = [(entry.label, entry.fps, entry.means["auc"]) for entry in comparison.entries]
+    points = [(entry.label, entry.fps, entry.means["auc"] or 0.0) for entry in comparison.entries]
     machines = sorted({machine for entry in comparison.entries for machine in entry.timed_on})
     return _scattered(points, machines[0] if len(machines) == 1 else "DIFFERENT machines: do not compare")
 

@@ -12,6 +12,7 @@ from sightline.evaluate.protocols.one_pass import PLAINEST
 from sightline.evaluate.published import METRICS as PUBLISHED_METRICS
 from sightline.evaluate.published import Published
 from sightline.evaluate.report.compare import METRICS, Comparison, Entry
+from sightline.evaluate.report.other_rules import other_rules
 from sightline.evaluate.report.page import Limits, make_page
 from sightline.evaluate.report.plots import draw_plots, rendered
 from sightline.evaluate.report.tables import Cell, Column, Table, to_csv, to_latex, to_markdown
@@ -19,7 +20,6 @@ from sightline.weights import write_whole
 
 __all__ = ["as_json", "make_tables", "write_report"]
 
-COUNTED = f"{PLAINEST}; normalised precision: 0.2 sides of the target"
 TITLES = {
     "auc": "AUC",
     "precision": "precision",
@@ -57,7 +57,7 @@ def write_report(comparison: Comparison, output: Path, *, published: Sequence[Pu
         plots={name: kinds["svg"] for name, kinds in plots.items()},
         above=tables[:1],
         below=tables[1:],
-        rules=COUNTED,
+        rules=counted_by(comparison),
         limits=limits or Limits(),
     )
     contents = {"report.html": page, "report.md": _markdown(comparison, tables, list(plots)), "report.json": _dumped(comparison, published)}
@@ -98,14 +98,21 @@ def make_tables(comparison: Comparison, published: Sequence[Published]) -> list[
         Table(
             name="attributes",
             title="Attributes",
-            caption=f"Mean AUC of the sequences of {comparison.dataset} with an attribute.",
+            caption=f"AUC of the sequences of {comparison.dataset} with an attribute.",
             columns=(Column("attribute", "text"), Column("sequences", "count", ranked=False), *labels),
             rows=tuple(by_attribute),
             rank="rows",
         ),
+        other_rules(comparison),
         _others(comparison, published),
     ]
     return [table for table in tables if table.rows]
+
+
+def counted_by(comparison: Comparison) -> str:
+    """The name of the rules, and what the plainest ones are."""
+    name = comparison.rules.name
+    return f"{name} ({PLAINEST}; normalised precision: 0.2 sides of the target)" if name == "sightline" else f"{name} (docs/evaluation.md)"
 
 
 def as_json(comparison: Comparison, published: Sequence[Published]) -> dict[str, Any]:
@@ -114,7 +121,7 @@ def as_json(comparison: Comparison, published: Sequence[Published]) -> dict[str,
         "dataset": comparison.dataset,
         "evaluated": len(comparison.clips),
         "expected": comparison.expected,
-        "rules": COUNTED,
+        "rules": comparison.rules.name,
         "trackers": [
             {
                 "label": entry.label,
@@ -197,7 +204,7 @@ def _ours(entries: Sequence[Entry], figure: Published) -> float | None:
 
 def _markdown(comparison: Comparison, tables: Sequence[Table], plots: Sequence[str]) -> str:
     lines = [f"# {', '.join(entry.label for entry in comparison.entries)} on {comparison.dataset}", ""]
-    lines += [f"{len(comparison.clips)} of {comparison.expected} sequences. Counted by: {COUNTED}.", ""]
+    lines += [f"{len(comparison.clips)} of {comparison.expected} sequences. Counted by: {counted_by(comparison)}.", ""]
     for label, gaps in comparison.gaps.items():
         lines += [*(f"- MISSING: {label}/{name}: {reason}" for name, reason in gaps.items()), ""]
     for i, table in enumerate(tables):
