@@ -1,6 +1,6 @@
 # make demo    a virtual environment with the core, then one object followed through a rendered clip
 # make test    everything a change has to pass; installs what it needs into the same .venv
-# Further: test-golden (every fixture, full size), zoo (sizes and parities), table (of README), pictures (of README and docs), docs (served), clean
+# Further: test-golden (every fixture, full size), test-toolkits (beside VOT's and GOT-10k's own programs), zoo (sizes and parities), table (of README), pictures (of README and docs), docs (served), clean
 
 PYTHON ?= python3
 SHARED ?= $(or $(SIGHTLINE_SHARED),../shared)
@@ -12,7 +12,7 @@ INSTALL := -m pip --disable-pip-version-check --quiet install -c constraints.txt
 
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test lint test-golden zoo table pictures docs clean
+.PHONY: demo test lint test-golden test-toolkits zoo table pictures docs clean
 
 demo: .venv/core
 	@mkdir -p demo
@@ -35,6 +35,10 @@ lint: .venv/dev
 test-golden: .venv/dev
 	SIGHTLINE_SHARED="$(abspath $(SHARED))" .venv/bin/pytest tests/test_golden.py tests/test_accuracy.py tests/test_every_family.py tests/models/test_dasiamrpn.py tests/models/test_siamrpn.py -m "golden or not golden"
 
+# Our figures beside those of the toolkits' own programs, which run our tracker by TraX. They never stand in the environment of the core.
+test-toolkits: .venv-toolkits/made
+	PATH="$(CURDIR)/.venv-toolkits/bin:$$PATH" .venv-toolkits/bin/python -m pytest tests/evaluate/test_other_toolkits.py tests/evaluate/test_vot_toolkit.py tests/adapters/test_trax_library.py
+
 # What `sightline zoo` and its page of the documentation show: sizes of every tracker, and parities where recorded outputs are at hand.
 zoo: .venv/dev
 	.venv/bin/python benchmarks/zoo.py $(if $(wildcard $(SHARED)/golden),--golden "$(SHARED)/golden")
@@ -56,7 +60,7 @@ docs: .venv/dev
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs serve
 
 clean:
-	rm -rf .venv .venv-bench build dist demo site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-bench .venv-toolkits build dist demo site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # The files are stamps: made again when what is to be installed has changed, so a second call starts at once.
 .venv/made:
@@ -77,4 +81,10 @@ clean:
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python $(INSTALL) numpy onnxruntime av tyro rich opencv-contrib-python-headless==5.0.0.93
 	.venv-bench/bin/python $(INSTALL) --no-deps -e .
+	@touch $@
+
+.venv-toolkits/made: pyproject.toml constraints.txt tests/evaluate/toolkits.txt
+	$(PYTHON) -m venv .venv-toolkits
+	.venv-toolkits/bin/python $(INSTALL) -r tests/evaluate/toolkits.txt
+	.venv-toolkits/bin/python $(INSTALL) --no-deps -e .
 	@touch $@

@@ -17,7 +17,7 @@ from sightline.adapters.foreign import ForeignMethod
 from sightline.adapters.names import open_foreign
 from sightline.adapters.opencv import find_opencv
 from sightline.adapters.serve import serve
-from sightline.adapters.trax import Message, box_from_region, decode, encode, image_from_word, word_from_image
+from sightline.adapters.trax import Message, box_from_region, decode, encode, image_from_word, is_code, word_from_image
 from sightline.box import Box
 from sightline.errors import BadData, EngineError, UnknownTracker
 from sightline.frame import Frame
@@ -224,6 +224,23 @@ def test_a_program_ends_with_its_target() -> None:
 def test_a_program_that_does_not_speak_is_said_with_its_reason(program: str, told: str) -> None:
     with pytest.raises(EngineError, match=told):
         CommandFollower(f'{sys.executable} -c "{program}"', patience=1.0)
+
+
+def test_a_program_that_falls_silent_is_said() -> None:
+    program = "import time; print('@@TRAX:hello trax.image=memory;', flush=True); time.sleep(60)"
+    follower = CommandFollower(f'{sys.executable} -c "{program}"', patience=1.0)
+    with pytest.raises(EngineError, match="gave no state within 1 s"):
+        follower.init(frame(20).image, Box(20, 40, 24, 24))
+
+
+def test_a_code_instead_of_a_region_means_that_the_target_is_lost() -> None:
+    assert is_code("0")
+    assert is_code("2.0000")
+    assert not is_code("1,2,3,4")
+    program = "print('@@TRAX:hello trax.image=memory;\\n@@TRAX:state 1,2,3,4\\n@@TRAX:state 0', flush=True)"
+    follower = CommandFollower(f'{sys.executable} -c "{program}"', patience=5.0)
+    follower.init(frame(20).image, Box(20, 40, 24, 24))
+    assert follower.update(frame(22).image)[0] is None
 
 
 def test_a_command_that_is_not_there_is_said() -> None:

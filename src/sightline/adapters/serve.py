@@ -29,7 +29,7 @@ def serve(tracker: Tracker[Any], lines: Iterable[str], sink: IO[str]) -> None:
         "trax.name": tracker.spec.name,
         "trax.identifier": "sightline",
         "trax.image": "path;memory;",
-        "trax.region": "rectangle;",
+        "trax.region": "rectangle;polygon;",
     }
     _say(sink, Message("hello", named=hello))
     try:

@@ -1,4 +1,4 @@
-"""Messages of the TraX protocol, version 1: lines of words, between a program that tracks and one that drives it.
+"""Messages of the TraX protocol: lines of words, between a program that tracks and one that drives it. Ours speak version 1 and drive 1 to 4.
 
 Source: the protocol's specification (Cehovin, TraX: The visual Tracking eXchange protocol and library, 2017).
 """
@@ -18,7 +18,17 @@ from sightline.box import Box
 from sightline.errors import BadData
 from sightline.frame import Frame, Image, read
 
-__all__ = ["Message", "box_from_region", "decode", "encode", "image_from_word", "region_from_box", "word_from_image"]
+__all__ = [
+    "Message",
+    "box_from_region",
+    "decode",
+    "encode",
+    "image_from_word",
+    "is_code",
+    "region_from_box",
+    "version_of",
+    "word_from_image",
+]
 
 PREFIX = "@@TRAX:"
 MANDATORY = {"hello": 0, "initialize": 2, "frame": 1, "state": 1, "quit": 0}
@@ -64,6 +74,23 @@ def decode(line: str) -> Message | None:
 def region_from_box(box: Box) -> str:
     """A rectangle of the protocol."""
     return ",".join(f"{value:.4f}" for value in box)
+
+
+def version_of(hello: Message) -> int:
+    """Of the protocol that a program speaks, as its first message says.
+
+    Raises:
+        BadData: it is no number.
+    """
+    text = hello.named.get("trax.version", "1")
+    if not text.isdigit():
+        raise BadData(f"the version {text[:20]!r} of TraX is no number.")
+    return int(text)
+
+
+def is_code(text: str) -> bool:
+    """Whether a region is one number, which says something other than a place."""
+    return re.fullmatch(r"\s*-?\d+(\.\d*)?\s*", text) is not None
 
 
 def box_from_region(text: str) -> Box:
