@@ -13,12 +13,12 @@ import tyro
 from sightline.cli.arguments import optional
 from sightline.cli.environment import machine, versions
 from sightline.cli.pools import check_numbers, choose_pool, where
-from sightline.cli.progress import progress_bar
+from sightline.cli.progress import sequence_bars
 from sightline.cli.ready import make_ready
 from sightline.errors import BadData, SightlineError
 
 if TYPE_CHECKING:
-    from sightline.evaluate.clips import Clip, Dataset
+    from sightline.evaluate.clips import Dataset
     from sightline.evaluate.protocols import Protocol
     from sightline.evaluate.results import Maker
     from sightline.evaluate.run import Ran
@@ -136,15 +136,18 @@ def _track(
     """Let the tracker run where it has to, and show how far it is."""
     from sightline.evaluate.run import evaluate
 
-    setting = {"machine": machine()}
-    with progress_bar() as bar:
-        task = bar.add_task(f"{tracker.spec.name} on {data.name}", total=sum(len(clip.frames) for clip in data))
-
-        def advance(clip: Clip) -> None:
-            bar.update(task, advance=len(clip.frames), description=clip.name)
-
+    with sequence_bars(f"{tracker.spec.name} on {data.name}", {clip.name: len(clip.frames) for clip in data}) as (board, done):
         return evaluate(
-            tracker, data, folder, maker=maker, protocol=protocol, pool=pool, timed_on=timed_on, setting=setting, report=advance
+            tracker,
+            data,
+            folder,
+            maker=maker,
+            protocol=protocol,
+            pool=pool,
+            timed_on=timed_on,
+            setting={"machine": machine()},
+            report=lambda clip: done(clip.name),
+            board=board,
         )
 
 

@@ -45,6 +45,7 @@ class Clip:
         regions: T regions of `regions`, pixels from 0, a code where there is none; None where the truth is boxes and nothing else.
         tags: (T,) bool by name: attributes that single frames have.
         anchors: (T,) int8, 1 where the data set begins a run forward, -1 backward, 0 elsewhere; None where it names no such frames.
+        each: called for each frame that `read` gives, by who wants to see how far it is.
     """
 
     name: str
@@ -59,11 +60,14 @@ class Clip:
     regions: Regions | tuple[Region, ...] | None = None
     tags: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     anchors: NDArray[np.int8] | None = None
+    each: Callable[[], None] | None = None
 
     def read(self, order: Sequence[int] | None = None) -> FrameReader:
         """Its frames, with the second pictures where it has them: all of them, or those of the numbers given, in their order."""
         first, second = ([paths[i] for i in order] if order is not None else paths for paths in (self.frames, self.extra or self.frames))
-        return read(first, infrared=second if self.extra else None)
+        reader = read(first, infrared=second if self.extra else None)
+        reader.each = self.each or reader.each
+        return reader
 
     def annotations(self) -> Floats:
         """`rows`, or (2, T, 4) with those of the other camera: results may then be held against the better of both."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from sightline.errors import SightlineError
 from sightline.evaluate.clips import Clip, Dataset
 from sightline.evaluate.protocols import ONE_PASS, PROTOCOLS, Protocol
 from sightline.evaluate.results import Maker, combined, lacks, to_json, write_result
+from sightline.evaluate.watch import Board
 from sightline.fleet import Lost, Pool
 from sightline.tracker import Tracker
 from sightline.weights import write_whole
@@ -46,6 +47,7 @@ def evaluate(
     timed_on: str,
     setting: Mapping[str, Any],
     report: Callable[[Clip], None] = lambda _: None,
+    board: Board | None = None,
 ) -> Ran:
     """Track every sequence by a protocol, except those whose results are complete.
 
@@ -59,6 +61,7 @@ def evaluate(
         timed_on: processor and threads, for the times.
         setting: what else `run.json` should tell of the machine.
         report: called for each sequence that is done or skipped.
+        board: where those that track tell how far they are.
 
     Raises:
         WeightsMissing: a file cannot be written.
@@ -87,7 +90,7 @@ def evaluate(
     made: dict[str, str] = {}
     failed: dict[str, str] = {}
     told = {name: {**stamp, "timed_on": timed_on} for name, stamp in stamps.items()}
-    work = partial(_track_clip, protocol=protocol, tracker=tracker, folder=folder, stamps=told, origin=dataset.origin)
+    work = partial(_track_clip, protocol=protocol, tracker=tracker, folder=folder, stamps=told, origin=dataset.origin, board=board)
     with contextlib.closing(pool.map(work, due)) as results:
         for number, problem in results:
             name = due[number].name
@@ -107,8 +110,11 @@ def _track_clip(
     folder: Path,
     stamps: Mapping[str, Mapping[str, str]],
     origin: int,
+    board: Board | None,
 ) -> str | None:
     """Track one sequence and write its files; what keeps it from being tracked is returned."""
+    if board is not None:
+        clip = replace(clip, each=board.begin(clip.name))
     try:
         files = protocol.track(clip, tracker, origin)
     except SightlineError as error:

@@ -9,7 +9,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TypeAlias
@@ -63,6 +63,7 @@ class FrameReader(Iterator[Frame]):
         fps: frames per second, of a variable rate the mean; None where the source has no rate (images).
         num_frames: how many frames it gives in all, from `start` on, counted or estimated; None where nobody knows.
         live: a camera or a stream: frames that come too fast are dropped.
+        each: called for each frame that is given; does nothing unless somebody sets it.
         decode_seconds: processor time that the frame given last took to read and decode, in the thread that does; 0 before the first.
     """
 
@@ -71,6 +72,7 @@ class FrameReader(Iterator[Frame]):
         self.fps = source.fps
         self.num_frames = None if source.num_frames is None else max(source.num_frames - start, 0)
         self.live = source.live
+        self.each: Callable[[], None] = lambda: None
         self.decode_seconds = 0.0
         self._queue = _Queue(source.live)
         # The thread knows the queue and not the reader: a reader that nobody holds is collected, and the thread told to end.
@@ -90,6 +92,7 @@ class FrameReader(Iterator[Frame]):
             self.close()
             raise StopIteration
         frame, self.decode_seconds = decoded
+        self.each()
         return frame
 
     def __enter__(self) -> FrameReader:
