@@ -16,7 +16,7 @@ from sightline.errors import BadData
 from sightline.evaluate.annotation import text_of, words_of
 from sightline.evaluate.regions import Region, corners_of
 
-__all__ = ["BoxRule", "MaskImages", "Regions", "WrittenRegions", "box_around", "objects_of", "region_from_text"]
+__all__ = ["BoxRule", "MaskImages", "Regions", "WrittenRegions", "box_around", "mask_to_text", "objects_of", "region_from_text"]
 
 Floats = NDArray[np.float64]
 BoxRule = Literal["bounds", "area"]
@@ -54,6 +54,19 @@ def mask_from_runs(numbers: Sequence[int]) -> NDArray[np.bool_]:
     shown = inside.reshape(h, w)[max(-y, 0) :, max(-x, 0) :]
     mask[max(y, 0) :, max(x, 0) :] = shown
     return mask
+
+
+def mask_to_text(mask: NDArray[np.bool_]) -> str:
+    """A mask (H, W) as `region_from_text` reads it: the runs of the part that shows something."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return "m0,0,0,0"
+    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    shown = mask[top:bottom, left:right].ravel()
+    ends = np.flatnonzero(np.diff(shown)) + 1
+    runs = np.diff([0, *ends, len(shown)]).tolist()
+    begins = [0] if shown[0] else []
+    return "m" + ",".join(map(str, (left, top, right - left, bottom - top, *begins, *runs)))
 
 
 def box_around(region: Region, rule: BoxRule = "bounds") -> tuple[float, float, float, float]:

@@ -8,13 +8,16 @@ from sightline.errors import BadData
 from sightline.evaluate.protocols.anchored import ANCHORS
 from sightline.evaluate.protocols.long_term import LONG_TERM
 from sightline.evaluate.protocols.one_pass import ONE_PASS
+from sightline.evaluate.protocols.pixels import MASKS
 from sightline.evaluate.protocols.protocol import Files, Protocol
 from sightline.evaluate.protocols.restarting import RESTARTS
 from sightline.evaluate.protocols.starts import STARTS
 
-__all__ = ["ANCHORS", "LONG_TERM", "ONE_PASS", "PROTOCOLS", "RESTARTS", "Files", "Protocol", "find_protocol"]
+__all__ = ["ANCHORS", "LONG_TERM", "MASKS", "ONE_PASS", "PROTOCOLS", "RESTARTS", "Files", "Protocol", "find_protocol"]
 
-PROTOCOLS: dict[str, Protocol[Any, Any]] = {protocol.name: protocol for protocol in (ONE_PASS, *STARTS, RESTARTS, ANCHORS, LONG_TERM)}
+PROTOCOLS: dict[str, Protocol[Any, Any]] = {
+    protocol.name: protocol for protocol in (ONE_PASS, *STARTS, RESTARTS, ANCHORS, LONG_TERM, MASKS)
+}
 
 
 def find_protocol(name: str) -> Protocol[Any, Any]:
