@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from sightline import __version__
 from sightline.cli import (
+    ablate,
     batch,
     bench,
     check,
@@ -42,6 +43,7 @@ COMMANDS: dict[str, Command] = {
     "trax": trax.trax,
     "bench": bench.bench,
     "report": report.report,
+    "ablate": ablate.ablate,
     "similarity": similarity.similarity,
     "scene": scene.scene,
 }

@@ -94,15 +94,17 @@ def words(option: str, text: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def numbers(option: str, text: str) -> list[int]:
-    """Whole numbers from 1 on between commas, each once.
+def numbers(option: str, text: str, *, least: int = 1) -> list[int]:
+    """Whole numbers from `least` on between commas, each once.
 
     Raises:
         SightlineError: something else.
     """
     found = words(option, text)
-    if not found or not all(word.isdigit() and int(word) >= 1 for word in found):
-        raise SightlineError(f"{option} {text!r} is not a list of numbers; expected numbers from 1 on, as in {option} 1,2.")
+    if not found or not all(word.isdigit() and int(word) >= least for word in found):
+        raise SightlineError(
+            f"{option} {text!r} is not a list of numbers; expected numbers from {least} on, as in {option} {least},{least + 1}."
+        )
     return list(dict.fromkeys(int(word) for word in found))
 
 

@@ -77,7 +77,7 @@ def fit(
         WeightsMissing, WeightsMismatch, BadSpec: start or teacher cannot be used, or a recipe that makes no sense.
     """
     torch.set_num_threads(recipe.threads)
-    spec, folders, problems = zoo.find(recipe.name), [data] if isinstance(data, Path) else list(data), Problems(on_bad)
+    spec, folders, problems = recipe.network or zoo.find(recipe.name), [data] if isinstance(data, Path) else list(data), Problems(on_bad)
     if recipe.objective not in OBJECTIVES:
         raise BadSpec(f"there is no objective called {recipe.objective!r}; expected one of {', '.join(OBJECTIVES)}.")
     samples, held_out = (_samples(recipe, spec, folders, split, problems) for split in ("train", "val"))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from sightline.spec import Spec
+
 __all__ = ["PLAIN", "Augment", "Data", "Distil", "Growth", "Guard", "Keep", "Loss", "Optim", "Rate", "Recipe", "Share"]
 
 
@@ -158,7 +160,7 @@ class Guard:
 class Recipe:
     """One training run. Everything that changes the result is here; the rest are the data and the versions in run.json."""
 
-    name: str  # a spec of the zoo
+    name: str  # a spec of the zoo, unless `network` says which
     data: Data
     validation: Data  # pairs of the split "val", the same for all recipes that are to be compared
     optim: Optim
@@ -174,6 +176,7 @@ class Recipe:
     save_every: int = 500  # steps between two validations, each followed by a save
     threads: int = 1
     workers: int = 1
+    network: Spec | None = None  # instead of the one in the zoo, under the same name
     objective: str = "center"  # a row of `sightline.train.objectives`
     passes: int = 1  # in which a step's samples go through the network one after another, to save memory
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
