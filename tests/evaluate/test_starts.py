@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from sightline.errors import BadData
 from sightline.evaluate.clips import Clip, Dataset, boxes_from_file, open_dataset
 from sightline.evaluate.metrics import success_auc
 from sightline.evaluate.protocols import PROTOCOLS, find_protocol
@@ -89,5 +91,18 @@ def test_what_is_complete_is_left_alone_and_a_lost_start_is_made_again(dataset: 
     assert "a_up.txt has 1 rows for 6 frames" in score(dataset, tmp_path / "r", maker=MAKER, protocol=PROTOCOLS["spatial"]).gaps["a"]
 
 
+def test_a_mask_is_two_boxes(dataset: Dataset, tmp_path: Path) -> None:
+    shown = np.zeros((120, 200), bool)
+    shown[40:64, 20:44] = True
+    shown[40, 60] = True  # a stray pixel
+    masked = replace(dataset, clips=tuple(replace(clip, regions=(shown,) * len(clip.frames)) for clip in dataset))
+    summary = ran("mask-start", masked, tmp_path / "r")
+    assert boxes_from_file(tmp_path / "r" / "a_tight.txt")[0].tolist() == [20, 40, 41, 24]
+    assert boxes_from_file(tmp_path / "r" / "a_moments.txt")[0] == pytest.approx([19.5, 40, 25, 24], abs=1)
+    assert summary.sequences["a"]["auc_worst"] is not None
+    with pytest.raises(BadData, match="a has no mask of its first frame"):
+        ran("mask-start", dataset, tmp_path / "none")
+
+
 def test_protocols_of_starts_have_folders_of_their_own() -> None:
-    assert len({protocol.folder for protocol in STARTS}) == 3
+    assert len({protocol.folder for protocol in STARTS}) == 4

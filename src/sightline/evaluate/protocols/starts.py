@@ -1,8 +1,9 @@
-"""Robustness to the start: the same sequence from other first boxes, from later frames, or from a point.
+"""Robustness to the start: the same sequence from other first boxes, from later frames, from a mask or a point.
 
     spatial   twelve first boxes: moved by a tenth of the target's size towards the four sides and the four corners, and scaled to 80, 90, 110 and 120 %
               (SRE of Wu, Lim and Yang, "Online Object Tracking: A Benchmark", CVPR 2013, section 4)
     temporal  the true box at the beginnings of twenty equal parts of the sequence, each to the sequence's end (TRE, likewise)
+    mask-start  the box around the first mask, and the one with its centre and spread: `sightline.box_from_mask` (data sets of masks)
     point     only the true centre of the first box is told: `sightline.box_from_point` has to find the size
 
 SEQUENCE_START.txt                   x,y,w,h of every frame from the start on, for each start
@@ -28,10 +29,10 @@ from sightline.evaluate.results import rows_to_text
 from sightline.evaluate.rules import RULES, Rules
 from sightline.frame import read
 from sightline.loop import follow
-from sightline.mark import box_from_point
+from sightline.mark import box_from_mask, box_from_point
 from sightline.tracker import Tracker
 
-__all__ = ["POINT", "SPATIAL", "STARTS", "TEMPORAL", "Start"]
+__all__ = ["MASK", "POINT", "SPATIAL", "STARTS", "TEMPORAL", "Start"]
 
 SHIFT = 0.1  # of width and height
 SCALES = (0.8, 0.9, 1.1, 1.2)
@@ -66,6 +67,18 @@ def temporal(clip: Clip) -> list[Start]:
 def point(_clip: Clip) -> list[Start]:
     """The centre of the first box."""
     return [Start("point", 0, None)]
+
+
+def mask(clip: Clip) -> list[Start]:
+    """Both boxes that a mask of the first frame can become.
+
+    Raises:
+        BadData: the data set has no masks.
+    """
+    shown = None if clip.regions is None else clip.regions[0]
+    if shown is None or shown.dtype != np.bool_:
+        raise BadData(f"{clip.name} has no mask of its first frame, and the protocol mask-start begins with it; choose another protocol.")
+    return [Start("tight", 0, box_from_mask(shown)), Start("moments", 0, box_from_mask(shown, fit="moments"))]
 
 
 def track(clip: Clip, tracker: Tracker[Any], origin: int, *, starts: Callable[[Clip], list[Start]]) -> Files:
@@ -160,4 +173,5 @@ def _protocol(name: str, starts: Callable[[Clip], list[Start]], settings: Mappin
 SPATIAL = _protocol("spatial", spatial, {"shift": SHIFT, "scales": SCALES})
 TEMPORAL = _protocol("temporal", temporal, {"parts": PARTS})
 POINT = _protocol("point", point, {})
-STARTS = (SPATIAL, TEMPORAL, POINT)
+MASK = _protocol("mask-start", mask, {})
+STARTS = (SPATIAL, TEMPORAL, POINT, MASK)
