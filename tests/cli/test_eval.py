@@ -13,6 +13,8 @@ import cv2
 import pytest
 
 from sightline.cli import main
+from sightline.evaluate.layouts import LAYOUTS
+from tests.cli.clips import make_folder
 from tests.conftest import need_shared
 from tests.evaluate.folders import make_sequences
 
@@ -229,3 +231,23 @@ def test_stored_boxes_are_imported_and_scored(tmp_path: Path, capsys: pytest.Cap
     told = json.loads(capsys.readouterr().out)
     assert f"{told['auc']:.6f}" == "0.724528"
     assert (told["evaluated"], told["expected"], told["fps"]) == (26, 26, None)
+
+
+@pytest.mark.usefixtures("fake_tracker")
+def test_two_cameras_are_tracked_and_what_has_no_partner_and_no_place_is_told_shortly(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "data" / LAYOUTS["rgbt210"].names[0]
+    folder.mkdir(parents=True)
+    for camera, count in (("visible", 6), ("infrared", 7)):
+        make_folder(folder / camera, count)
+    (folder / "init.txt").write_text("".join(f"{20 + 2 * i},40,24,24\n" for i in range(5)))
+    options = ["--root", str(tmp_path / "data"), "--output", str(tmp_path / "results")]
+    assert main(["eval", "--tracker", "kestrel-nano", "--dataset", "rgbt210", *options, "--partial"]) == 0
+    printed = capsys.readouterr().out
+    assert "1 of 210 sequences evaluated" in printed
+    assert "rules: rgbt234\n" in printed
+    assert printed.count("MISSING: ") == 31
+    assert "MISSING: and 179 more; all are listed in " in printed
+    assert "left out: 2 images or rows of 1 sequences, which have no partner in the data set" in printed
+    assert len(json.loads((tmp_path / "results" / "rgbt210" / "fake" / "summary.json").read_text())["gaps"]) == 209

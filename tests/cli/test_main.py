@@ -106,3 +106,14 @@ def test_the_exit_code_reaches_the_shell() -> None:
     ended = subprocess.run([sys.executable, "-m", "sightline", "trak"], check=False, capture_output=True, text=True)
     assert ended.returncode == 2
     assert ended.stderr.startswith("sightline: error: ")
+
+
+def test_a_reader_that_has_seen_enough_ends_a_command_quietly() -> None:
+    command = [sys.executable, "-m", "sightline", "zoo", "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait() == 141
+    process.stderr.close()

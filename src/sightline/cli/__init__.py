@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -63,19 +64,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         Exit code: 0 done, 1 `doctor` found something ill, 2 the input was wrong (one line on standard error says what),
-        130 interrupted by Ctrl-C. An exception that passes is a bug of Sightline.
+        130 interrupted by Ctrl-C, 141 whoever read the output has gone. An exception that passes is a bug of Sightline.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments and arguments[0] in ("--version", "-V"):
         print(f"sightline {__version__}")
         return 0
     try:
-        return parse(COMMANDS, arguments, description=DESCRIPTION)() or 0
+        code = parse(COMMANDS, arguments, description=DESCRIPTION)() or 0
+        sys.stdout.flush()
+        return code
     except SystemExit as stop:  # help was printed
         return stop.code if isinstance(stop.code, int) else 0
     except SightlineError as error:
         print(f"sightline: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # `sightline zoo | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
+        return 141
     except KeyboardInterrupt:
         print("sightline: interrupted.", file=sys.stderr)
         return 130

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate"]
 
-SHOWN_GAPS = 5  # of a long list; all are in the summary
+SHOWN_GAPS = 5  # of a long list, in the error; all are in the summary
+SHOWN_LINES = 30
 
 
 def evaluate(
@@ -164,6 +165,7 @@ def _told(data: Dataset, maker: Maker, protocol: Protocol[Any, Any], summary: Su
         "timed_on": list(summary.timed_on),
         "sequences": summary.sequences,
         "gaps": summary.gaps,
+        "left_out": {clip.name: clip.dropped for clip in data if clip.dropped},
         "read_as": list(maker.facts.get("read_as", ())),
         "skipped": list(ran.skipped) if ran else [],
         "made": ran.made if ran else {},
@@ -198,8 +200,13 @@ def _print_summary(told: Mapping[str, Any], headings: Mapping[str, str]) -> None
     for name, reason in told["made"].items():
         if reason != "no result":
             print(f"made again: {name} ({reason})")
-    for name, reason in told["gaps"].items():
+    for name, reason in list(told["gaps"].items())[:SHOWN_LINES]:
         print(f"MISSING: {name}: {reason}")
+    if len(told["gaps"]) > SHOWN_LINES:
+        print(f"MISSING: and {len(told['gaps']) - SHOWN_LINES} more; all are listed in {told['results']}/summary.json")
+    if told["left_out"]:
+        count = sum(told["left_out"].values())
+        print(f"left out: {count} images or rows of {len(told['left_out'])} sequences, which have no partner in the data set")
     if told["p50_ms"] is not None:
         print(f"update: median {told['p50_ms']:.2f} ms, 95 % within {told['p95_ms']:.2f} ms{_where(told)}")
     print(f"timed on: {'; '.join(told['timed_on']) or 'nothing: no times'}")
