@@ -50,7 +50,7 @@ def test_every_option_of_a_command_is_explained(name: str, capsys: pytest.Captur
 @pytest.mark.parametrize(
     "arguments,told",
     [
-        ([], "Expected one of {track, zoo,"),
+        ([], "Expected one of {track, batch, zoo,"),
         (["trak"], "trak"),
         (["track"], "Missing from sightline track: SOURCE"),
         (["track", "clip.mp4", "--bax", "1,2,3,4"], "Perhaps you meant: --box"),
