@@ -17,8 +17,12 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
     """What `fit` was asked for, instead of the training itself."""
     asked: list[Asked] = []
 
-    def fit(recipe: Recipe, data: tuple[Path, ...], out: Path, *, report: object) -> Path:
+    def fit(recipe: Recipe, data: tuple[Path, ...], out: Path, *, report: object, on_bad: str, tick: object, board: bool) -> Path:
         assert callable(report)
+        assert callable(tick)
+        assert on_bad == "skip"
+        assert not board
+        tick(1, recipe.steps)
         asked.append((recipe, data, out))
         report({"step": 50, "total": 1.25})
         return out / f"{recipe.name}.safetensors"
@@ -38,6 +42,44 @@ def test_a_recipe_is_trained(runs: list[Asked], tmp_path: Path, capsys: pytest.C
 def test_a_trial_has_fewer_steps(runs: list[Asked], tmp_path: Path) -> None:
     assert main(["train", "kestrel-nano", "--data", str(tmp_path), "--output", str(tmp_path), "--steps", "7"]) == 0
     assert runs[0][0].steps == 7
+
+
+def test_what_changes_the_result_is_changed_in_the_recipe(runs: list[Asked], tmp_path: Path) -> None:
+    words = [
+        "--seed",
+        "7",
+        "--batch",
+        "8",
+        "--passes",
+        "2",
+        "--precision",
+        "bfloat16",
+        "--overfit",
+        "4",
+        "--guard",
+        "skip",
+        "--workers",
+        "0",
+    ]
+    assert main(["train", "ostrack-b256", "--data", "a", "--output", str(tmp_path), *words]) == 0
+    recipe = runs[0][0]
+    assert (recipe.seed, recipe.batch, recipe.passes, recipe.precision, recipe.overfit, recipe.workers) == (7, 8, 2, "bfloat16", 4, 0)
+    assert recipe.guard.then == "skip"
+
+
+def test_parameters_can_be_frozen_or_be_the_only_ones_that_learn(runs: list[Asked], tmp_path: Path) -> None:
+    assert main(["train", "ostrack-b256", "--data", "a", "--output", str(tmp_path), "--freeze", "blocks.0.*"]) == 0
+    assert main(["train", "ostrack-b256", "--data", "a", "--output", str(tmp_path), "--only", "head.*"]) == 0
+    frozen, only = (asked[0].optim.rates for asked in runs)
+    assert (frozen[0].pattern, frozen[0].factor) == ("blocks.0.*", 0)
+    assert [(rate.pattern, rate.factor) for rate in only[:2]] == [("head.*", 1), ("*", 0)]
+
+
+def test_a_recipe_without_a_teacher_learns_the_boxes_of_one(runs: list[Asked], tmp_path: Path) -> None:
+    assert main(["train", "ostrack-b256", "--data", "a", "--output", str(tmp_path), "--teacher", "t.onnx"]) == 0
+    distil = runs[0][0].distil
+    assert distil is not None
+    assert (distil.teacher, distil.box) == (Path("t.onnx"), 5.0)
 
 
 def test_folders_of_data_start_and_teacher_are_handed_on(runs: list[Asked], tmp_path: Path) -> None:
@@ -68,13 +110,13 @@ def test_an_encoder_is_pre_trained(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 @pytest.mark.parametrize(
     "arguments,told",
     [
-        (["kestral"], "kestrel-nano"),
-        (["kestral"], "dropmae"),
+        (["kestral-nano"], "perhaps you meant kestrel-nano"),
+        (["zzz"], "dropmae"),
         (["kestrel-nano", "--steps", "0"], "--steps is 0"),
         (["mtr", "--steps", "0"], "--steps is 0"),
         (["mtr", "--teacher", "t.onnx"], "leave --teacher out"),
     ],
-    ids=["recipe", "pre-training", "steps", "steps of a pre-training", "teacher"],
+    ids=["recipe", "all recipes", "steps", "steps of a pre-training", "teacher"],
 )
 def test_what_makes_no_sense_is_refused(arguments: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", *arguments, "--data", str(tmp_path), "--output", str(tmp_path / "run")]) == 2

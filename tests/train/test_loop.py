@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -57,6 +58,64 @@ def test_an_interrupted_run_ends_with_the_same_weights(data: Path, trained: Path
     assert json.loads((tmp_path / "log.jsonl").read_text().splitlines()[0])["step"] == 1
     again, whole = read_tensors(fit(RECIPE, data, tmp_path)), read_tensors(trained)
     assert all(torch.equal(again[name], whole[name]) for name in whole)
+
+
+def test_a_run_that_was_killed_while_it_wrote_ends_with_the_same_weights(
+    data: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, saves = Path.replace, []
+
+    def replace_or_die(part: Path, target: Path) -> Path:
+        saves.append(target.name)
+        if target.name == "state.pt" and saves.count("state.pt") == 2:
+            raise KeyboardInterrupt
+        return plain(part, target)
+
+    monkeypatch.setattr(Path, "replace", replace_or_die)
+    with pytest.raises(KeyboardInterrupt):
+        fit(RECIPE, data, tmp_path)
+    monkeypatch.undo()
+    (tmp_path / ".state.pt.1.part").write_bytes(b"half of it")
+    with (tmp_path / "log.jsonl").open("a") as file:
+        file.write('{"step": 2, "tot')
+    again, whole = read_tensors(fit(RECIPE, data, tmp_path)), read_tensors(trained)
+    assert all(torch.equal(again[name], whole[name]) for name in whole)
+    assert [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == [1, 2, 2]
+
+
+def test_passes_add_up_to_a_batch(data: Path, tmp_path: Path) -> None:
+    present = replace(RECIPE.data, absent=0.0)
+    recipe = replace(RECIPE, data=present, batch=4, steps=1)
+    whole, parts = (read_tensors(fit(replace(recipe, passes=passes), data, tmp_path / str(passes))) for passes in (1, 2))
+    assert all(torch.allclose(whole[name], parts[name], atol=2e-5) for name in whole if whole[name].is_floating_point())
+
+
+def test_a_network_overfits_a_few_samples(data: Path, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, overfit=2, steps=25, save_every=25, optim=replace(RECIPE.optim, rate=2e-3, warmup=0))
+    monitored: list[Mapping[str, float]] = []
+    fit(replace(recipe, steps=1, save_every=1), data, tmp_path / "short", report=monitored.append)
+    fit(recipe, data, tmp_path / "long", report=monitored.append)
+    first, last = (line["total"] for line in monitored if "total" in line)
+    assert last < 0.7 * first
+
+
+def test_a_run_goes_on_that_was_begun_before_a_field_of_its_recipe_was_there(data: Path, tmp_path: Path) -> None:
+    fit(replace(RECIPE, steps=1, workers=0), data, tmp_path)
+    described = json.loads((tmp_path / "run.json").read_text())
+    for part in (described["recipe"], described["recipe"]["data"], described["recipe"]["data"]["shares"][0], described["recipe"]["optim"]):
+        for added in ("guard", "draw", "kinds", "schedule"):
+            part.pop(added, None)
+    (tmp_path / "run.json").write_text(json.dumps(described))
+    fit(replace(RECIPE, steps=1, workers=1), data, tmp_path)
+    with pytest.raises(BadData, match=r"another recipe \(data differ\)"):
+        fit(replace(RECIPE, steps=1, data=replace(RECIPE.data, draw="causal")), data, tmp_path)
+
+
+def test_a_run_shows_its_samples_and_writes_for_tensorboard(data: Path, tmp_path: Path) -> None:
+    fit(replace(RECIPE, steps=1), data, tmp_path, board=True)
+    assert cv2.imread(str(tmp_path / "samples.png")).shape == (2 * 192, 2 * 192, 3)
+    assert list((tmp_path / "board").iterdir())
+    assert json.loads((tmp_path / "data-report.json").read_text())["skipped"] == {}
 
 
 def test_a_run_can_start_from_other_weights_and_learn_from_a_teacher(data: Path, trained: Path, tmp_path: Path) -> None:

@@ -33,20 +33,24 @@ LOOK = 0.2  # seconds between two looks at a board
 
 
 class _Speed(ProgressColumn):
-    """Frames per second."""
+    """How many of something in a second."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self.unit = unit
 
     def render(self, task: Task) -> Text:
         """What rich shows for a task."""
-        return Text("" if task.speed is None else f"{task.speed:.0f} fps", style="progress.data.speed")
+        return Text("" if task.speed is None else f"{task.speed:.{0 if task.speed >= 10 else 1}f} {self.unit}", style="progress.data.speed")
 
 
-def progress_bar() -> Progress:
-    """A bar with frames, frames per second and the time left; it leaves no trace when it is done."""
+def progress_bar(unit: str = "fps") -> Progress:
+    """A bar with what is done, how much of it in a second (`unit`) and the time left; it leaves no trace when it is done."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        _Speed(),
+        _Speed(unit),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),

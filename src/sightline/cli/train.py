@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from sightline.cli.arguments import optional
 from sightline.cli.extras import needing
+from sightline.cli.progress import progress_bar
 from sightline.errors import SightlineError
+
+if TYPE_CHECKING:
+    from sightline.train import Recipe
 
 __all__ = ["train"]
 
@@ -25,45 +29,115 @@ def train(
     start: Annotated[Path | None, optional("FILE")] = None,
     teacher: Annotated[Path | None, optional("FILE")] = None,
     steps: Annotated[int | None, optional("N")] = None,
+    batch: Annotated[int | None, optional("N")] = None,
+    passes: Annotated[int | None, optional("N")] = None,
+    seed: Annotated[int | None, optional("N")] = None,
+    precision: Annotated[Literal["float32", "bfloat16", "float16"] | None, optional("KIND")] = None,
+    guard: Annotated[Literal["skip", "stop"] | None, optional("skip|stop")] = None,
+    freeze: Annotated[tuple[str, ...], tyro.conf.arg(metavar="PATTERN [PATTERN ...]")] = (),
+    only: Annotated[tuple[str, ...], tyro.conf.arg(metavar="PATTERN [PATTERN ...]")] = (),
+    overfit: Annotated[int | None, optional("N")] = None,
+    workers: Annotated[int | None, optional("N")] = None,
+    threads: Annotated[int | None, optional("N")] = None,
+    on_bad: Literal["skip", "stop"] = "skip",
+    tensorboard: bool = False,
 ) -> None:
     """Train a tracker, or pre-train its encoder (mtr, mae, ...), by one of the recipes; a run that was interrupted goes on where it was saved.
 
-    Needs torch: pip install 'sightline[train]'.
+    Recipes are named as trackers of `sightline zoo`. Needs torch: pip install 'sightline[train]'. Several GPUs or machines: torchrun ... -m sightline train ...
 
     Example: sightline train kestrel-nano --data data --output runs/kestrel-nano
 
     Args:
         recipe: name of a recipe, which says everything that changes the result.
-        data: folders, each with index.jsonl and its tar files.
+        data: folders: with index.jsonl, with public data sets (lasot/, got10k/, ...), or with sequences of one's own (NAME/img/*.jpg, NAME/groundtruth.txt).
         output: folder of the run: weights, log and what is needed to go on.
         start: weights to start from; the file that the recipe names, in this folder, where not given.
-        teacher: weights of the network to learn from, for recipes that have one; likewise.
+        teacher: weights of a network to learn from, or an ONNX file; what the recipe says of it, or its boxes where it says nothing.
         steps: end after so many steps, for a trial; the recipe's own number where not given.
+        batch: samples of a step; the rate is not changed with it.
+        passes: in which the samples of a step go through the network, to save memory.
+        seed: of all that is drawn.
+        precision: of the network's numbers.
+        guard: what happens when something is not finite: leave the step out, or stop.
+        freeze: names of parameters that do not learn, such as "backbone.*".
+        only: names of the only parameters that learn, such as "head.*".
+        overfit: learn from the first N samples only, to see that it can.
+        workers: processes that read data; the result does not depend on it.
+        threads: of the processor, for the network.
+        on_bad: what happens with data that cannot be read: leave it out and report it, or stop.
+        tensorboard: write for TensorBoard as well, in the folder `board` of the output.
     """
     with needing("train", "training"):
         from sightline.train import PRETRAINING, RECIPES, fit, pretrain
     if recipe not in RECIPES and recipe not in PRETRAINING:
-        raise SightlineError(f"there is no recipe called {recipe!r}; expected one of {', '.join(sorted({*RECIPES, *PRETRAINING}))}.")
-    if steps is not None and steps < 1:
-        raise SightlineError(f"--steps is {steps}; expected at least 1, or leave it out.")
+        raise SightlineError(_unknown(recipe, sorted({*RECIPES, *PRETRAINING})))
+    numbers = {"steps": steps, "batch": batch, "passes": passes, "overfit": overfit, "threads": threads}
+    for name, value in numbers.items():
+        if value is not None and value < 1:
+            raise SightlineError(f"--{name} is {value}; expected at least 1, or leave it out.")
     if recipe in PRETRAINING:
-        if teacher is not None:
-            raise SightlineError(f"the recipe {recipe} learns from no other network; leave --teacher out.")
+        more = {
+            "batch": batch,
+            "passes": passes,
+            "seed": seed,
+            "precision": precision,
+            "overfit": overfit,
+            "workers": workers,
+            "threads": threads,
+        }
+        _refuse(recipe, {"teacher": teacher, "guard": guard, "freeze": freeze, "only": only, **more})
         unlabelled = PRETRAINING[recipe]()
         weights = pretrain(replace(unlabelled, steps=steps or unlabelled.steps, start=start), data, output, report=_print_line)
         print(f"{weights}: `sightline train RECIPE --start {weights}` goes on from this encoder.")
         return
-    chosen = RECIPES[recipe]()
-    if steps is not None:
-        chosen = replace(chosen, steps=steps)
-    if start is not None:
-        chosen = replace(chosen, start=start)
-    if teacher is not None:
-        if chosen.distil is None:
-            raise SightlineError(f"the recipe {recipe} learns from no other network; leave --teacher out.")
-        chosen = replace(chosen, distil=replace(chosen.distil, teacher=teacher))
-    weights = fit(chosen, data, output, report=_print_line)
+    asked = {**numbers, "start": start, "seed": seed, "precision": precision, "workers": workers}
+    chosen = replace(RECIPES[recipe](), **{name: value for name, value in asked.items() if value is not None})  # type: ignore[arg-type]  # names of fields
+    chosen = _with_rates(_with_teacher(chosen, teacher), freeze, only)
+    if guard is not None:
+        chosen = replace(chosen, guard=replace(chosen.guard, then=guard))
+    with progress_bar("steps/s") as bar:
+        task = bar.add_task(recipe, total=chosen.steps)
+
+        def tick(step: int, _steps: int) -> None:
+            bar.update(task, completed=step)
+
+        weights = fit(chosen, data, output, report=_print_line, on_bad=on_bad, tick=tick, board=tensorboard)
     print(f"{weights}: `sightline export {weights} --output W.onnx` makes the file to track with.")
+
+
+def _unknown(recipe: str, names: list[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(recipe, names, n=4)
+    hint = f"perhaps you meant {' or '.join(close)}" if close else f"there are {', '.join(names)}"
+    return f"there is no recipe called {recipe!r}: {hint}."
+
+
+def _refuse(recipe: str, given: Mapping[str, object]) -> None:
+    """Options that a pre-training does not have."""
+    for name, value in given.items():
+        if value:
+            raise SightlineError(f"the recipe {recipe} is a pre-training and takes no --{name}; leave --{name} out.")
+
+
+def _with_teacher(chosen: Recipe, teacher: Path | None) -> Recipe:
+    from sightline.train.recipe import Distil
+
+    if teacher is None:
+        return chosen
+    return replace(
+        chosen, distil=replace(chosen.distil, teacher=teacher) if chosen.distil is not None else Distil(teacher=teacher, box=5.0)
+    )
+
+
+def _with_rates(chosen: Recipe, freeze: tuple[str, ...], only: tuple[str, ...]) -> Recipe:
+    from sightline.train.recipe import Rate
+
+    rates: list[Any] = [Rate(pattern=pattern, factor=0.0) for pattern in freeze] + [Rate(pattern=pattern) for pattern in only]
+    if only:
+        rates.append(Rate(pattern="*", factor=0.0))
+    return replace(chosen, optim=replace(chosen.optim, rates=(*rates, *chosen.optim.rates))) if rates else chosen
 
 
 def _print_line(figures: Mapping[str, float]) -> None:

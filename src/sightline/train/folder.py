@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Report", "append", "describe", "rewind"]
 
+OF_THE_MACHINE = ("workers", "threads")  # fields that change no result
 Report: TypeAlias = Callable[[Mapping[str, float]], None]
 
 
@@ -35,7 +36,8 @@ def describe(out: Path, recipe: DataclassInstance, more: Mapping[str, str]) -> N
     path = out / "run.json"
     if path.is_file():
         before = json.loads(path.read_text(encoding="utf-8"))["recipe"]
-        changed = sorted(field.name for field in dataclasses.fields(recipe) if not _is_same(before, described, field, recipe))
+        fields = [field for field in dataclasses.fields(recipe) if field.name not in OF_THE_MACHINE]
+        changed = sorted(field.name for field in fields if not _is_same(before, described, field, recipe))
         if changed:
             raise BadData(f"{out} holds a run with another recipe ({', '.join(changed)} differ); choose another --output.")
     versions = {"sightline": __version__, "torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}

@@ -106,8 +106,10 @@ def listening(network: nn.Module, names: Sequence[str]) -> Iterator[dict[str, An
             if name in modules:
                 stack.callback(modules[name].register_forward_hook(_hook(heard, name)).remove)
             else:
-                network.__dict__[name] = _overheard(heard, name, getattr(network, name))  # in front of the class's own
-                stack.callback(network.__dict__.pop, name)
+                owner, _, method = name.rpartition(".")
+                own = modules[owner].__dict__
+                own[method] = _overheard(heard, name, getattr(modules[owner], method))  # in front of the class's
+                stack.callback(own.pop, method)
         yield heard
 
 

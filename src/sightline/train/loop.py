@@ -42,7 +42,7 @@ from sightline.train.start import take_over_
 from sightline.train.validate import answers
 from sightline.weights import write_whole
 
-__all__ = ["Report", "fit", "held_out_pairs", "network_of"]
+__all__ = ["Report", "fit", "held_out_pairs", "network_of", "samples_for"]
 
 LOG_EVERY = 50
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -80,7 +80,7 @@ def fit(
     spec, folders, problems = recipe.network or zoo.find(recipe.name), [data] if isinstance(data, Path) else list(data), Problems(on_bad)
     if recipe.objective not in OBJECTIVES:
         raise BadSpec(f"there is no objective called {recipe.objective!r}; expected one of {', '.join(OBJECTIVES)}.")
-    samples, held_out = (_samples(recipe, spec, folders, split, problems) for split in ("train", "val"))
+    samples, held_out = (samples_for(recipe, spec, folders, split, problems) for split in ("train", "val"))
     with joined() as world:
         run = _Run(recipe, spec, out, world)
         if world.is_first:
@@ -345,7 +345,7 @@ class _Log:
             self.board.close()
 
 
-def _samples(recipe: Recipe, spec: Spec, folders: Sequence[Path], split: Split, problems: Problems) -> Samples | PairSamples:
+def samples_for(recipe: Recipe, spec: Spec, folders: Sequence[Path], split: Split, problems: Problems) -> Samples | PairSamples:
     """The samples to learn from; or those to watch: fixed, of the validation split, mildly disturbed where the recipe's are pairs."""
     is_train = split == "train"
     data = recipe.data if is_train else recipe.validation

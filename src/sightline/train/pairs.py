@@ -95,6 +95,7 @@ class Pairs:
                 raise BadData(f"the data has no track of the sources {', '.join(share.sources)}; change the recipe's shares.")
         weights = np.array([share.weight for share in data.shares])
         self.weights = weights / weights.sum()
+        self.is_alone = len({track.scene for group in self.groups for track in group}) < 2  # then nothing is absent, and nothing in front
 
     def __len__(self) -> int:
         return self.count
@@ -103,7 +104,7 @@ class Pairs:
         rng = np.random.default_rng((self.seed, i))
         track = self._draw(rng)
         first, second = self._two_pictures(track, rng)
-        is_absent = rng.random() < self.data.absent
+        is_absent = rng.random() < self.data.absent and not self.is_alone
         is_covered = is_absent and rng.random() < self.data.covered
         other = self._other(track, rng)
         if is_absent and not is_covered:
@@ -127,7 +128,9 @@ class Pairs:
         return track.pictures[first], track.pictures[second]
 
     def _other(self, track: Track, rng: Generator) -> Track:
-        """A track of which nothing stands in the pictures of `track`."""
+        """A track of which nothing stands in the pictures of `track`; that itself where there is none."""
+        if self.is_alone:
+            return track
         while True:
             other = self._draw(rng)
             if other.scene != track.scene:
@@ -153,7 +156,7 @@ class Pairs:
         chances = self.chances
         occluder = is_covered or (chances is not None and rng.random() < chances.occluder)
         stranger = chances is not None and rng.random() < chances.stranger
-        if not occluder and not stranger:
+        if self.is_alone or not (occluder or stranger):
             return search
         image, theirs = other.pictures[int(rng.integers(len(other.pictures)))].read()
         x, y = max(0, int(theirs.x)), max(0, int(theirs.y))

@@ -122,6 +122,7 @@ class Samples:
         weights = np.array([share.weight for share in data.shares])
         self.weights = weights / weights.sum()
         self.draw = DRAWS[data.draw]
+        self.is_alone = len({track.scene for group in self.groups for track in group}) < 2  # then no other object can be looked for
 
     def __len__(self) -> int:
         return self.count
@@ -160,7 +161,7 @@ class Samples:
             templates, searches = drawn
         flip, grey = rng.random() < self.chances.flip, rng.random() < self.chances.grey
         cuts = [self._template(track, place, rng) for place in templates]
-        is_absent = rng.random() < data.absent
+        is_absent = rng.random() < data.absent and not (self.is_alone and (track.is_still or track.has_box().all()))
         search_track, is_boxed = self._searched(track, rng) if is_absent else (track, True)
         if search_track is not track:
             searches = [int(place) for place in rng.choice(np.flatnonzero(search_track.has_box() & search_track.seen()), len(searches))]
@@ -179,7 +180,7 @@ class Samples:
 
     def _searched(self, track: Track, rng: Generator) -> tuple[Track, bool]:
         """Where an absent target is looked for: in a picture of its own track without it (no box), or around another object."""
-        if self.data.hidden and not track.is_still and not track.has_box().all():
+        if (self.data.hidden or self.is_alone) and not track.is_still and not track.has_box().all():
             return track, False
         for _ in range(TRIES):
             other = self._track(rng)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from sightline.errors import BadSpec
 from sightline.models.layers.eliminate import keep_rate
 from sightline.train.recipe import Keep, Optim, Rate
 
@@ -37,7 +38,15 @@ def keep_at(keep: Keep | None, step: int, steps: int) -> float | None:
 
 
 def make_optimiser(network: nn.Module, optim: Optim) -> torch.optim.Optimizer:
-    """Over all parameters that ever learn; the others get no gradient. Each group remembers its `factor` and `since` (`set_rates`)."""
+    """Over all parameters that ever learn; the others get no gradient. Each group remembers its `factor` and `since` (`set_rates`).
+
+    Raises:
+        BadSpec: a rate is for parameters that are not there, or nothing learns.
+    """
+    names = [name for name, _ in network.named_parameters()]
+    for rate in optim.rates:
+        if not any(fnmatchcase(name, rate.pattern) for name in names):
+            raise BadSpec(f"no parameter is called {rate.pattern!r}; there are {names[0]}, ..., {names[-1]}.")
     groups: dict[tuple[float, float, float], list[nn.Parameter]] = {}
     for name, value in network.named_parameters():
         row = _row(name, optim.rates)
@@ -46,6 +55,8 @@ def make_optimiser(network: nn.Module, optim: Optim) -> torch.optim.Optimizer:
             continue
         plain = optim.decay_vectors or value.squeeze().ndim > 1
         groups.setdefault((row.factor, row.since, optim.decay if plain else 0.0), []).append(value)
+    if not groups:
+        raise BadSpec("no parameter learns: all rates are 0.")
     listed: list[dict[str, Any]] = [
         {"params": values, "factor": factor, "since": since, "weight_decay": decay} for (factor, since, decay), values in groups.items()
     ]

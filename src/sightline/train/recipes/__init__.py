@@ -1,12 +1,18 @@
-"""Recipes by family: functions that return a whole `Recipe`, and the table of their names."""
+"""Recipes by kind of network: functions that return a whole `Recipe`, and the table of their names."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from sightline.train.recipe import Recipe
-from sightline.train.recipes import kestrel
+from sightline.train.recipes import clips, corners, kestrel, onestream, siamese
 
 __all__ = ["RECIPES"]
 
-RECIPES: dict[str, Callable[[], Recipe]] = {"kestrel-nano": kestrel.kestrel_nano}
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    "kestrel-nano": kestrel.kestrel_nano,
+    **onestream.RECIPES,
+    **corners.RECIPES,
+    **clips.RECIPES,
+    **siamese.RECIPES,
+}

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from sightline.errors import BadSpec
+from sightline.models.checkpoint import read_tensors
+from sightline.train import fit
+from sightline.train.parallel import World
+from tests.train.made import DATA, RECIPE, make_data
+
+PAIRS = replace(DATA, absent=0.0)
+RUN = replace(RECIPE, data=PAIRS, validation=PAIRS, batch=4, steps=2, save_every=2)
+ROOT = Path(__file__).parents[2]
+SCRIPT = """
+import sys
+from pathlib import Path
+from sightline.train import fit
+from tests.train.test_parallel import RUN
+fit(RUN, Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    data = make_data(tmp_path / "data")
+    script = tmp_path / "run.py"
+    script.write_text(SCRIPT)
+    words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script), str(data), str(tmp_path / "two")]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "OMP_NUM_THREADS": "1"}
+    ran = subprocess.run([sys.executable, *words], env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    one, two = read_tensors(fit(RUN, data, tmp_path / "one")), read_tensors(tmp_path / "two" / f"{RUN.name}.safetensors")
+    apart = max(float((one[name].double() - two[name].double()).abs().max()) for name in one)
+    moved = max(float((one[name] - value).abs().max()) for name, value in read_tensors(start_of(tmp_path, data)).items())
+    assert apart < 1e-3 * moved
+    assert len((tmp_path / "two" / "log.jsonl").read_text().splitlines()) == 2
+
+
+def start_of(folder: Path, data: Path) -> Path:
+    """The same run with a rate of 0: where it began."""
+    return fit(replace(RUN, optim=replace(RUN.optim, rate=0.0)), data, folder / "start")
+
+
+def test_a_batch_that_cannot_be_shared_out_is_an_error() -> None:
+    with pytest.raises(BadSpec, match="a batch of 5 cannot be shared out to 2 processes and 1 passes"):
+        World(0, 2).share(5, 1)
+    assert World(0, 2, torch.device("cpu")).share(8, 2) == 2
