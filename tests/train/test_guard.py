@@ -66,7 +66,7 @@ def test_an_activation_is_noticed_even_where_the_loss_is_finite() -> None:
 def test_the_parameter_whose_gradient_is_not_finite_is_named() -> None:
     network = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
     network(torch.ones(1, 2)).sum().backward()
-    gradient = network[1].weight.grad
+    gradient = network.get_parameter("1.weight").grad
     assert gradient is not None
     gradient[0, 0] = torch.nan
     trouble = in_gradients(network, ["a", "b"])

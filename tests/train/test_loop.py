@@ -113,7 +113,9 @@ def test_a_run_goes_on_that_was_begun_before_a_field_of_its_recipe_was_there(dat
 
 def test_a_run_shows_its_samples_and_writes_for_tensorboard(data: Path, tmp_path: Path) -> None:
     fit(replace(RECIPE, steps=1), data, tmp_path, board=True)
-    assert cv2.imread(str(tmp_path / "samples.png")).shape == (2 * 192, 2 * 192, 3)
+    picture = cv2.imread(str(tmp_path / "samples.png"))
+    assert picture is not None
+    assert picture.shape == (2 * 192, 2 * 192, 3)
     assert list((tmp_path / "board").iterdir())
     assert json.loads((tmp_path / "data-report.json").read_text())["skipped"] == {}
 

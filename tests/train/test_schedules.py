@@ -58,7 +58,7 @@ def test_tokens_stay_until_the_warm_up_of_eliminations_and_then_leave() -> None:
 def test_an_optimiser_of_each_kind_goes_downhill() -> None:
     for kind in ("adamw", "adam", "sgd"):
         layer = nn.Linear(1, 1)
-        optim = Optim(rate=0.05, kind=kind, warmup=0)  # type: ignore[arg-type]  # one of the names
+        optim = Optim(rate=0.05, kind=kind, warmup=0)
         optimiser = make_optimiser(layer, optim)
         losses = []
         for _ in range(5):

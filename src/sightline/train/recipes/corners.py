@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from sightline.train.recipe import Loss, Rate, Recipe
-from sightline.train.recipes.common import GOT10K, published, slow_but, stage, step_down, usual
+from sightline.train.recipes.common import FOUR, GOT10K, published, slow_but, stage, step_down, usual
 
 __all__ = ["RECIPES"]
 
@@ -18,7 +18,7 @@ PLAIN_BOX = Loss(giou=2.0, l1=5.0)
 def stark(name: str) -> Recipe:
     """Yan et al., ICCV 2021: 500 epochs; the first layers of the ResNet stay as they were pre-trained."""
     is_short, has_memory = name.endswith("-got10k"), "-st" in name
-    data = usual(4.5, 0.5, **({"shares": GOT10K} if is_short else {}))
+    data = usual(4.5, 0.5, shares=GOT10K if is_short else FOUR)
     data = replace(data, draw="trident-pro") if has_memory else data
     frozen = ("backbone.conv1.*", "backbone.layer1.*", *(["score.*"] if has_memory else []))
     rates = (*(Rate(pattern=pattern, factor=0.0) for pattern in frozen), Rate(pattern="backbone.*", factor=0.1))
@@ -40,7 +40,7 @@ def lightning(name: str) -> Recipe:
 
 def simtrack(name: str) -> Recipe:
     """Chen et al., ECCV 2022: 50 epochs."""
-    data = usual(3.5, 0.5, **({"shares": GOT10K} if name.endswith("-got10k") else {}))
+    data = usual(3.5, 0.5, shares=GOT10K if name.endswith("-got10k") else FOUR)
     optim = step_down(1e-4, 0.8, *slow_but("head.*", "bottleneck.*", "places.*"))
     return published(name, data, optim, epochs=50, batch=512, objective="box", loss=PLAIN_BOX)
 
@@ -58,7 +58,7 @@ def vittrack_corner(name: str) -> Recipe:
 def mixformer(name: str) -> Recipe:
     """Cui et al., CVPR 2022, first stage. As published two templates are shown; here as many as the tracker keeps."""
     is_vit = name.startswith("mixvit")
-    data = usual(4.5, 0.5, **({"shares": GOT10K} if name.endswith("-got10k") else {}))
+    data = usual(4.5, 0.5, shares=GOT10K if name.endswith("-got10k") else FOUR)
     rates = (Rate(pattern="score.*", factor=0.0), *slow_but("head.*"))
     return published(
         name, data, step_down(4e-4 if is_vit else 1e-4, 0.8, *rates), epochs=500, batch=256 if is_vit else 64, objective="box", loss=CIOU
