@@ -1,10 +1,7 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -187,33 +184,6 @@ def test_threads_reach_network_and_crops(
         cv2.setNumThreads(before)
     assert asked == {"engine": "onnxruntime", "threads": 2, "crops": 2}
     assert json.loads(capsys.readouterr().out)["timed_on"][0].endswith(", 1 x 2 threads")
-
-
-def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(words: list[str], tmp_path: Path) -> None:
-    make_sequences(tmp_path / "data", [f"long{i}" for i in range(8)], num_frames=40)
-    results = tmp_path / "results" / "folder" / "fake"
-    command = [sys.executable, "-m", "tests.cli.fake", *words]
-    subprocess.run([*command[:-1], str(tmp_path / "whole")], check=True, capture_output=True)
-    for already in (1, 3):  # killed as soon as so many more results are there
-        running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for(lambda: len(list(results.glob("*.txt"))) > already, running)  # noqa: B023  called before the next turn
-        running.send_signal(signal.SIGKILL)
-        assert running.wait() == -signal.SIGKILL
-    last = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    assert "were complete already and left alone" in last
-    whole = tmp_path / "whole" / "folder" / "fake"
-    for kind in ("*.txt", "scores/*.txt"):
-        made = {path.name: path.read_bytes() for path in results.glob(kind)}
-        assert len(made) == 11
-        assert made == {path.name: path.read_bytes() for path in whole.glob(kind)}
-
-
-def wait_for(happened: Callable[[], Any], running: subprocess.Popen[bytes]) -> None:
-    for _ in range(3000):
-        if happened() or running.poll() is not None:
-            return
-        time.sleep(0.01)
-    raise AssertionError("nothing happened within 30 s")
 
 
 def test_two_workers_give_the_boxes_of_one(words: list[str], tmp_path: Path) -> None:
