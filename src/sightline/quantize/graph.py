@@ -1,0 +1,43 @@
+"""What of an exported graph is worth to be computed in int8, told by its operations and not by its family."""
+
+from __future__ import annotations
+
+import onnx
+
+__all__ = ["attention", "exact", "has_attention"]
+
+COSTLY = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum")  # where the time goes
+CHOICE = "ArgMax"  # of the one cell whose box is taken
+
+
+def exact(graph: onnx.GraphProto) -> list[str]:
+    """Names of the nodes that stay in f32.
+
+    They are what decodes, after the last costly operation, and all that follows the choice of a cell: a lazy head computes size and
+    offset for a few cells only, which costs nothing in f32, and loses most of the overlap in int8.
+    """
+    late: set[str] = set()  # arrays that follow the choice
+    for node in graph.node:
+        if node.op_type == CHOICE or any(name in late for name in node.input):
+            late.update(node.output)
+    wanted: set[str] = set()  # arrays that a costly operation depends on
+    kept = []
+    for node in reversed(graph.node):
+        before = not any(name in late for name in node.output)
+        if before and (node.op_type in COSTLY or any(name in wanted for name in node.output)):
+            wanted.update(node.input)
+        else:
+            kept.append(node.name)
+    return kept[::-1]
+
+
+def has_attention(graph: onnx.GraphProto) -> bool:
+    """Whether some product weighs what a softmax has made."""
+    shares = {name for node in graph.node if node.op_type == "Softmax" for name in node.output}
+    return any(node.op_type in ("MatMul", "Einsum") and any(name in shares for name in node.input) for node in graph.node)
+
+
+def attention(graph: onnx.GraphProto) -> list[str]:
+    """Names of the products of two arrays that both depend on the inputs."""
+    constant = {entry.name for entry in graph.initializer} | {name for node in graph.node if node.op_type == "Constant" for name in node.output}
+    return [node.name for node in graph.node if node.op_type in ("MatMul", "Einsum") and not any(name in constant for name in node.input)]
