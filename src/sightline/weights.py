@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, BinaryIO, Literal, TypeAlias
 
 from sightline import zoo
 from sightline.errors import BadSpec, WeightsMismatch, WeightsMissing
@@ -15,6 +17,7 @@ from sightline.spec import Spec
 
 __all__ = [
     "BUILTIN",
+    "INT8_KEY",
     "SPEC_KEY",
     "Kind",
     "builtin_names",
@@ -22,16 +25,24 @@ __all__ = [
     "find",
     "how_to_get",
     "init_path",
+    "int8_in",
+    "int8_path",
     "kind_of",
+    "sha256_of",
     "spec_in",
     "spec_text",
     "write_whole",
 ]
 
 SPEC_KEY = "sightline.spec"
+INT8_KEY = "sightline.int8"  # how a quantised file was made, and what it was checked on
 BUILTIN = Path(__file__).parent / "builtin"
 
 ONNX_FIELDS = b"\x12\x1a\x22\x28\x32\x3a\x42"  # tags that may follow: producer, its version, domain, model version, doc, graph, opset
+
+METADATA = 14  # number of the field of an ONNX model whose entries are a key (1) and a value (2)
+LONGEST_NOTE = 2**20  # bytes; a graph is longer, or has no use here
+FIXED = {1: 8, 5: 4}  # kinds of fields that have always the same length
 
 Kind: TypeAlias = Literal["onnx", "safetensors", "torch", "torchscript"]
 
@@ -86,6 +97,41 @@ def how_to_get(spec: Spec) -> str:
 def init_path(path: Path) -> Path:
     """Where the graph that reads a template lies: `name.init.onnx` beside `name.onnx`."""
     return path.with_name(f"{path.stem}.init.onnx")
+
+
+def int8_path(path: Path, engine: str) -> Path:
+    """Where the quantised form of an ONNX file for an engine lies: beside it, or in the cache folder for those in the wheel."""
+    folder = cache_folder() if path.parent == BUILTIN else path.parent
+    return folder / f"{path.stem}.int8-{engine}.onnx"
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file's content, in hexadecimal digits.
+
+    Raises:
+        WeightsMissing: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise WeightsMissing(f"cannot read the weights file {path} ({error.strerror}).") from error
+
+
+def int8_in(path: Path) -> dict[str, Any] | None:
+    """How a quantised ONNX file was made: `engine`, `source_sha256`, `calibration`, `agreement`; None for any other file.
+
+    Raises:
+        WeightsMissing, WeightsMismatch: the file cannot be read.
+    """
+    if kind_of(path) != "onnx":
+        return None
+    text = _onnx_metadata(path).get(INT8_KEY)
+    try:
+        found: dict[str, Any] | None = None if text is None else dict(json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise WeightsMismatch(f"{path} says under {INT8_KEY} what cannot be read ({error}); quantise it again.") from error
+    return found
 
 
 def kind_of(path: Path) -> Kind:
@@ -182,18 +228,45 @@ def _safetensors_metadata(path: Path) -> dict[str, str]:
 
 
 def _onnx_metadata(path: Path) -> dict[str, str]:
-    import onnxruntime  # late: only this kind of file needs it
-
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 4
+    """What stands beside the graph, found without reading it: a message is fields, each with its length in front (protobuf's wire format)."""
     try:
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own classes share no base but Exception
-        raise WeightsMismatch(
-            f"{path} begins like an ONNX file but cannot be opened ({str(error).splitlines()[0]}); export or download it again."
-        ) from error
-    return dict(session.get_modelmeta().custom_metadata_map)
+        with path.open("rb") as file:
+            entries = [_fields(io.BytesIO(content), len(content)) for number, content in _fields(file, path.stat().st_size) if number == METADATA]
+        pairs = [{number: content.decode() for number, content in entry} for entry in entries]
+    except (ValueError, EOFError) as error:
+        raise WeightsMismatch(f"{path} begins like an ONNX file but cannot be read ({error}); export or download it again.") from error
+    return {pair.get(1, ""): pair.get(2, "") for pair in pairs}
+
+
+def _fields(file: BinaryIO, size: int) -> Iterator[tuple[int, bytes]]:
+    """Number and content of the fields of a message which have a length; empty content for those that are longer than any note."""
+    while file.tell() < size:
+        tag = _varint(file)
+        kind = tag & 7
+        if kind == 0:
+            _varint(file)
+        elif kind == 2:
+            length = _varint(file)
+            if file.tell() + length > size:
+                raise EOFError(f"it ends at byte {size}, within a field of {length} bytes")
+            if length > LONGEST_NOTE:
+                file.seek(length, os.SEEK_CUR)
+            yield tag >> 3, b"" if length > LONGEST_NOTE else file.read(length)
+        elif kind in FIXED:
+            file.seek(FIXED[kind], os.SEEK_CUR)
+        else:
+            raise ValueError(f"byte {file.tell()} is no field")
+
+
+def _varint(file: BinaryIO) -> int:
+    """A number in groups of seven bits, the lowest first."""
+    value = shift = 0
+    while byte := file.read(1):
+        value |= (byte[0] & 0x7F) << shift
+        if byte[0] < 0x80:
+            return value
+        shift += 7
+    raise EOFError("it ends within a number")
 
 
 def _looks_like(head: bytes, size: int) -> str:
