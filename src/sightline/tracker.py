@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 from sightline import zoo
+from sightline.auto import Way, choose
 from sightline.box import Box, BoxLike
-from sightline.engines import Precision, Session, open_session, open_untrained
+from sightline.engines import Precision, Session, engine_of, open_session, open_untrained
 from sightline.errors import NotStarted
 from sightline.estimate import Estimate
 from sightline.frame import Frame
@@ -22,7 +23,7 @@ from sightline.methods.online import OnlineMethod
 from sightline.spec import MethodName, Spec
 from sightline.weights import find
 
-__all__ = ["METHODS", "MultiTracker", "Tracker", "load", "method_of", "untrained"]
+__all__ = ["METHODS", "MultiTracker", "Tracker", "load", "method_of", "resolve", "untrained"]
 
 S = TypeVar("S")
 K = TypeVar("K", bound=Hashable)
@@ -157,22 +158,45 @@ def load(
 
     Args:
         name_or_path: a name from `sightline zoo`, or a weights file (.onnx, .safetensors).
-        engine: "onnxruntime", "openvino" or "torch"; None for the one that reads the file.
+        engine: "onnxruntime", "openvino" or "torch"; None for the one that reads the file; "auto" for the fastest of those that are installed,
+            measured for about a second and remembered (`sightline.auto`).
         threads: of one network call; None for one per physical core.
         device: "cpu", or what else the engine has.
         spec: name of the tracker, for a file that does not carry its spec.
-        precision: "f32", or "bf16" on openvino: faster where the processor has it, with slightly other boxes.
+        precision: "f32"; "bf16" on openvino: faster where the processor has it, with slightly other boxes; "int8", "int8+bf16" where
+            `sightline quantize` has made a file. With engine "auto" it is the roughest that may be taken.
         channels: order of plain arrays given to `init` and `update`: "bgr" as OpenCV reads them, or "rgb".
 
     Raises:
         UnknownTracker, WeightsMissing, WeightsMismatch, BadSpec, EngineError: what they say.
     """
     path = find(name_or_path)
-    session = open_session(path, engine=engine, threads=threads, device=device, spec=zoo.find(spec) if spec else None, precision=precision)
+    known = zoo.find(spec) if spec else None
+    engine, precision = resolve(path, engine=engine, threads=threads, device=device, spec=known, precision=precision)
+    session = open_session(path, engine=engine, threads=threads, device=device, spec=known, precision=precision)
     method = method_of(session)
     if device != "cpu" and isinstance(method, NetworkMethod):
         method = replace(method, batch=session.spec.max_batch)
     return Tracker(method, channels=channels)
+
+
+def resolve(
+    path: Path,
+    *,
+    engine: str | None,
+    threads: int | None = None,
+    device: str = "cpu",
+    spec: Spec | None = None,
+    precision: Precision = "f32",
+) -> Way:
+    """Engine and precision that a weights file is opened with: as asked for, by its kind (None), or the fastest ("auto"). Arguments as `load`.
+
+    Raises:
+        WeightsMissing, WeightsMismatch, EngineError: what they say.
+    """
+    if engine == "auto":
+        return choose(path, method_of, roughest=precision, threads=threads, device=device, spec=spec)
+    return Way(engine or engine_of(path), precision)
 
 
 def method_of(session: Session) -> Method[Any]:

@@ -231,7 +231,9 @@ def _onnx_metadata(path: Path) -> dict[str, str]:
     """What stands beside the graph, found without reading it: a message is fields, each with its length in front (protobuf's wire format)."""
     try:
         with path.open("rb") as file:
-            entries = [_fields(io.BytesIO(content), len(content)) for number, content in _fields(file, path.stat().st_size) if number == METADATA]
+            entries = [
+                _fields(io.BytesIO(content), len(content)) for number, content in _fields(file, path.stat().st_size) if number == METADATA
+            ]
         pairs = [{number: content.decode() for number, content in entry} for entry in entries]
     except (ValueError, EOFError) as error:
         raise WeightsMismatch(f"{path} begins like an ONNX file but cannot be read ({error}); export or download it again.") from error

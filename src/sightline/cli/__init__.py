@@ -17,6 +17,7 @@ from sightline.cli import (
     download,
     eval,  # noqa: A004  named after its command
     export,
+    quantize,
     report,
     scene,
     similarity,
@@ -38,6 +39,7 @@ COMMANDS: dict[str, Command] = {
     "download": download.download,
     "convert": convert.convert,
     "export": export.export,
+    "quantize": quantize.quantize,
     "train": train.train,
     "check": check.check,
     "eval": eval.evaluate,

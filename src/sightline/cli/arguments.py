@@ -9,14 +9,15 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import tyro
 
 from sightline.errors import BadBox, SightlineError
 
-__all__ = ["Command", "box_from_text", "check_suffix", "numbers", "optional", "parse", "words"]
+__all__ = ["Command", "Precision", "box_from_text", "check_suffix", "numbers", "optional", "parse", "words"]
 
+Precision: TypeAlias = Literal["f32", "bf16", "int8", "int8+bf16"]  # as in `sightline.engines`, which help does not import
 Command: TypeAlias = Callable[..., "int | None"]  # returns its exit code; None is 0
 
 

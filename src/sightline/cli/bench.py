@@ -36,7 +36,7 @@ def bench(
     /,
     *,
     engine: Annotated[str, tyro.conf.arg(metavar="NAME,...")] = "onnxruntime",
-    precision: Annotated[str, tyro.conf.arg(metavar="f32,bf16")] = "f32",
+    precision: Annotated[str, tyro.conf.arg(metavar="f32,bf16,int8,...")] = "f32",
     threads: Annotated[str, tyro.conf.arg(metavar="N,...")] = "1",
     targets: Annotated[str, tyro.conf.arg(metavar="N,...")] = "1",
     batch: Annotated[str, tyro.conf.arg(metavar="N,...")] = "2",
@@ -64,8 +64,8 @@ def bench(
 
     Args:
         trackers: names from `sightline zoo`, or paths of weights files.
-        engine: onnxruntime, openvino, torch, or several with commas.
-        precision: f32, bf16 (openvino), or both; a combination that an engine lacks is left out.
+        engine: onnxruntime, openvino, torch, or several with commas; "auto" is the fastest one.
+        precision: f32, bf16 (openvino), int8, int8+bf16 (where `sightline quantize` has made a file), or several with commas; what an engine lacks is left out.
         threads: of the network, one or several numbers.
         targets: in one frame, one or several numbers.
         batch: how many of them go through the network together, at most.
@@ -196,7 +196,7 @@ def _row(
     row |= {"file_mb": setting and _file_mb(setting), "auc": aucs.get(name)}
     if setting and size and times.network:
         [found] = [ceiling for ceiling in ceilings if ceiling.threads == setting.threads]
-        best = getattr(found, setting.precision)
+        best = getattr(found, setting.precision.partition("+")[0])
         row["share_of_ceiling"] = 2 * size.macs * setting.targets / (times.network * 1e6) / best if best else None
     return row
 

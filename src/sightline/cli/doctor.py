@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from sightline.cli.arguments import optional
 from sightline.cli.environment import OPTIONAL, machine, version_of, versions
 from sightline.errors import SightlineError
 
@@ -21,12 +22,17 @@ NUM_FRAMES = 40
 HEALTHY_IOU = 0.4  # mean over the rendered clip; the built-in tracker is well above: this finds broken machines, not weak trackers
 
 
-def doctor(*, as_json: Annotated[bool, tyro.conf.arg(name="json")] = False) -> int:
+def doctor(
+    *,
+    engine: Annotated[str | None, optional("NAME")] = None,
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
+) -> int:
     """Say what is installed and which engines work, and follow an object through a rendered clip as a self-test.
 
     Exit code 0 where tracking works, 1 where something that it needs does not.
 
     Args:
+        engine: what runs the self-test; onnxruntime where not given, the fastest one where it is "auto".
         as_json: print one JSON object instead of text.
     """
     report: dict[str, Any] = {
@@ -34,7 +40,7 @@ def doctor(*, as_json: Annotated[bool, tyro.conf.arg(name="json")] = False) -> i
         "optional": {name: version_of(name) for name in OPTIONAL},
         "machine": machine(),
         "engines": _engines(),
-        "self_test": _self_test(),
+        "self_test": _self_test(engine),
     }
     report["healthy"] = None not in report["versions"].values() and report["self_test"]["problem"] is None
     if as_json:
@@ -81,20 +87,29 @@ def _session(engine: str) -> Session:
     return TorchSession(spec, models.build(spec))
 
 
-def _self_test() -> dict[str, Any]:
+def _self_test(engine: str | None) -> dict[str, Any]:
     """Follow the target of a rendered clip and compare with the truth."""
     import numpy as np
 
     from sightline.box import iou
     from sightline.loop import follow
     from sightline.scene import Scene, render
-    from sightline.tracker import load
+    from sightline.tracker import load, resolve
+    from sightline.weights import find
 
     shots = list(render(Scene(seed=3, num_frames=NUM_FRAMES, size=(480, 270), occlusion=0.0, distractors=0)))
+    way = None
     try:
-        steps = list(follow((shot.frame for shot in shots), box=shots[0].box, tracker=load(TRACKER)))
+        way = resolve(find(TRACKER), engine=engine)
+        steps = list(follow((shot.frame for shot in shots), box=shots[0].box, tracker=load(TRACKER, engine=way.engine)))
     except (SightlineError, ImportError, OSError) as error:
-        return {"frames": NUM_FRAMES, "mean_iou": None, "tracker_fps": None, "problem": " ".join(str(error).split())}
+        return {
+            "engine": way.engine if way else engine,
+            "frames": NUM_FRAMES,
+            "mean_iou": None,
+            "tracker_fps": None,
+            "problem": " ".join(str(error).split()),
+        }
     steps, shots = steps[1:], shots[1:]  # the first box was given
     overlap = float(iou(np.array([step.estimate.box for step in steps]), np.array([shot.box for shot in shots])).mean())
     problem = None
@@ -103,12 +118,12 @@ def _self_test() -> dict[str, Any]:
             f"{TRACKER} lost a rendered target: mean IoU {overlap:.2f}, expected {HEALTHY_IOU} or more; please report it with this text."
         )
     fps = len(steps) / sum(step.seconds for step in steps)
-    return {"frames": NUM_FRAMES, "mean_iou": round(overlap, 3), "tracker_fps": round(fps, 1), "problem": problem}
+    return {"engine": way.engine, "frames": NUM_FRAMES, "mean_iou": round(overlap, 3), "tracker_fps": round(fps, 1), "problem": problem}
 
 
 def _print_report(report: Mapping[str, Any]) -> None:
     test = report["self_test"]
-    passed = f"{test['frames']} rendered frames followed, mean IoU {test['mean_iou']}, {test['tracker_fps']} fps (tracker alone, threads as it likes)"
+    passed = f"{test['frames']} rendered frames followed, mean IoU {test['mean_iou']}, {test['tracker_fps']} fps (tracker alone, {test['engine']}, threads as it likes)"
     sections: dict[str, dict[str, str]] = {
         "installed": {name: version or "MISSING: install sightline again" for name, version in report["versions"].items()},
         "optional": {name: version or "not installed" for name, version in report["optional"].items()},

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import platform
 from importlib import metadata
-from pathlib import Path
 
 from sightline import __version__
 
 __all__ = ["CORE", "OPTIONAL", "machine", "version_of", "versions"]
 
 CORE = ("numpy", "opencv-python-headless", "onnxruntime", "av", "tyro", "rich")
-OPTIONAL = ("torch", "onnx", "onnxscript", "safetensors", "openvino", "tensorboard", "simplejpeg", "matplotlib", "starlette", "ray")
+OPTIONAL = ("torch", "onnx", "onnxscript", "safetensors", "openvino", "nncf", "tensorboard", "simplejpeg", "matplotlib", "starlette", "ray")
 
 STAND_INS = {  # other distributions of the same module
     "opencv-python-headless": ("opencv-python", "opencv-contrib-python-headless", "opencv-contrib-python"),
@@ -38,15 +37,7 @@ def versions() -> dict[str, str | None]:
 
 def machine() -> dict[str, str | int]:
     """System, processor, and how many of its cores this process may use."""
+    from sightline.auto import processor
+
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return {"system": platform.platform(), "processor": _processor(), "cores": cores}
-
-
-def _processor() -> str:
-    """The model where the system tells it, else the kind."""
-    table = Path("/proc/cpuinfo")
-    if table.is_file():
-        for line in table.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return {"system": platform.platform(), "processor": processor(), "cores": cores}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from sightline.cli.arguments import optional
+from sightline.cli.arguments import Precision, optional
 from sightline.cli.environment import machine, versions
 from sightline.cli.pools import check_numbers, choose_pool, where
 from sightline.cli.progress import sequence_bars
@@ -42,6 +42,7 @@ def evaluate(
     ray: Annotated[str | None, optional("ADDRESS")] = None,
     threads: Annotated[int, tyro.conf.arg(metavar="N")] = 1,
     engine: Annotated[str | None, optional("NAME")] = None,
+    precision: Precision = "f32",
     import_: Annotated[Path | None, tyro.conf.arg(name="import", metavar="FILE.npz|DIR|FILE.zip", help_behavior_hint="")] = None,
     protocol: Annotated[str | None, optional("NAME")] = None,
     rules: Annotated[str | None, optional("NAME")] = None,
@@ -67,7 +68,8 @@ def evaluate(
         ray: spread them over a Ray cluster whose machines all see --root and --output: "host:port", "auto" for the one that `ray start --head` started
             here, "local" for one of this command's own. As many processes as it has processors, or --workers.
         threads: processor threads of each.
-        engine: what runs the network, see `sightline doctor`; chosen by the kind of weights file where not given.
+        engine: what runs the network, see `sightline doctor`; chosen by the kind of weights file where not given, by speed where it is "auto".
+        precision: what it computes in, as for `sightline track`; results of another one are made anew.
         import_: score the boxes of others instead of tracking: an .npz file with one array TRACKER/SEQUENCE of (frames, 4) for each sequence, or a
             folder or .zip of raw results, one text file for each sequence, as toolkits and authors of trackers give them.
         protocol: how a sequence is run: one-pass is from its first box to its end; spatial, temporal and point are from other starts (a wrong name
@@ -110,7 +112,7 @@ def evaluate(
         folder = make_folder(output, data, tracker)
         maker = import_boxes(import_, data, folder, tracker=tracker, stamp=run_by.stamp)
     else:
-        loaded, maker, prepare = make_ready(tracker, threads=threads, engine=engine)
+        loaded, maker, prepare = make_ready(tracker, threads=threads, engine=engine, precision=precision)
         folder = make_folder(output, data, loaded.spec.name) / run_by.folder
         pool = choose_pool(workers, ray, prepare, shared=(root, output))
         ran = _track(loaded, data, folder, maker=maker, protocol=run_by, pool=pool, timed_on=where(workers, ray, threads))

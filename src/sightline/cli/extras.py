@@ -13,6 +13,7 @@ EXTRAS = {  # modules that an extra brings and that a command may run into
     "convert": ("torch", "onnx", "onnxscript", "safetensors"),
     "train": ("torch", "onnx", "onnxscript", "safetensors", "tensorboard", "simplejpeg"),
     "openvino": ("openvino",),
+    "int8": ("nncf", "onnx", "openvino"),
     "plots": ("matplotlib",),
     "ray": ("ray",),
     "parquet": ("pyarrow",),

@@ -21,6 +21,7 @@ class Loaded(NamedTuple):
     tracker: Tracker[Any]
     engine: str
     weights: str | None
+    precision: Precision = "f32"
 
 
 def load_by_name(tracker: str, *, engine: str | None, threads: int | None, precision: Precision = "f32") -> Loaded:
@@ -31,26 +32,25 @@ def load_by_name(tracker: str, *, engine: str | None, threads: int | None, preci
 
     Args:
         tracker: a name from the zoo, or the path of a weights file.
-        engine: None for the one that reads the file.
+        engine: None for the one that reads the file, "auto" for the fastest.
         threads: None for one on each physical core.
-        precision: what the engine computes in.
+        precision: what the engine computes in; the roughest that it may, with "auto".
 
     Raises:
         UnknownTracker, WeightsMissing, WeightsMismatch, BadSpec, EngineError, MissingExtra: what they say.
     """
-    from sightline.engines import READS
-    from sightline.tracker import load
-    from sightline.weights import find, kind_of
+    from sightline.tracker import load, resolve
+    from sightline.weights import find
 
     try:
         path = find(tracker)
     except WeightsMissing as missing:
         return Loaded(_untrained(tracker, missing, threads), "torch", None)
-    chosen = engine or READS[kind_of(path)]
     with needing("convert", f"tracking with {tracker}"):
+        chosen, precision = resolve(path, engine=engine, threads=threads, precision=precision)
         set_threads(threads, torch_too=chosen == "torch")
         number = None if chosen == "torch" else threads
-        return Loaded(load(tracker, engine=chosen, threads=number, precision=precision), chosen, str(path))
+        return Loaded(load(tracker, engine=chosen, threads=number, precision=precision), chosen, str(path), precision)
 
 
 def _untrained(tracker: str, missing: WeightsMissing, threads: int | None) -> Tracker[Any]:

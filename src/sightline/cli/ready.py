@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sightline.cli.arguments import Precision
 from sightline.cli.environment import version_of, versions
 from sightline.cli.extras import needing
 from sightline.cli.loading import set_threads
@@ -28,33 +29,33 @@ class Ready(NamedTuple):
     prepare: Callable[[], None]
 
 
-def make_ready(tracker: str, *, threads: int, engine: str | None) -> Ready:
+def make_ready(tracker: str, *, threads: int, engine: str | None, precision: Precision = "f32") -> Ready:
     """Load a tracker, ours or one of others, and set the number of threads here.
 
     Raises:
         SightlineError: it cannot be loaded, or an engine is asked for where there is none to choose.
     """
-    return _of_others(tracker, threads, engine) or _ours(tracker, threads, engine)
+    return _of_others(tracker, threads, engine) or _ours(tracker, threads, engine, precision)
 
 
-def _ours(tracker: str, threads: int, engine: str | None) -> Ready:
-    from sightline.engines import READS
+def _ours(tracker: str, threads: int, engine: str | None, precision: Precision) -> Ready:
+    from sightline.engines import quantised
     from sightline.evaluate.results import maker_of
     from sightline.spec import spec_to_json
-    from sightline.tracker import load
-    from sightline.weights import find, kind_of
+    from sightline.tracker import load, resolve
+    from sightline.weights import find
 
     weights = find(tracker).resolve()
-    chosen = engine or READS[kind_of(weights)]
+    chosen, precision = resolve(weights, engine=engine, threads=threads, precision=precision)
     prepare = functools.partial(set_threads, threads, torch_too=chosen == "torch")
     with needing("convert", f"tracking with {tracker}"):
         prepare()
-        loaded = load(weights, engine=chosen, threads=None if chosen == "torch" else threads)
+        loaded = load(weights, engine=chosen, threads=None if chosen == "torch" else threads, precision=precision)
     maker = maker_of(
         loaded.spec.name,
-        weights,
+        quantised(weights, chosen) if "int8" in precision else weights,
         spec_to_json(loaded.spec),
-        engine=chosen,
+        engine=chosen if precision == "f32" else f"{chosen} {precision}",
         versions={name: _version(name) for name in (*TAKES_PART, chosen)},
     )
     return Ready(loaded, maker, prepare)

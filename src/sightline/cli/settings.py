@@ -56,11 +56,25 @@ def settings_of(
         for tracker, engine, precision in itertools.product(trackers, engines, precisions)
         for numbers in itertools.product(*dimensions)
     ]
-    rows = [row for row in rows if row.precision == "f32" or row.engine == "openvino"]
+    rows = [found for row in rows if (found := _possible(row))]
     if not rows:
         raise SightlineError(f"no engine of {','.join(engines)} computes in {','.join(precisions)}; openvino does in bf16.")
     alone = [replace(row, batch=1, callers=1) if row.targets == 1 else replace(row, batch=min(row.batch, row.targets)) for row in rows]
     return list(dict.fromkeys(alone))
+
+
+def _possible(setting: Setting) -> Setting | None:
+    """The setting, with the fastest engine in place of "auto"; None where its engine does not compute in its precision."""
+    from sightline.engines import COMPUTES, PRECISIONS
+    from sightline.tracker import resolve
+    from sightline.weights import find
+
+    if setting.precision not in PRECISIONS:
+        raise SightlineError(f"--precision {setting.precision} is none of {', '.join(PRECISIONS)}.")
+    if setting.engine == "auto":
+        way = resolve(find(setting.tracker), engine="auto", threads=setting.threads, precision=setting.precision)
+        return replace(setting, engine=way.engine, precision=way.precision)
+    return setting if setting.precision in COMPUTES.get(setting.engine, PRECISIONS) else None
 
 
 def method_of(setting: Setting) -> Method[Any]:

@@ -25,24 +25,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.errors import EngineError, MissingExtra
+from sightline.errors import EngineError, MissingExtra, WeightsMismatch, WeightsMissing
 from sightline.spec import Spec
-from sightline.weights import kind_of
+from sightline.weights import int8_in, int8_path, kind_of, sha256_of
 
-__all__ = ["ENGINES", "Array", "Precision", "Role", "Session", "open_session", "open_untrained"]
+__all__ = [
+    "COMPUTES",
+    "ENGINES",
+    "PRECISIONS",
+    "Array",
+    "Precision",
+    "Role",
+    "Session",
+    "engine_of",
+    "open_session",
+    "open_untrained",
+    "quantised",
+]
 
 Array: TypeAlias = NDArray[Any]
 Role: TypeAlias = Literal["init", "step", "describe"]
-Precision: TypeAlias = Literal["f32", "bf16"]
+Precision: TypeAlias = Literal["f32", "bf16", "int8", "int8+bf16"]
 
 # by name, so that nothing here imports torch
 ENGINES = {"onnxruntime": "sightline.engines.onnx", "openvino": "sightline.engines.openvino", "torch": "sightline.models.session"}
 EXTRAS = {"openvino": "openvino", "torch": "convert"}  # what each needs beside the core
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)  # from the most exact to the roughest
+COMPUTES: dict[str, tuple[Precision, ...]] = {"onnxruntime": ("f32", "int8"), "openvino": PRECISIONS, "torch": ("f32",)}
 READS = {"onnx": "onnxruntime", "safetensors": "torch", "torch": "torch", "torchscript": "torch"}
 
 
@@ -85,18 +99,49 @@ def open_session(
         threads: of one call; None for one per physical core.
         device: as the engine names it.
         spec: what the network is, where the file does not say.
-        precision: what is computed in; bf16 by the engine openvino alone, where the processor has it, with other boxes.
+        precision: what is computed in; anything but f32 changes boxes. bf16 by the engine openvino alone, where the processor has it;
+            int8 where `sightline quantize` has made a file for the engine, which is opened instead ("int8+bf16": bf16 for the rest of it).
 
     Raises:
-        EngineError: unknown engine, or it cannot open the file.
+        EngineError: unknown engine, or it cannot open the file, or does not compute in that precision.
         MissingExtra: the engine is not installed.
         WeightsMissing, WeightsMismatch, BadSpec: the file.
     """
-    name = engine or READS[kind_of(path)]
+    name = engine or engine_of(path)
     if name not in ENGINES:
         raise EngineError(f"there is no engine called {name!r}; known are {', '.join(ENGINES)}.")
+    if precision != "f32" and precision not in COMPUTES[name]:
+        able = [other for other, precisions in COMPUTES.items() if precision in precisions]
+        expected = f"use engine {' or '.join(able)}" if able else f"known are {', '.join(PRECISIONS)}"
+        raise EngineError(f"the {name} engine computes in {' or '.join(COMPUTES[name])}, not in {precision}; {expected}.")
+    if precision in ("int8", "int8+bf16"):
+        path, precision = quantised(path, name), "bf16" if precision == "int8+bf16" else "f32"
     session: Session = _module(name).open_session(path, threads=threads, device=device, spec=spec, precision=precision)
     return session
+
+
+def engine_of(path: Path) -> str:
+    """The engine that reads a weights file: of a quantised one, the one that it was made for."""
+    made = int8_in(path)
+    return str(made["engine"]) if made and made.get("engine") in ENGINES else READS[kind_of(path)]
+
+
+def quantised(path: Path, engine: str) -> Path:
+    """The int8 form of a weights file for an engine, which may be itself.
+
+    Raises:
+        WeightsMissing: nobody has made one.
+        WeightsMismatch: it was made from other weights.
+    """
+    if int8_in(path) is not None:
+        return path
+    found = int8_path(path, engine)
+    make = f"`sightline quantize {path} --engine {engine} --calibrate DIR`"
+    if not found.is_file():
+        raise WeightsMissing(f"{path.name} has no int8 form for {engine} (expected {found}): make it once by {make}.")
+    if (int8_in(found) or {}).get("source_sha256") != sha256_of(path):
+        raise WeightsMismatch(f"{found} was made from other weights than {path}: make it again by {make}.")
+    return found
 
 
 def _module(engine: str) -> Any:

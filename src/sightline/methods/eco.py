@@ -20,6 +20,7 @@ from sightline.estimate import Estimate, status_of
 from sightline.frame import Frame
 from sightline.methods import continuous, fourier
 from sightline.methods.continuous import FilterProblem, JointProblem
+from sightline.methods.finite import check_finite
 from sightline.methods.fourier import Coefficients, Series
 from sightline.methods.samples import weigh
 from sightline.methods.solve import Course
@@ -128,6 +129,7 @@ class EcoMethod:
                 batch = places[first : first + self.spec.max_batch]
                 crops = [np.stack([region.take(frames[i].image) for region in looks[i]]) for i in batch]
                 features = self.session.run("describe", {"search": np.stack(crops)})
+                check_finite(self.spec, "describe", features, [frames[i] for i in batch], features)
                 for j, i in enumerate(batch):
                     results[i] = self._moved(frames[i], states[i], looks[i], {name: maps[j] for name, maps in features.items()})
         return [results[i] for i in range(len(states))]

@@ -17,6 +17,7 @@ from sightline.estimate import Estimate, status_of
 from sightline.frame import Frame
 from sightline.mask import Mask
 from sightline.methods import memory
+from sightline.methods.finite import check_finite
 from sightline.placement import REPORT_RULES, SEEK_RULES, START_RULES, at_scales, clip, crop_for, region_around
 from sightline.region import BentRegion, Fill, Region, part_of
 from sightline.spec import Crop, Spec
@@ -121,6 +122,7 @@ class NetworkMethod:
     def _advance_batch(self, frames: Sequence[Frame], states: Sequence[Target], looks: Sequence[Look]) -> list[tuple[Target, Estimate]]:
         rows = [arrays for _, arrays in looks]
         outputs = self.session.run("step", {name: _batched([row[name] for row in rows]) for name in rows[0]})
+        check_finite(self.spec, "step", outputs, frames)
         results = []
         for i, (frame, (region, _), state) in enumerate(zip(frames, looks, states, strict=True)):
             size = (frame.width, frame.height)

@@ -19,6 +19,7 @@ from sightline.errors import BadSpec
 from sightline.estimate import Estimate, status_of
 from sightline.frame import Frame
 from sightline.methods.filters import FilterProblem, JointProblem, bounded, masked
+from sightline.methods.finite import check_finite
 from sightline.methods.samples import weigh
 from sightline.methods.solve import conjugate_gradient, gauss_newton, steepest_descent
 from sightline.methods.views import dropped, views
@@ -119,6 +120,7 @@ class OnlineMethod:
             for frame, region, state in zip(frames, regions, states, strict=True)
         ]
         outputs = self.session.run("step", {name: np.stack([row[name] for row in rows]) for name in rows[0]})
+        check_finite(self.spec, "step", outputs, frames)
         return [
             self._moved(frame, region, state, {name: output[i] for name, output in outputs.items()})
             for i, (frame, region, state) in enumerate(zip(frames, regions, states, strict=True))

@@ -49,11 +49,14 @@ class TorchSession:
 
 
 def open_session(
-    path: Path, *, threads: int | None = None, device: str = "cpu", spec: Spec | None = None, precision: Precision = "f32"
+    path: Path,
+    *,
+    threads: int | None = None,
+    device: str = "cpu",
+    spec: Spec | None = None,
+    precision: Precision = "f32",  # noqa: ARG001  # all engines are opened alike
 ) -> TorchSession:
     """Open a weights file in torch; see `sightline.engines.open_session`."""
-    if precision != "f32":
-        raise EngineError(f"the torch engine computes in f32, not in {precision}; export the weights and use engine openvino.")
     if threads is not None:
         raise EngineError(
             "the torch engine has one thread setting for the whole process: call torch.set_num_threads(N) and leave threads empty."

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import onnx
 
-__all__ = ["attention", "exact", "has_attention"]
+__all__ = ["exact", "has_attention", "on_pixels", "products"]
 
 COSTLY = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum")  # where the time goes
+FEW = 6  # channels of two pictures
 CHOICE = "ArgMax"  # of the one cell whose box is taken
 
 
@@ -37,7 +38,19 @@ def has_attention(graph: onnx.GraphProto) -> bool:
     return any(node.op_type in ("MatMul", "Einsum") and any(name in shares for name in node.input) for node in graph.node)
 
 
-def attention(graph: onnx.GraphProto) -> list[str]:
-    """Names of the products of two arrays that both depend on the inputs."""
-    constant = {entry.name for entry in graph.initializer} | {name for node in graph.node if node.op_type == "Constant" for name in node.output}
-    return [node.name for node in graph.node if node.op_type in ("MatMul", "Einsum") and not any(name in constant for name in node.input)]
+def products(graph: onnx.GraphProto) -> list[str]:
+    """Names of the costly operations on two arrays that both depend on the inputs: attention, correlation."""
+    constant = _constants(graph)
+    return [node.name for node in graph.node if node.op_type in COSTLY and not any(name in constant for name in node.input[:2])]
+
+
+def on_pixels(graph: onnx.GraphProto) -> list[str]:
+    """Names of the convolutions of a picture's few channels."""
+    channels = {entry.name: entry.dims[1] for entry in graph.initializer if len(entry.dims) == 4}
+    groups = {node.name: next((a.i for a in node.attribute if a.name == "group"), 1) for node in graph.node if node.op_type == "Conv"}
+    convolutions = [node for node in graph.node if node.op_type == "Conv" and groups[node.name] == 1]
+    return [node.name for node in convolutions if channels.get(node.input[1], FEW + 1) <= FEW]
+
+
+def _constants(graph: onnx.GraphProto) -> set[str]:
+    return {entry.name for entry in graph.initializer} | {name for node in graph.node if node.op_type == "Constant" for name in node.output}

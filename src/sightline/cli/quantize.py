@@ -1,0 +1,68 @@
+"""`sightline quantize`: a network in int8, calibrated on real crops, refused where its boxes are others."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from sightline.cli.arguments import check_suffix, optional
+from sightline.cli.extras import needing
+from sightline.errors import SightlineError
+
+__all__ = ["quantize"]
+
+
+def quantize(
+    weights: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME|FILE")],
+    /,
+    *,
+    engine: Literal["openvino", "onnxruntime"] = "openvino",
+    calibrate: Annotated[Path | None, optional("DIR")] = None,
+    budget: Annotated[float, tyro.conf.arg(metavar="IOU")] = 0.95,
+    output: Annotated[Path | None, optional("FILE", "-o")] = None,
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
+) -> None:
+    """Write an exported network in int8, for `--precision int8` of the other commands; refuse where it loses more than --budget.
+
+    The boxes of int8 and f32 are compared in the same crops, of sequences that it was not calibrated on. Nothing is trained.
+    Needs nncf for openvino: pip install 'sightline[int8]'.
+
+    Example: sightline quantize kestrel-nano --calibrate sequences
+
+    Args:
+        weights: a name from `sightline zoo`, or the path of an .onnx file.
+        engine: who will run it; a file of one is slow on the other.
+        calibrate: sequences with boxes, as `sightline eval --dataset folder` reads them (every second one is for the check), or a training folder; rendered scenes where not given.
+        budget: the least mean overlap (IoU, 0 to 1) with the boxes of f32.
+        output: write it here, as .onnx; where not given, to where --precision int8 finds it: beside the weights, or in the cache folder for those in the package.
+        as_json: print one JSON object on standard output, and nothing else there.
+    """
+    if output is not None:
+        check_suffix(output, (".onnx",), "--output")
+    if not 0 <= budget <= 1:
+        raise SightlineError(f"--budget is {budget:g}; expected an overlap from 0 to 1, as in --budget 0.95.")
+    from sightline.weights import find, int8_path
+
+    path = find(weights)
+    target = output or int8_path(path, engine)
+    if target.exists() and target.samefile(path):
+        raise SightlineError(f"--output {target} is the file in f32 itself; choose another name.")
+    with needing("int8", f"quantising for {engine}"):
+        from sightline.quantize import quantize as make
+        from sightline.quantize.footage import open_footage
+
+        with needing("train", "reading a training folder"):
+            footage = open_footage(calibrate)
+        done = make(path, target, engine=engine, footage=footage, budget=budget)
+    if as_json:
+        told = {"files": [str(file) for file in done.files], "engine": engine, "agreement": asdict(done.agreement), "budget": budget}
+        print(json.dumps(told | {"calibrated_on": done.source, "crops": done.calibrated}))
+        return
+    for file in done.files:
+        print(f"{file} ({file.stat().st_size / 1e6:.1f} MB)")
+    print(f"calibrated on {done.calibrated} crops of {done.source}{'' if calibrate else ' (--calibrate with real sequences is better)'}")
+    print(f"boxes against f32 in the same crops: {done.agreement} (budget {budget:g})")

@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("onnx")
+import onnx  # only where it is there
+from onnx import TensorProto, helper, numpy_helper  # only where it is there
+
+from sightline.box import Box, iou, xywh_from_cxcywh
+from sightline.cli import main
+from sightline.engines import Array, engine_of, open_session
+from sightline.errors import BadData, EngineError, WeightsMismatch, WeightsMissing
+from sightline.frame import Frame
+from sightline.loop import follow
+from sightline.quantize import make
+from sightline.quantize.agreement import agreement
+from sightline.quantize.crops import CENTRE, digest, looks, moved
+from sightline.quantize.footage import Footage, Take, open_footage, rendered, spread
+from sightline.quantize.graph import exact, has_attention, on_pixels, products
+from sightline.scene import Scene, SceneFrame, render
+from sightline.tracker import load
+from sightline.weights import BUILTIN, find, init_path, int8_in, int8_path, sha256_of, spec_in
+from tests.fakes import FakeSession, stay
+
+KESTREL = find("kestrel-nano")
+
+
+def shown(shot: SceneFrame) -> tuple[Frame, Box]:
+    return shot.frame, shot.box
+
+
+def filmed(seed: int) -> Take:
+    """A rendered scene, kept."""
+    shots = render(Scene(seed=seed, num_frames=8, size=(480, 270), occlusion=0.0))
+    return Take(f"scene {seed}", tuple(partial(shown, shot) for shot in shots))
+
+
+SMALL = Footage("rendered scenes", (filmed(0), filmed(2)), (filmed(1), filmed(3)))
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """The built-in tracker as a file of a user's."""
+    copy = tmp_path / "w.onnx"
+    copy.write_bytes(KESTREL.read_bytes())
+    init_path(copy).write_bytes(init_path(KESTREL).read_bytes())
+    return copy
+
+
+@pytest.fixture
+def recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Instead of a recipe: weights rounded to 8 bits, which changes boxes a little and takes no time."""
+    monkeypatch.setattr("sightline.quantize.onnx.quantize", lambda path, _: rounded(path, 127))
+
+
+def rounded(path: Path, levels: int) -> onnx.ModelProto:
+    model = onnx.load(path)
+    for entry in model.graph.initializer:
+        values = numpy_helper.to_array(entry)
+        if values.dtype == np.float32 and values.ndim > 1:
+            step = np.abs(values).max() / levels
+            entry.CopyFrom(numpy_helper.from_array((np.round(values / step) * step).astype(np.float32), entry.name))
+    return model
+
+
+def lazy_graph() -> onnx.GraphProto:
+    """A picture's convolution, attention, a score whose best cell decides where a second convolution looks, and a decoder."""
+    nodes = [
+        helper.make_node("Conv", ["pixels", "w3"], ["stem"], name="on pixels"),
+        helper.make_node("MatMul", ["stem", "stem"], ["alike"], name="product"),
+        helper.make_node("Softmax", ["alike"], ["shares"], name="shares"),
+        helper.make_node("MatMul", ["shares", "stem"], ["seen"], name="weighed"),
+        helper.make_node("Conv", ["seen", "w9"], ["score"], name="score"),
+        helper.make_node("ArgMax", ["score"], ["best"], name="best"),
+        helper.make_node("Gather", ["seen", "best"], ["around"], name="around"),
+        helper.make_node("Conv", ["around", "w9"], ["size"], name="size"),
+        helper.make_node("Sigmoid", ["size"], ["box"], name="decode"),
+    ]
+    weights = [numpy_helper.from_array(np.zeros((9, channels, 1, 1), np.float32), f"w{channels}") for channels in (3, 9)]
+    pixels = helper.make_tensor_value_info("pixels", TensorProto.FLOAT, [1, 3, 4, 4])
+    return helper.make_graph(nodes, "lazy", [pixels], [helper.make_tensor_value_info("box", TensorProto.FLOAT, None)], weights)
+
+
+def test_what_follows_the_choice_of_a_cell_stays_exact() -> None:
+    graph = lazy_graph()
+    assert exact(graph) == ["best", "around", "size", "decode"]
+    assert products(graph) == ["product", "weighed"]
+    assert on_pixels(graph) == ["on pixels"]
+    assert has_attention(graph)
+    del graph.node[2]
+    assert not has_attention(graph)
+
+
+def test_a_moved_box_stays_near() -> None:
+    rng, box = np.random.default_rng(0), Box(100, 50, 40, 20)
+    boxes = np.array([moved(box, rng) for _ in range(500)])
+    centres = boxes[:, :2] + boxes[:, 2:] / 2
+    assert np.abs(centres - (120, 60)).max(axis=0) == pytest.approx((CENTRE * 40, CENTRE * 20), rel=0.02)
+    assert (boxes[:, 2].min(), boxes[:, 2].max()) == pytest.approx((40 * np.exp(-0.15), 40 * np.exp(0.15)), rel=0.02)
+
+
+def test_crops_are_those_of_tracking() -> None:
+    session = open_session(KESTREL, threads=1)
+    seen = looks(session, SMALL.calibrate, each=3)
+    assert {name: len(several) for name, several in seen.items()} == {"scene 0": 3, "scene 2": 3}
+    assert {name: array.shape for name, array in seen["scene 0"][0].items() if name == "search"} == {"search": (1, 256, 256, 3)}
+    boxes = [xywh_from_cxcywh(session.run("step", arrays)["box"].astype(float))[0] for several in seen.values() for arrays in several]
+    sizes = np.array(boxes)[:, 2:].prod(axis=1)
+    assert np.median(np.sqrt(sizes)) == pytest.approx(0.25, abs=0.06)  # the search region is four times the target
+    assert digest(seen) == digest(looks(session, SMALL.calibrate, each=3))
+    assert digest(seen) != digest(looks(session, SMALL.calibrate, each=3, seed=1))
+
+
+def test_agreement_is_the_overlap_in_the_same_crops() -> None:
+    def shifted(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        return {"box": stay(arrays)["box"] + np.array([0.125, 0, 0, 0], np.float32)}
+
+    def never(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        return {"box": stay(arrays)["box"] * np.float32("nan")}
+
+    given = {name: [{"search": np.zeros((1, 8, 8, 3), np.uint8)}] * 2 for name in "ab"}
+    assert agreement(FakeSession(), FakeSession(), given).mean == 1.0
+    assert agreement(FakeSession(), FakeSession(step=shifted), given).mean == pytest.approx(1 / 3)
+    found = agreement(FakeSession(), FakeSession(step=never), given)
+    assert (found.mean, found.worst, found.crops, found.sequences) == (0.0, 0.0, 4, 2)
+
+
+def test_nothing_is_checked_on_what_it_was_calibrated_on() -> None:
+    footage = rendered(6)
+    assert not {take.name for take in footage.calibrate} & {take.name for take in footage.check}
+    assert [take.name for take in spread(footage.calibrate, 2)] == ["scene 0", "scene 2"]
+
+
+@pytest.mark.usefixtures("recipe")
+def test_the_quantised_file_is_a_weights_file_and_says_how_it_was_made(weights: Path) -> None:
+    output = int8_path(weights, "onnxruntime")
+    done = make.quantize(weights, output, engine="onnxruntime", footage=SMALL)
+    assert done.files == (output, init_path(output))
+    note = int8_in(output)
+    assert note is not None
+    assert note["agreement"]["mean"] == pytest.approx(done.agreement.mean, abs=1e-4)
+    assert 0.95 <= done.agreement.mean < 1
+    assert note["source_sha256"] == sha256_of(weights)
+    assert len(note["calibration"]["sha256"]) == 64
+    assert spec_in(output) == spec_in(weights)
+    assert engine_of(output) == "onnxruntime"
+    shots = list(render(Scene(seed=5, num_frames=8, size=(480, 270), occlusion=0.0, distractors=0)))
+    tracks = [
+        np.array([step.estimate.box for step in follow((shot.frame for shot in shots), box=shots[0].box, tracker=tracker)])
+        for tracker in (load(weights, threads=1), load(weights, threads=1, precision="int8"), load(output, threads=1))
+    ]
+    assert iou(tracks[0], tracks[1]).mean() > 0.9
+    assert np.abs(tracks[0] - tracks[1]).max() > 0.01
+    np.testing.assert_array_equal(tracks[1], tracks[2])
+
+
+def test_what_loses_too_much_is_refused_with_the_number(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sightline.quantize.onnx.quantize", lambda path, _: rounded(path, 3))
+    output = int8_path(weights, "onnxruntime")
+    with pytest.raises(EngineError, match=r"loses too much: mean IoU 0\.\d+, worst sequence .* budget is 0\.950, so nothing was written"):
+        make.quantize(weights, output, engine="onnxruntime", footage=SMALL)
+    assert not output.exists()
+    assert make.quantize(weights, output, engine="onnxruntime", footage=SMALL, budget=0.0).agreement.mean < 0.95
+    assert output.exists()
+
+
+@pytest.mark.usefixtures("recipe")
+def test_a_file_of_other_weights_is_not_taken(weights: Path) -> None:
+    with pytest.raises(WeightsMissing, match="sightline quantize"):
+        load(weights, precision="int8")
+    make.quantize(weights, int8_path(weights, "onnxruntime"), engine="onnxruntime", footage=SMALL)
+    weights.write_bytes(weights.read_bytes() + b"\xa2\x06\x00")  # a field that nobody knows
+    with pytest.raises(WeightsMismatch, match="made from other weights"):
+        load(weights, precision="int8")
+
+
+@pytest.mark.usefixtures("recipe")
+def test_mistakes_are_named(weights: Path, tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="in f32 or int8, not in bf16; use engine openvino"):
+        load(weights, precision="bf16")
+    other = tmp_path / "w.safetensors"
+    other.write_bytes((2).to_bytes(8, "little") + b"{}")
+    with pytest.raises(WeightsMismatch, match="not ONNX"):
+        make.quantize(other, tmp_path / "out.onnx", engine="onnxruntime", footage=SMALL)
+    done = make.quantize(weights, tmp_path / "int8.onnx", engine="onnxruntime", footage=SMALL)
+    with pytest.raises(WeightsMismatch, match="quantised already"):
+        make.quantize(done.files[0], tmp_path / "out.onnx", engine="onnxruntime", footage=SMALL)
+    with pytest.raises(BadData, match="does not exist"):
+        open_footage(tmp_path / "nowhere")
+    with pytest.raises(EngineError, match="no network that says a box"):
+        looks(DescribingSession(), SMALL.check, each=1)
+
+
+class DescribingSession(FakeSession):
+    """Has maps only."""
+
+    @property
+    def roles(self) -> frozenset:  # type: ignore[type-arg]  # shorter
+        return frozenset({"describe"})
+
+
+@pytest.mark.usefixtures("recipe")
+def test_the_command_says_what_it_did(weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sightline.quantize.footage.open_footage", lambda _: SMALL)
+    assert main(["quantize", str(weights), "--engine", "onnxruntime", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["calibrated_on"] == "rendered scenes"
+    assert told["files"] == [str(int8_path(weights, "onnxruntime")), str(init_path(int8_path(weights, "onnxruntime")))]
+    assert main(["quantize", str(weights), "--engine", "onnxruntime", "--budget", "1"]) == 2
+    assert "the budget is 1.000, so nothing was written" in capsys.readouterr().err
+    assert main(["quantize", str(weights), "--engine", "onnxruntime", "--budget", "95"]) == 2
+    assert main(["quantize", str(weights), "--engine", "onnxruntime", "--output", str(weights)]) == 2
+    assert "the file in f32 itself" in capsys.readouterr().err
+
+
+def test_the_built_in_tracker_has_its_int8_form_in_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SIGHTLINE_CACHE", str(tmp_path))
+    assert int8_path(BUILTIN / "kestrel-nano.onnx", "openvino") == tmp_path / "kestrel-nano.int8-openvino.onnx"
+
+
+def test_the_recipe_of_onnxruntime_keeps_the_boxes(weights: Path) -> None:
+    done = make.quantize(weights, int8_path(weights, "onnxruntime"), engine="onnxruntime", footage=SMALL, budget=0.85)
+    check_quantised(weights, "onnxruntime")
+    assert done.agreement.mean < 1
+
+
+def test_the_recipe_of_openvino_keeps_the_boxes(weights: Path, tmp_path: Path) -> None:
+    pytest.importorskip("nncf")
+    for take in (*SMALL.calibrate, *SMALL.check):
+        (tmp_path / "data" / take.name / "img").mkdir(parents=True)
+        shots = [shot() for shot in take.shots]
+        for i, (frame, _) in enumerate(shots):
+            cv2.imwrite(str(tmp_path / "data" / take.name / "img" / f"{i}.png"), cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))
+        np.savetxt(tmp_path / "data" / take.name / "groundtruth.txt", [box for _, box in shots], delimiter=",")
+    command = [
+        sys.executable,
+        "-m",
+        "sightline",
+        "quantize",
+        str(weights),
+        "--calibrate",
+        str(tmp_path / "data"),
+        "--budget",
+        "0.85",
+        "--json",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # NNCF brings torch and more: not into this process
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["crops"] == 14
+    check_quantised(weights, "openvino")
+
+
+def check_quantised(weights: Path, engine: str) -> None:
+    """The file computes with rounded numbers, and says nearly the same boxes."""
+    assert any("Quantize" in node.op_type for node in onnx.load(int8_path(weights, engine)).graph.node)
+    given = looks(open_session(weights, threads=1), SMALL.check, each=4, seed=2)
+    both = open_session(weights, threads=1), open_session(weights, engine=engine, threads=1, precision="int8")
+    assert 0.85 < agreement(*both, given).mean < 1

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from sightline import auto
+from sightline.auto import Way, choose, fastest, measure, ways
+from sightline.cli import main
+from sightline.cli.arguments import Precision as OfCommands
+from sightline.engines import Precision, Session
+from sightline.errors import EngineError
+from sightline.methods import Method
+from sightline.methods.network import NetworkMethod
+from sightline.tracker import resolve
+from sightline.weights import find
+from tests.fakes import FakeSession
+
+BUILTIN = find("kestrel-nano")
+ORT, OV, BF16, INT8 = Way("onnxruntime", "f32"), Way("openvino", "f32"), Way("openvino", "bf16"), Way("openvino", "int8")
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("SIGHTLINE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Way]:
+    """What was opened: engines that all run the same fake network, of which openvino takes half the time."""
+    found: list[Way] = []
+
+    def open_session(_: Path, *, engine: str, precision: Precision, **__: object) -> Session:
+        found.append(Way(engine, precision))
+        return FakeSession()
+
+    def measured(runs: dict[Way, Callable[[], object]]) -> dict[Way, list[float]]:
+        return {way: [1.0 if way.engine == "onnxruntime" else 0.5] for way in runs}
+
+    monkeypatch.setattr(auto, "open_session", open_session)
+    monkeypatch.setattr(auto, "measure", measured)
+    monkeypatch.setattr(auto, "_is_installed", lambda _: True)
+    return found
+
+
+def method_of(session: Session) -> Method[Any]:
+    return NetworkMethod(session)
+
+
+@pytest.mark.parametrize(
+    "times,expected",
+    [
+        pytest.param({ORT: [2.0], OV: [1.0]}, OV, id="the faster engine"),
+        pytest.param({ORT: [1.04], OV: [1.0]}, ORT, id="the first of equals"),
+        pytest.param({ORT: [3.0], OV: [1.04], BF16: [1.0]}, OV, id="the more exact of equals"),
+        pytest.param({ORT: [3.0], OV: [2.0], BF16: [1.0], INT8: [0.9]}, INT8, id="the roughest where it is worth it"),
+        pytest.param({ORT: [1.0, 1.0, 9.0], OV: [2.0, 2.0, 0.1]}, ORT, id="a single round decides nothing"),
+    ],
+)
+def test_the_choice_follows_from_the_times(times: dict[Way, list[float]], expected: Way) -> None:
+    assert fastest(times) == expected
+    assert fastest(dict(reversed(times.items()))) == expected
+
+
+def test_ways_take_turns_for_about_a_second() -> None:
+    now = 0.0
+    turns: list[Way] = []
+
+    def run(way: Way, seconds: float) -> Callable[[], None]:
+        def update() -> None:
+            nonlocal now
+            now += seconds
+            turns.append(way)
+
+        return update
+
+    times = measure({ORT: run(ORT, 0.010), OV: run(OV, 0.004)}, clock=lambda: now, pause=lambda _: None)
+    assert fastest(times) == OV
+    assert times[ORT] == pytest.approx([0.010] * auto.ROUNDS)
+    assert now == pytest.approx(auto.SECONDS, abs=0.25)
+    assert [way for way, _ in itertools.groupby(turns)] == [ORT, OV] * auto.ROUNDS
+
+
+def test_rough_precisions_are_taken_only_where_they_are_allowed(opened: list[Way]) -> None:
+    assert ways(BUILTIN, "f32") == [ORT, OV]
+    assert ways(BUILTIN, "bf16") == [ORT, OV, BF16]
+    assert ways(BUILTIN, "int8") == [ORT, OV, BF16]  # nobody has made a file in int8
+    assert opened == []
+
+
+def test_the_second_start_reads_what_the_first_has_measured(opened: list[Way]) -> None:
+    assert choose(BUILTIN, method_of, threads=1) == OV
+    assert opened == [ORT, OV]
+    assert choose(BUILTIN, method_of, threads=1) == OV
+    assert opened == [ORT, OV]
+
+
+@pytest.mark.parametrize("change", ["threads", "precision", "processor", "weights"])
+def test_another_setting_is_measured_anew(change: str, opened: list[Way], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    choose(BUILTIN, method_of, threads=1)
+    opened.clear()
+    path = BUILTIN
+    if change == "processor":
+        monkeypatch.setattr(auto, "processor", lambda: "another")
+    if change == "weights":
+        path = tmp_path / BUILTIN.name
+        path.write_bytes(BUILTIN.read_bytes() + b"\xa2\x06\x00")  # an empty field that nobody knows
+    choose(path, method_of, threads=2 if change == "threads" else 1, roughest="bf16" if change == "precision" else "f32")
+    assert opened
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'{"engine": "openvino", "precision": "f32", "for": {}}'])
+def test_a_broken_memory_is_made_again(content: bytes, opened: list[Way], cache: Path) -> None:
+    choose(BUILTIN, method_of)
+    [kept] = (cache / "engines").iterdir()
+    whole = kept.read_bytes()
+    kept.write_bytes(content)
+    opened.clear()
+    assert choose(BUILTIN, method_of) == OV
+    assert opened == [ORT, OV]
+    assert kept.read_bytes() == whole
+
+
+def test_a_cache_that_cannot_be_written_to_stops_nobody(opened: list[Way], cache: Path) -> None:
+    cache.write_text("a file where the folder should be")
+    assert choose(BUILTIN, method_of) == OV
+    assert opened
+
+
+def test_an_engine_that_refuses_is_passed_over(opened: list[Way], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path, *, engine: str, **__: object) -> Session:
+        if engine == "openvino":
+            raise EngineError("no")
+        return FakeSession()
+
+    monkeypatch.setattr(auto, "open_session", refuse)
+    assert choose(BUILTIN, method_of) == ORT
+    assert opened == []
+
+
+def test_where_there_is_one_way_nothing_is_measured(opened: list[Way], monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+    monkeypatch.setattr(auto, "_is_installed", lambda name: name == "onnxruntime")
+    assert resolve(BUILTIN, engine="auto") == ORT
+    assert opened == []
+    assert not cache.exists()
+
+
+def test_commands_know_the_precisions_of_the_engines() -> None:
+    assert get_args(OfCommands) == get_args(Precision)
+
+
+def test_the_self_test_runs_on_the_fastest_engine(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(auto, "SECONDS", 0.02)
+    monkeypatch.setattr("sightline.cli.doctor._engines", dict)
+    assert main(["doctor", "--engine", "auto", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["self_test"]["engine"] in ("onnxruntime", "openvino")
