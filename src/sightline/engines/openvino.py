@@ -7,6 +7,7 @@ used (a batch of any size costs 5 to 25 %).
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -60,7 +61,7 @@ class _Graph:
     def _compile(self, shapes: Shapes) -> Any:
         model = self.model.clone()
         model.reshape({i: list(shape) for i, shape in enumerate(shapes)})
-        return openvino.Core().compile_model(model, self.device, dict(self.settings))
+        return _core().compile_model(model, self.device, dict(self.settings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +107,22 @@ def open_session(
     return OpenVinoSession(found, graphs, (path, threads, device, spec, precision))
 
 
+@functools.cache
+def _core() -> openvino.Core:
+    """OpenVINO's library of plugins, one for the process and never given back.
+
+    Its CPU plugin gives the thread that loads it a stack for signal handlers, and frees that stack with the last network: if another thread
+    lets go of that one, the next signal that Python handles (Ctrl-C, a child that ends) is handled on freed memory, and ends the process.
+    """
+    return openvino.Core()
+
+
 def _reopen(path: Path, threads: int | None, device: str, spec: Spec | None, precision: Precision) -> OpenVinoSession:
     return open_session(path, threads=threads, device=device, spec=spec, precision=precision)
 
 
 def _open(path: Path, threads: int | None, device: str, precision: Precision) -> _Graph:
-    core = openvino.Core()
+    core = _core()
     if device not in core.available_devices:
         raise EngineError(f"OpenVINO has no device {device} here; it has {', '.join(core.available_devices)}.")
     if precision == "bf16" and "BF16" not in core.get_property(device, "OPTIMIZATION_CAPABILITIES"):
