@@ -5,21 +5,20 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
 
 from sightline.errors import BadData
-from sightline.evaluate.metrics import frame_values
-from sightline.evaluate.protocols.one_pass import by_rules
+from sightline.evaluate.metrics import evaluate, frame_values
 from sightline.evaluate.report.compare import Comparison, Entry
 from sightline.evaluate.report.tables import Cell, Column, Table
 from sightline.evaluate.rules import RULES, Rules, rules_of_one_kind
 
 __all__ = ["other_rules"]
 
-SHOWN = {"auc": "AUC", "precision": "P", "norm_precision": "P norm"}
+SHOWN = {"auc": "AUC", "precision": "P", "norm_precision": "P norm"}  # in the order of `metrics.Scores`
 LEAST = 0.0005  # smaller differences are not explained
 REASONS = 3
 
@@ -101,7 +100,8 @@ def _counted(boxes: _Boxes, entry: Entry, rules: Rules) -> dict[str, float | Non
         ]
     except BadData:
         return None
-    return by_rules(frames, rules)
+    _, scores = evaluate(frames, rules)
+    return {key: value / rules.scale if np.isfinite(value) else None for key, value in zip(SHOWN, astuple(scores), strict=True)}
 
 
 def _reasons(boxes: _Boxes, entry: Entry, ours: Rules, theirs: Rules) -> dict[str, str]:

@@ -151,7 +151,7 @@ def _overall(comparison: Comparison, published: Sequence[Published]) -> Table:
     return Table(
         name="trackers",
         title="Trackers",
-        caption=f"{len(comparison.clips)} sequences of {comparison.dataset}. {timed}"
+        caption=f"{len(comparison.clips)} sequences of {comparison.dataset}, counted by {comparison.rules.name}. {timed}"
         + " Published: by others, by their rules." * bool(told),
         columns=(
             Column("tracker", "text"),
