@@ -124,6 +124,7 @@ def test_complete_results_are_written_for_a_toolkit_and_others_are_not(
         (["--tracker", "opencv:nothing"], "no OpenCV tracker called 'nothing'"),
         (["--tracker", "command:/nowhere/at/all"], "does not start"),
         (["--rules", "mine"], "no rules are called 'mine'; the protocol one-pass has sightline, got10k"),
+        (["--protocol", "anchors"], "folder cannot be run by the protocol anchors: none of its sequences names frames to start from"),
         (["--protocol", "mine"], "no protocol called 'mine'; known are one-pass"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,

@@ -1,10 +1,11 @@
 """Our arithmetic and that of the toolkits' own packages, on random regions, where those packages are installed.
 
-Neither is a dependency: `pip install got10k vot-toolkit` into an environment of its own (the latter wants attributee 0.1.9).
+Neither is a dependency: `make test-toolkits` has an environment with both. Elsewhere this is skipped.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,17 @@ import pytest
 from numpy.typing import NDArray
 
 from sightline.evaluate import metrics, regions
+from sightline.evaluate.clips import open_dataset
+from sightline.evaluate.results import Maker
 from sightline.evaluate.rules import RULES
+from sightline.evaluate.run import evaluate
+from sightline.evaluate.score import score
+from sightline.evaluate.submit import write_submission
+from sightline.fleet import Here
+from sightline.methods.network import NetworkMethod
+from sightline.tracker import Tracker
+from tests.evaluate.folders import make_sequences
+from tests.fakes import FakeSession, brightest
 
 SIZE = (160, 120)
 
@@ -38,6 +49,42 @@ def test_overlap_and_centres_are_those_of_the_got10k_package(seed: int) -> None:
         theirs.rect_iou(a.copy(), b.copy(), bound=SIZE),
     )
     np.testing.assert_array_equal(metrics.centre_errors(a, b, rules), theirs.center_error(a.copy(), b.copy()))
+
+
+def test_the_got10k_package_prints_our_figures_from_our_files(tmp_path: Path) -> None:
+    theirs: Any = pytest.importorskip("got10k.experiments.otb")
+    names = ["a", "b", "c"]
+    root = make_sequences(tmp_path / "data", names, 20)
+    for i, name in enumerate(names):
+        path = root / name / "groundtruth.txt"  # everywhere a box, which leaves the square in one more frame than in the sequence before
+        path.write_text("".join(f"{20 + 2 * t + 9 * max(0, t - 17 + i)},40,24,24\n" for t in range(20)))
+    dataset = open_dataset("folder", root)
+    maker, folder = Maker("fake", {}), tmp_path / "results"
+    tracker = Tracker(NetworkMethod(FakeSession(step=brightest)))
+    evaluate(tracker, dataset, folder, maker=maker, pool=Here(), timed_on="here", setting={})
+    written = write_submission("otb", dataset, folder, tracker="fake")
+    [results] = [path.parent for path in written.rglob("fake") if path.is_dir()]
+    experiment: Any = object.__new__(theirs.ExperimentOTB)  # its own beginning would look for OTB on the network
+    experiment.dataset = Annotated(names, [(clip.frames, clip.rows) for clip in dataset])
+    experiment.result_dir, experiment.report_dir = str(results), str(tmp_path / "reports")
+    experiment.nbins_iou, experiment.nbins_ce = 21, 51
+    experiment.plot_curves = lambda _: None
+    printed = experiment.report(["fake"])["fake"]
+    summary = score(dataset, folder, maker=maker, rules="got10k")
+    assert summary.means["auc"] == pytest.approx(printed["overall"]["success_score"], rel=1e-12)
+    assert summary.means["precision"] == pytest.approx(printed["overall"]["precision_score"], rel=1e-12)
+    assert summary.means["sr50"] == pytest.approx(printed["overall"]["success_rate"], rel=1e-12)
+    assert 0.7 < printed["overall"]["success_score"] < 0.95
+    for name in names:
+        assert summary.sequences[name]["auc"] == pytest.approx(printed["seq_wise"][name]["success_score"], rel=1e-12)
+
+
+class Annotated(list[Any]):
+    """What that package takes for a data set: pairs of images and boxes, and names."""
+
+    def __init__(self, names: list[str], pairs: list[Any]) -> None:
+        super().__init__(pairs)
+        self.seq_names = names
 
 
 def random_region(rng: np.random.Generator) -> NDArray[Any]:

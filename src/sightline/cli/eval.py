@@ -95,6 +95,8 @@ def evaluate(
     data = open_dataset(dataset, root)
     run_by = find_protocol(protocol or data.protocol)
     run_by.choose_rules(rules, data)
+    if (reason := run_by.unfit(data)) is not None:
+        raise BadData(f"{data.name} cannot be run by the protocol {run_by.name}: {reason}.")
     if (import_ or submit) and not run_by.finds_boxes:
         option = "--import" if import_ else "--submit"
         raise SightlineError(

@@ -69,6 +69,13 @@ def orders_of(clip: Clip) -> dict[str, list[int]]:
     }
 
 
+def unfit(dataset: Dataset) -> str | None:
+    """Whether nothing names anchors."""
+    if any(orders_of(clip) for clip in dataset):
+        return None
+    return "none of its sequences names frames to start from (an anchor.value beside the truth: 1 forward, -1 backward, 0 for other frames)"
+
+
 def lacking(clip: Clip, folder: Path) -> str | None:
     """What is wrong with the runs of a clip, in words."""
     orders = orders_of(clip)
@@ -117,5 +124,6 @@ ANCHORS = Protocol(
     seconds=seconds_of,
     metrics=("accuracy", "robustness", "eao"),
     headings={"accuracy": "accuracy", "robustness": "robustness", "eao": "EAO"},
+    unfit=unfit,
     rules={name: AnchorRules(lengths) for name, lengths in sorted(anchors.EAO_LENGTHS.items(), reverse=True)},
 )

@@ -46,6 +46,10 @@ def _unknown(_clip: Clip, _folder: Path) -> None:
     """No parts."""
 
 
+def _fits(_dataset: Dataset) -> None:
+    """Any data set."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol(Generic[R, V]):
     """One way to run a sequence and to score what came out. All functions stand in modules: they travel to other processes.
@@ -63,6 +67,7 @@ class Protocol(Generic[R, V]):
         metrics: names of the figures.
         headings: of those that the table shows, in order.
         rules: ways of counting by name; the first where a data set names none of them.
+        unfit: why no sequence of a data set can be run so, as the end of a sentence; None where some can.
         settings: what else decides about the files; results of other settings are made anew.
         finds_boxes: its files are boxes of every frame: they can be imported, and written for other toolkits.
     """
@@ -78,6 +83,7 @@ class Protocol(Generic[R, V]):
     headings: Mapping[str, str]
     rules: Mapping[str, R]
     parts: Callable[[Clip, Path], NDArray[np.float64] | None] = _unknown
+    unfit: Callable[[Dataset], str | None] = _fits
     settings: Mapping[str, Any] = field(default_factory=dict)
     finds_boxes: bool = False
 
