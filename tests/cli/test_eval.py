@@ -215,7 +215,10 @@ def test_two_cameras_are_tracked_and_what_has_no_partner_and_no_place_is_told_sh
     (folder / "init.txt").write_text("".join(f"{20 + 2 * i},40,24,24\n" for i in range(5)))
     options = ["--root", str(tmp_path / "data"), "--output", str(tmp_path / "results")]
     assert main(["eval", "--tracker", "kestrel-nano", "--dataset", "rgbt210", *options, "--partial"]) == 0
-    printed = capsys.readouterr().out
+    printed, notes = capsys.readouterr()
+    frames = LAYOUTS["rgbt210"].frames[folder.name]
+    assert f"1 sequences have another number of frames than rgbt210 is known to have, {folder.name} 5 instead of {frames}" in notes
+    assert "fake looks at one picture; the second ones of rgbt210 are not read." in notes
     assert "1 of 210 sequences evaluated" in printed
     assert "rules: rgbt234\n" in printed
     assert printed.count("MISSING: ") == 31

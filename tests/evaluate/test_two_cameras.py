@@ -1,15 +1,25 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from sightline.engines import Array
 from sightline.errors import BadData
-from sightline.evaluate.clips import open_dataset
+from sightline.evaluate.clips import Dataset, boxes_from_file, open_dataset
 from sightline.evaluate.layouts import LAYOUTS
+from sightline.evaluate.run import evaluate
+from sightline.fleet import Here
+from sightline.methods.network import NetworkMethod
+from sightline.spec import Feed
+from sightline.tracker import Tracker
 from tests.evaluate.folders import touch_images, write
+from tests.evaluate.test_run import MAKER
+from tests.fakes import SPEC, FakeSession, brightest
 
 NAMES = {name: LAYOUTS[name].names[0] for name in ("gtot", "rgbt234", "rgbt210", "lasher")}
 
@@ -113,3 +123,34 @@ def test_changed_boxes_of_the_other_camera_are_changed_data(tmp_path: Path) -> N
         write(folder / "infrared.txt", f"{x},2,3,4\n")
         digests.add(open_dataset("rgbt234:visible", tmp_path)[0].digest())
     assert len(digests) == 2
+
+
+def brightest_of_both(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+    """The target is where the second picture is bright."""
+    return brightest({"search": arrays["search_extra"]})
+
+
+def squares(root: Path) -> Dataset:
+    """A square that only the second camera sees."""
+    folder = root / LAYOUTS["lasher"].names[0]
+    for camera in ("visible", "infrared"):
+        (folder / camera).mkdir(parents=True)
+        for i in range(5):
+            image = np.full((60, 80, 3), 20, np.uint8)
+            if camera == "infrared":
+                image[20:36, 20 + i : 36 + i] = 250
+            cv2.imwrite(str(folder / camera / f"{i}.png"), image)
+    write(folder / "init.txt", "".join(f"{20 + i},20,16,16\n" for i in range(5)))
+    return open_dataset("lasher", root)
+
+
+@pytest.mark.parametrize("feed, share", [(("extra",), 1.0), ((), 0.8)], ids=["looks at both", "looks at one"])
+def test_a_network_that_looks_at_both_pictures_gets_them(feed: tuple[Feed, ...], share: float, tmp_path: Path) -> None:
+    data = squares(tmp_path / "data")
+    spec = replace(SPEC, feed=feed)
+    tracker = Tracker(NetworkMethod(FakeSession(spec=spec, step=brightest_of_both if feed else brightest)))
+    ran = evaluate(tracker, data, tmp_path / "out", maker=MAKER, pool=Here(), timed_on="", setting={})
+    assert not ran.failed
+    found = boxes_from_file(tmp_path / "out" / f"{data[0].name}.txt")
+    followed = np.abs(found - data[0].truth).max(axis=1) < 0.6
+    assert followed.mean() == share if feed else followed.mean() < share

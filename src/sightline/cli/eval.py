@@ -104,11 +104,7 @@ def evaluate(
         )
     if submit is not None:
         check_format(submit, data)
-    if data.missing:
-        print(
-            f"sightline: {len(data.missing)} of {len(data) + len(data.missing)} sequences of {data.name} are not in {root}.",
-            file=sys.stderr,
-        )
+    _tell_of(data, root)
     ran: Ran | None = None
     if import_ is not None:
         folder = make_folder(output, data, tracker)
@@ -116,6 +112,8 @@ def evaluate(
     else:
         loaded, maker, prepare = make_ready(tracker, threads=threads, engine=engine, precision=precision)
         folder = make_folder(output, data, loaded.spec.name) / run_by.folder
+        if any(clip.extra for clip in data) and "extra" not in loaded.spec.feed:
+            print(f"sightline: {loaded.spec.name} looks at one picture; the second ones of {data.name} are not read.", file=sys.stderr)
         pool = choose_pool(workers, ray, prepare, shared=(root, output))
         ran = _track(loaded, data, folder, maker=maker, protocol=run_by, pool=pool, timed_on=where(workers, ray, threads))
     summary = score(data, folder, maker=maker, protocol=run_by, failed=ran.failed if ran else {}, partial_means=partial, rules=rules)
@@ -133,6 +131,25 @@ def evaluate(
         )
     if summary.gaps and not partial:
         raise BadData(_gaps_in_a_line(summary))
+
+
+def _tell_of(data: Dataset, root: Path) -> None:
+    """What is odd about a copy of a data set, before a run takes hours."""
+    from sightline.evaluate.layouts import LAYOUTS
+
+    if data.missing:
+        print(
+            f"sightline: {len(data.missing)} of {len(data) + len(data.missing)} sequences of {data.name} are not in {root}.",
+            file=sys.stderr,
+        )
+    frames = LAYOUTS[data.name].frames
+    odd = [clip for clip in data if frames.get(clip.name, len(clip.frames)) != len(clip.frames)]
+    if odd:
+        print(
+            f"sightline: {len(odd)} sequences have another number of frames than {data.name} is known to have, {odd[0].name} {len(odd[0].frames)} "
+            f"instead of {frames[odd[0].name]}; `sightline check` lists them.",
+            file=sys.stderr,
+        )
 
 
 def _track(

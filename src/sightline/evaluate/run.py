@@ -115,6 +115,8 @@ def _track_clip(
     """Track one sequence and write its files; what keeps it from being tracked is returned."""
     if board is not None:
         clip = replace(clip, each=board.begin(clip.name))
+    if "extra" not in tracker.spec.feed:
+        clip = replace(clip, extra=())  # nobody looks at the second pictures
     try:
         files = protocol.track(clip, tracker, origin)
     except SightlineError as error:
