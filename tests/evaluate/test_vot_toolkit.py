@@ -21,6 +21,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "vot-toolkit.md"
 SIZE = (160, 120)
 NUM_FRAMES = 160
 ANCHORS = {0: 1, 50: 1, 100: -1, 159: -1}
+ABSENT = slice(120, 124)  # a failure for the toolkit, too, which starts again in the frame after
 EXPERIMENTS = {  # experiment -> our names for the numbers of its analyses, in their order; None for one that is a pair of others
     "restarts": ("accuracy", "failures", None, None, "eao"),
     "anchors": ("accuracy", "robustness", None, None, None, "eao"),
@@ -46,12 +47,16 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_sequence(folder: Path, seed: int) -> None:
-    """A rendered clip in VOT's layout, with anchors at both ends and between."""
+    """A rendered clip in VOT's layout, with anchors at both ends and between; the first has boxes and four frames without a target, the second polygons."""
     (folder / "color").mkdir(parents=True)
     rows = []
     for i, shot in enumerate(render(Scene(seed=seed, num_frames=NUM_FRAMES, size=SIZE))):
         cv2.imwrite(str(folder / "color" / f"{i + 1:08d}.jpg"), shot.frame.image[..., ::-1])
-        rows.append(",".join(f"{value:.2f}" for value in shot.box))
+        x, y, w, h = shot.box
+        polygon = (x + w / 2, y, x + w, y + h / 2, x + w / 2, y + h, x, y + h / 2)
+        rows.append(",".join(f"{value:.2f}" for value in (shot.box if seed == 1 else polygon)))
+    if seed == 1:
+        rows[ABSENT] = ["nan,nan,nan,nan"] * 4
     write(folder / "groundtruth.txt", "\n".join(rows) + "\n")
     write(folder / "anchor.value", "".join(f"{ANCHORS.get(i, 0)}\n" for i in range(NUM_FRAMES)))
     width, height = SIZE
