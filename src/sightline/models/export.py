@@ -16,12 +16,13 @@ from torch import Tensor, nn
 from sightline import models
 from sightline.engines import Role
 from sightline.models.checkpoint import load
+from sightline.models.graph import TRANSLATIONS, fold_normalisation
 from sightline.spec import Spec, spec_to_json
 from sightline.weights import SPEC_KEY, init_path, write_whole
 
 __all__ = ["OF_STEP", "OPSET", "Call", "calls", "example", "export", "graphs"]
 
-OPSET = 18
+OPSET = 20  # the first with GELU as one node
 OF_STEP = ("search", "prior", "history")  # beginnings of the names of what `step` alone is given, and new in every frame
 CELL = 16  # pixels of a crop along each side of a cell of the network's grid
 
@@ -136,11 +137,13 @@ def _graph(network: nn.Module, call: Call, spec: Spec) -> onnx.ModelProto:
             dynamic_shapes=(tuple(_dynamic(name, spec, varies=name in call.vary) for name in arrays),),
             opset_version=OPSET,
             dynamo=True,
+            custom_translation_table=dict(TRANSLATIONS),
             verbose=False,
         )
     if program is None:  # only the exporter that was not asked for returns nothing
         raise RuntimeError("torch.onnx.export returned no program")
     model = program.model_proto
+    fold_normalisation(model.graph)
     for node in model.graph.node:  # the exporter's notes on where a node came from: a third of a small file
         del node.metadata_props[:]
         node.doc_string = ""

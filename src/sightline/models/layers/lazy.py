@@ -62,7 +62,8 @@ def _said(tower: nn.Sequential, cells: Tensor, inside: Tensor) -> Tensor:
         cells = functional.conv2d(cells, convolution.weight, convolution.bias)
         for layer in rest:
             cells = layer(cells)
-        cells = cells * inside[:, :, i : inside.shape[2] - i, i : inside.shape[3] - i]
+        if i < REACH:  # the middle is always inside
+            cells = cells * inside[:, :, i : inside.shape[2] - i, i : inside.shape[3] - i]
     return last(cells).flatten(1)  # type: ignore[no-any-return]  # nn.Module calls are Any
 
 
