@@ -19,9 +19,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Ceiling", "ceiling"]
+__all__ = ["OPERATIONS", "Ceiling", "ceiling", "product"]
 
 ROWS, INNER, COLUMNS = 320, 256, 1024
+OPERATIONS = 2 * ROWS * INNER * COLUMNS  # multiplications and additions of one product
 COPIED = 128 * 2**20  # bytes, far more than caches hold
 ROUNDS, TURN = 5, 0.1  # seconds of each
 
@@ -57,18 +58,17 @@ def ceiling(threads: int) -> Ceiling:
 def _measured(threads: int) -> Ceiling:
     rates: dict[str, dict[str, float]] = {"f32": {"numpy": _rate(_numpy())}, "bf16": {}, "int8": {}}
     for precision in ("f32", "bf16", "int8"):
-        product = _openvino(precision, threads)
-        if product is not None:
-            rates[precision]["openvino"] = _rate(product)
+        call = product(precision, threads)
+        if call is not None:
+            rates[precision]["openvino"] = _rate(call)
     best = {precision: max(found, key=found.__getitem__) for precision, found in rates.items() if found}
     told = {precision: found[best[precision]] if found else None for precision, found in rates.items()}
     return Ceiling(threads=threads, copy=_copy(), by=best, **told)
 
 
-def _rate(product: Callable[[], Any]) -> float:
+def _rate(call: Callable[[], Any]) -> float:
     """Thousand millions of operations in a second, of the fastest round."""
-    operations = 2 * ROWS * INNER * COLUMNS
-    return max(operations / seconds for seconds in _rounds(product)) / 1e9
+    return max(OPERATIONS / seconds for seconds in _rounds(call)) / 1e9
 
 
 def _rounds(call: Callable[[], Any]) -> list[float]:
@@ -93,8 +93,8 @@ def _numpy() -> Callable[[], Any]:
     return lambda: np.matmul(left, right, out=out)
 
 
-def _openvino(precision: str, threads: int) -> Callable[[], Any] | None:
-    """A product by OpenVINO; None where it is not installed, or this processor lacks the precision."""
+def product(precision: str, threads: int) -> Callable[[], Any] | None:
+    """One product by OpenVINO, to be timed; None where it is not installed, or this processor lacks the precision."""
     try:
         import openvino
         from openvino import opset13 as ops

@@ -1,0 +1,44 @@
+"""Calls that take turns: medians of rounds, so that ratios within a round can be told, which drift of the machine leaves alone."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+__all__ = ["ratio", "take_turns"]
+
+PAUSE = 0.02  # seconds between two turns: what the one before left in threads and caches settles
+WARM = 2  # calls at the beginning of a turn that do not count
+
+
+def take_turns(calls: Mapping[str, Callable[[], object]], *, rounds: int, seconds: float) -> dict[str, list[float]]:
+    """The median seconds of every call in each round.
+
+    Args:
+        calls: what is timed, by name; in each round every one has a turn.
+        rounds: at least one.
+        seconds: of a turn, which has three calls at least.
+    """
+    taken: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            time.sleep(PAUSE)
+            taken[name].append(_turn(call, seconds))
+    return taken
+
+
+def _turn(call: Callable[[], object], seconds: float) -> float:
+    for _ in range(WARM):
+        call()
+    times, ends = list[float](), time.perf_counter() + seconds
+    while len(times) < 3 or time.perf_counter() < ends:
+        began = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+def ratio(first: Sequence[float], second: Sequence[float]) -> float:
+    """How many times as long the first took: the median over rounds."""
+    return statistics.median(mine / other for mine, other in zip(first, second, strict=True))
