@@ -38,7 +38,7 @@ def attention(
     logits = op.Mul(op.MatMul(query, op.Transpose(key, perm=[0, 1, 3, 2])), op.Constant(value_float=float(scale)))
     if is_causal:
         seen = np.tril(np.ones((query.shape[-2], key.shape[-2]), bool))
-        attn_mask = op.Constant(value=ir.tensor(seen))
+        attn_mask = op.Constant(value=numpy_helper.from_array(seen))
     if attn_mask is None:
         return op.MatMul(op.Softmax(logits, axis=-1), value)
     if not is_causal and attn_mask.dtype != ir.DataType.BOOL:
