@@ -4,10 +4,13 @@
 
 PYTHON ?= python3
 SHARED ?= $(or $(SIGHTLINE_SHARED),../shared)
-VITTRACK ?= $(SHARED)/weights/vittrack/object_tracking_vittrack_2023sep.onnx
-# tracker=file of its authors, below $(SHARED)/weights
-PUBLISHED := vittrack-nano=vittrack/object_tracking_vittrack_2023sep.onnx nanotrack-v2=nanotrack_v2/nanotrackv2.pth \
-	lighttrack-mobile=lighttrack_m/lighttrack_mobile_from_openvino.pth fear-xs-smooth=fear_xs/fear_xs_encoder.onnx
+WEIGHTS := $(SHARED)/weights
+VITTRACK ?= $(WEIGHTS)/vittrack/object_tracking_vittrack_2023sep.onnx
+NANOTRACK ?= $(WEIGHTS)/nanotrack_v2/nanotrack_backbone_sim.onnx+$(WEIGHTS)/nanotrack_v2/nanotrack_head_sim.onnx
+# tracker=file of its authors, below $(WEIGHTS)
+PUBLISHED := vittrack-nano=vittrack/object_tracking_vittrack_2023sep.onnx nanotrack-v1=nanotrack_v1/nanotrackv1.pth \
+	nanotrack-v2=nanotrack_v2/nanotrackv2.pth nanotrack-v3=nanotrack_v3/nanotrackv3.pth fear-xs=fear_xs/fear_xs_encoder.onnx \
+	fear-xs-smooth=fear_xs/fear_xs_encoder.onnx lighttrack-mobile=lighttrack_m/lighttrack_mobile_from_openvino.pth dcfnet=dcfnet/param.pth
 INSTALL := -m pip --disable-pip-version-check --quiet install -c constraints.txt
 
 export OMP_NUM_THREADS := 1
@@ -47,11 +50,12 @@ zoo: .venv/dev
 table: .venv/dev .venv-bench/made
 	@mkdir -p runs
 	for pair in $(PUBLISHED); do \
-		.venv/bin/sightline convert "$(SHARED)/weights/$${pair#*=}" --tracker "$${pair%%=*}" --output "runs/$${pair%%=*}.safetensors" && \
+		.venv/bin/sightline convert "$(WEIGHTS)/$${pair#*=}" --tracker "$${pair%%=*}" --output "runs/$${pair%%=*}.safetensors" && \
 		.venv/bin/sightline export "runs/$${pair%%=*}.safetensors" --output "runs/$${pair%%=*}.onnx" || exit 1; \
 	done
-	OPENCV_LOG_LEVEL=ERROR .venv-bench/bin/python benchmarks/accuracy.py --data "$(SHARED)/data/eval" --vittrack "$(VITTRACK)" \
-		--exported $(foreach pair,$(PUBLISHED),runs/$(firstword $(subst =, ,$(pair))).onnx) --readme README.md
+	OPENCV_LOG_LEVEL=ERROR .venv-bench/bin/python benchmarks/accuracy.py --data "$(SHARED)/data/eval" \
+		--exported $(foreach pair,$(PUBLISHED),runs/$(firstword $(subst =, ,$(pair))).onnx) \
+		--opencv csrt kcf mosse "vit=$(VITTRACK)" "nano=$(NANOTRACK)" --readme README.md
 
 pictures: .venv/dev
 	.venv/bin/python docs/pictures.py

@@ -1,12 +1,13 @@
 """Success, precision and time of the built-in tracker beside OpenCV's trackers and published networks, in one run.
 
     make table          sets up an environment with opencv-contrib and runs
-    python benchmarks/accuracy.py --data DIR --vittrack FILE.onnx --readme README.md
+    python benchmarks/accuracy.py --data DIR --opencv csrt kcf mosse vit=FILE.onnx --readme README.md
 
 DIR holds `<sequence>/{img/*.jpg, groundtruth.txt}`. One pass: every tracker gets the first box of the truth and all frames in
 order. Accuracy is `sightline.evaluate.metrics`; OpenCV's trackers take whole pixels, so their boxes are rounded, and where they
 report a failure the last box is kept. Time is the call of `update` alone on one thread: images are in memory, trackers take turns
-on the first frames of a few sequences, three rounds, and the smallest of the three medians counts, as a ratio to KCF.
+on the first frames of a few sequences, three rounds, and the smallest of the three medians counts, as a ratio to KCF, and its inverse as one to
+the tracker in the package: how many times its frames per second.
 """
 
 from __future__ import annotations
@@ -28,8 +29,12 @@ import tyro
 from numpy.typing import NDArray
 
 import sightline
+from sightline.adapters.opencv import find_opencv, parts_of
+from sightline.errors import UnknownTracker
 from sightline.evaluate.metrics import mean_iou, precision, success_auc
 from sightline.weights import builtin_names
+
+TITLES = {"vit": "TrackerVit (VitTrack)", "nano": "TrackerNano (NanoTrack v2)"}
 
 Images = Sequence[NDArray[np.uint8]]  # (H, W, 3) BGR
 
@@ -98,24 +103,19 @@ class Row:
     mean_iou: float
     milliseconds: float
     times_kcf: float
+    speed_to_first: float
     per_sequence: dict[str, float]
 
 
-def trackers(vittrack_onnx: Path | None, exported: Sequence[Path]) -> dict[str, Follows]:
+def trackers(exported: Sequence[Path], opencv: Sequence[str]) -> dict[str, Follows]:
     """Every tracker of the table by its name."""
     rows: dict[str, Follows] = {f"**{name}** (in the package)": Ours(sightline.load(name, threads=1)) for name in builtin_names()}
     for path in exported:
         tracker = sightline.load(path, threads=1)
-        rows[f"{tracker.spec.name}, converted"] = Ours(tracker)
-    if not hasattr(cv2, "TrackerCSRT"):
-        raise SystemExit("this OpenCV has no CSRT: run `make table`, which installs opencv-contrib in an environment of its own.")
-    rows["OpenCV CSRT"] = OpenCV(cv2.TrackerCSRT.create)
-    rows["OpenCV KCF"] = OpenCV(cv2.TrackerKCF.create)  # type: ignore[attr-defined]  # only opencv-contrib has it
-    rows["OpenCV MOSSE"] = OpenCV(cv2.legacy.TrackerMOSSE.create)  # type: ignore[attr-defined]  # only opencv-contrib has it
-    if vittrack_onnx:
-        parameters = cv2.TrackerVit.Params()
-        parameters.net = str(vittrack_onnx)
-        rows["OpenCV TrackerVit"] = OpenCV(lambda: cv2.TrackerVit.create(parameters))
+        rows[f"{tracker.spec.name}, onnxruntime"] = Ours(tracker)
+    for words in opencv:
+        name = parts_of(words).name
+        rows[f"OpenCV {TITLES.get(name, name.upper())}"] = OpenCV(find_opencv(words))
     return rows | {"first box repeated": Static()}
 
 
@@ -152,9 +152,12 @@ def read_clip(folder: Path) -> tuple[Images, NDArray[np.float64]]:
 
 def markdown(rows: Sequence[Row], setting: str) -> str:
     """The table as it stands in the README."""
-    lines = ["| tracker | success AUC | precision at 20 px | ms per frame, 1 thread | time / KCF |", "|---|---|---|---|---|"]
+    lines = [
+        "| tracker | success AUC | precision at 20 px | ms per frame, 1 thread | time / KCF | fps / kestrel-nano |",
+        "|---|---|---|---|---|---|",
+    ]
     for row in rows:
-        timed = f"{row.milliseconds:.2f} | {row.times_kcf:.2f}" if row.milliseconds > 0.005 else "- | -"
+        timed = f"{row.milliseconds:.2f} | {row.times_kcf:.2f} | {row.speed_to_first:.2f}" if row.milliseconds > 0.005 else "- | - | -"
         lines.append(f"| {row.tracker} | {row.success_auc:.3f} | {row.precision20:.3f} | {timed} |")
     return "\n".join([*lines, "", setting])
 
@@ -162,8 +165,8 @@ def markdown(rows: Sequence[Row], setting: str) -> str:
 def main(
     data: Path,
     *,
-    vittrack: Path | None = None,
     exported: tuple[Path, ...] = (),
+    opencv: tuple[str, ...] = ("csrt", "kcf", "mosse"),
     readme: Path | None = None,
     output: Path = Path("benchmarks/results/accuracy.json"),
     timed: tuple[str, ...] = ("david", "boat1", "v_drone_013", "dragonbaby", "davis_parkour"),
@@ -172,14 +175,17 @@ def main(
 
     Args:
         data: folder of sequences.
-        vittrack: the published ONNX file, for OpenCV's TrackerVit.
         exported: published networks, converted and exported by Sightline.
+        opencv: OpenCV's trackers, as `sightline bench --compare` takes them; kcf has to be among them.
         readme: rewrite the table between its markers in this file.
         output: all figures, per sequence too.
         timed: sequences on whose first 50 frames time is measured.
     """
     cv2.setNumThreads(1)
-    rows = trackers(vittrack, exported)
+    try:
+        rows = trackers(exported, opencv)
+    except UnknownTracker as error:
+        raise SystemExit(f"{error} `make table` sets up an environment with opencv-contrib.") from error
     folders = sorted(path for path in data.iterdir() if (path / "groundtruth.txt").is_file())
     clips = {folder.name: read_clip(folder) for folder in folders}
     milliseconds = measure_time(rows, [clips[name] for name in timed if name in clips])
@@ -195,6 +201,7 @@ def main(
                 statistics.mean(mean_iou(boxes, truth) for boxes, truth in scored.values()),
                 milliseconds[name],
                 milliseconds[name] / milliseconds["OpenCV KCF"],
+                next(iter(milliseconds.values())) / milliseconds[name],
                 figures,
             )
         )
@@ -202,7 +209,7 @@ def main(
     setting = (
         f"{len(clips)} sequences, {sum(len(images) for images, _ in clips.values())} frames, one pass; success AUC over 21 thresholds of IoU. "
         f"Sightline {sightline.__version__}, onnxruntime {onnxruntime.__version__}, OpenCV {cv2.__version__}, {platform.machine()}, "
-        f"one thread. Made by `make table`; the ratio to KCF carries over to other machines, milliseconds do not."
+        f"one thread. Made by `make table`; ratios carry over to other machines, milliseconds do not."
     )
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps({"setting": setting, "rows": [asdict(row) for row in table]}, indent=1) + "\n")
