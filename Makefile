@@ -1,6 +1,6 @@
 # make demo    a virtual environment with the core, then one object followed through a rendered clip
 # make test    everything a change has to pass; installs what it needs into the same .venv
-# Further: test-golden (every fixture, full size), test-toolkits (beside VOT's and GOT-10k's own programs), zoo (sizes and parities), table (of README), pictures (of README and docs), docs (served), clean
+# Further: test-golden (every fixture, full size), test-toolkits (beside VOT's and GOT-10k's own programs), zoo (sizes and parities), table (of README), edge (MNN, ncnn, LiteRT), pictures (of README and docs), docs (served), clean
 
 PYTHON ?= python3
 SHARED ?= $(or $(SIGHTLINE_SHARED),../shared)
@@ -15,7 +15,7 @@ INSTALL := -m pip --disable-pip-version-check --quiet install -c constraints.txt
 
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test lint test-golden test-toolkits zoo table pictures docs clean
+.PHONY: demo test lint test-golden test-toolkits zoo table edge pictures docs clean
 
 demo: .venv/core
 	@mkdir -p demo
@@ -57,6 +57,12 @@ table: .venv/dev .venv-bench/made
 		--exported $(foreach pair,$(PUBLISHED),runs/$(firstword $(subst =, ,$(pair))).onnx) \
 		--opencv csrt kcf mosse "vit=$(VITTRACK)" "nano=$(NANOTRACK)" --readme README.md
 
+# The built-in tracker on MNN, ncnn and LiteRT, whose converters want packages of their own (TensorFlow among them).
+edge: .venv/dev .venv-edge/made
+	.venv/bin/python benchmarks/edge/plain.py --output runs/edge
+	.venv-edge/bin/python benchmarks/edge/run.py
+	.venv-edge/bin/pytest tests/test_edge.py -p no:cacheprovider
+
 pictures: .venv/dev
 	.venv/bin/python docs/pictures.py
 
@@ -64,7 +70,7 @@ docs: .venv/dev
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs serve
 
 clean:
-	rm -rf .venv .venv-bench .venv-toolkits build dist demo site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-bench .venv-toolkits .venv-edge build dist demo site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # The files are stamps: made again when what is to be installed has changed, so a second call starts at once.
 .venv/made:
@@ -91,4 +97,11 @@ clean:
 	$(PYTHON) -m venv .venv-toolkits
 	.venv-toolkits/bin/python $(INSTALL) -r tests/evaluate/toolkits.txt
 	.venv-toolkits/bin/python $(INSTALL) --no-deps -e .
+	@touch $@
+
+.venv-edge/made: pyproject.toml
+	$(PYTHON) -m venv .venv-edge
+	.venv-edge/bin/python -m pip --disable-pip-version-check --quiet install onnx2tf==1.29.24 MNN==3.6.1 ncnn==1.0.20261020 psutil av tyro rich \
+		pytest hypothesis pillow
+	.venv-edge/bin/python -m pip --disable-pip-version-check --quiet install --no-deps pnnx==20261020 -e .
 	@touch $@
