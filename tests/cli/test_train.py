@@ -17,9 +17,12 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
     """What `fit` was asked for, instead of the training itself."""
     asked: list[Asked] = []
 
-    def fit(recipe: Recipe, data: tuple[Path, ...], out: Path, *, report: object, on_bad: str, tick: object, board: bool) -> Path:
+    def fit(
+        recipe: Recipe, data: tuple[Path, ...], out: Path, *, report: object, on_bad: str, tick: object, tell: object, board: bool
+    ) -> Path:
         assert callable(report)
         assert callable(tick)
+        assert callable(tell)
         assert on_bad == "skip"
         assert not board
         tick(1, recipe.steps)

@@ -102,7 +102,7 @@ def train(
         def tick(step: int, _steps: int) -> None:
             bar.update(task, completed=step)
 
-        weights = fit(chosen, data, output, report=_print_line, on_bad=on_bad, tick=tick, board=tensorboard)
+        weights = fit(chosen, data, output, report=_print_line, on_bad=on_bad, tick=tick, tell=bar.console.print, board=tensorboard)
     print(f"{weights}: `sightline export {weights} --output W.onnx` makes the file to track with.")
 
 

@@ -56,6 +56,7 @@ def fit(
     report: Report | None = None,
     on_bad: OnBad = "skip",
     tick: Callable[[int, int], None] | None = None,
+    tell: Callable[[str], None] | None = None,
     board: bool = False,
 ) -> Path:
     """Train a network, or go on with a run that was interrupted.
@@ -67,6 +68,7 @@ def fit(
         report: called with every line of the log as it is written.
         on_bad: "skip": data that cannot be read is left out and reported; "stop": it is an error.
         tick: called after every step with its number and that of all.
+        tell: called with what should be known: what is left out of the data, steps that are skipped.
         board: write for TensorBoard as well.
 
     Returns:
@@ -87,7 +89,9 @@ def fit(
             describe(out, recipe, {"machine": platform.processor() or platform.machine(), "device": world.device.type})
             problems.write(out)
         run.resume()
-        log = _Log(out if world.is_first else None, report, Board(out) if board and world.is_first else None)
+        log = _Log(out if world.is_first else None, report, tell, Board(out) if board and world.is_first else None)
+        for line in problems.lines():
+            log.tell(line)
         batches = _Feed(samples, recipe, run, problems, log)
         while run.step < recipe.steps:
             figures = run.learn(batches)
@@ -321,6 +325,7 @@ class _Log:
 
     out: Path | None
     report: Report | None
+    teller: Callable[[str], None] | None
     board: Board | None
 
     def write(self, line: dict[str, float]) -> None:
@@ -333,6 +338,8 @@ class _Log:
         if self.out is not None:
             with (self.out / "notes.txt").open("a", encoding="utf-8") as file:
                 file.write(text + "\n")
+            if self.teller is not None:
+                self.teller(text)
 
     def samples(self, batch: Batch) -> None:
         if self.out is not None:

@@ -214,7 +214,9 @@ def test_a_folder_of_data_sets_is_read_by_the_names_of_the_recipe(tmp_path: Path
 def test_ones_own_sequences_stand_in_for_those_of_the_recipe(tmp_path: Path) -> None:
     made.own(tmp_path / "mine", 10)
     shares = [Share(weight=1, sources=("lasot",))]
-    data = open_data([tmp_path / "mine"], shares, "train", Problems())
+    problems = Problems()
+    data = open_data([tmp_path / "mine"], shares, "train", problems)
+    assert problems.lines() == ["none of the recipe's lasot is there: it learns from all of mine"]
     assert (len(data.tracks), data.shares) == (9, (Share(weight=1, sources=("mine",)),))
     assert len(open_data([tmp_path / "mine"], shares, "val", Problems()).tracks) == 1
 

@@ -117,6 +117,8 @@ def open_data(folders: Sequence[Path], shares: Sequence[Share], split: Split, pr
         if not found:
             raise BadData(f"no data in {', '.join(map(str, folders))}; see `sightline train --help` for what a folder may hold.")
         shares = [Share(weight=1.0, sources=tuple(found))]
+        if split == "train":
+            problems.notes.append(f"none of the recipe's {', '.join(wanted)} is there: it learns from all of {', '.join(found)}")
     kept = []
     for share in shares:
         absent = [source for source in share.sources if source not in found]

@@ -25,11 +25,13 @@ class Problems:
         on_bad: "stop": what cannot be read is an error; "skip": it is left out.
         bad: what could not be used, and why, by name.
         counts: frames and tracks that are not learnt from, by reason; data sets have them for good reasons.
+        notes: what else should be known of the data.
     """
 
     on_bad: OnBad = "skip"
     bad: dict[str, str] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
 
     def add(self, name: str, why: str) -> None:
         """Something that should be readable and is not.
@@ -51,10 +53,10 @@ class Problems:
         counted = [f"{num} {reason}" for reason, num in sorted(self.counts.items())]
         named = [f"skipped {name}: {why}" for name, why in list(self.bad.items())[:most]]
         rest = len(self.bad) - len(named)
-        return [*counted, *named, *([f"skipped {rest} more, all in {REPORT}"] if rest > 0 else [])]
+        return [*self.notes, *counted, *named, *([f"skipped {rest} more, all in {REPORT}"] if rest > 0 else [])]
 
     def write(self, folder: Path) -> Path:
         """Write everything to `data-report.json` in a folder."""
         path = folder / REPORT
-        write_whole({path: json.dumps({"skipped": self.bad, "not learnt from": dict(self.counts)}, indent=1).encode()})
+        write_whole({path: json.dumps({"notes": self.notes, "skipped": self.bad, "not learnt from": dict(self.counts)}, indent=1).encode()})
         return path
