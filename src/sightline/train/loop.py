@@ -279,7 +279,8 @@ class _Feed(Iterator[Batch]):
             collate_fn=collate,
             pin_memory=run.world.device.type == "cuda",
         )
-        self.batches, self.waited, self.began, self.is_first = iter(loader), 0.0, time.perf_counter(), True
+        self.batches, self.waited, self.is_first = iter(loader), 0.0, True
+        self.began = self.counted = time.perf_counter()
 
     def __next__(self) -> Batch:
         asked = time.perf_counter()
@@ -291,13 +292,13 @@ class _Feed(Iterator[Batch]):
             self.problems.add(name, why)
         if self.is_first:
             self.log.samples(batch)
-            self.is_first = False
+            self.is_first, self.waited, self.counted = False, 0.0, time.perf_counter()  # until now workers were starting
         return batch
 
     def pace(self) -> dict[str, float]:
-        """Seconds since the start of this process, and the share of them in which there was no data."""
-        seconds = time.perf_counter() - self.began
-        return {"seconds": seconds, "waiting": self.waited / max(seconds, 1e-9)}
+        """Seconds since the start of this process, and the share of those since its first batch in which there was no data."""
+        now = time.perf_counter()
+        return {"seconds": now - self.began, "waiting": self.waited / max(now - self.counted, 1e-9)}
 
 
 @dataclass(frozen=True, slots=True)
