@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import platform
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,18 +18,20 @@ from typing import Any
 import numpy as np
 import pytest
 
+import sightline
 from sightline.cli import main
+from sightline.cli.loading import set_threads
 from sightline.errors import BadData, SightlineError
 from sightline.evaluate.clips import open_dataset
 from sightline.evaluate.results import Maker
 from sightline.evaluate.run import Ran, evaluate
 from sightline.fleet import Here, Lost, Pool
-from sightline.fleet.cluster import Ray
+from sightline.fleet.cluster import Ray, check_files
 from sightline.methods.network import NetworkMethod
 from sightline.tracker import Tracker
 from tests.evaluate.folders import make_sequences
 from tests.fakes import FakeSession, brightest
-from tests.test_fleet import die, prepare, process_of, refuse
+from tests.test_fleet import die, prepare, process_of, refuse, threads_of
 
 ray = pytest.importorskip("ray", reason="Ray is not installed (extra `ray`)")
 
@@ -104,8 +109,66 @@ def test_a_killed_worker_loses_its_item_once_and_a_deadly_item_only_itself(nodes
 
 
 def test_a_machine_that_does_not_see_the_data_is_named(nodes: Nodes, tmp_path: Path) -> None:
-    with pytest.raises(BadData, match=f"{os.uname().nodename} of the cluster does not see {tmp_path / 'data'}"):
-        list(Ray(nodes.address, shared=(tmp_path, tmp_path / "data")).map(abs, range(2)))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "walk").touch()
+    mapped = Ray(nodes.address, shared=(tmp_path / "data",)).map(Hide(tmp_path), range(2))
+    with pytest.raises(BadData, match=f"{platform.node()} of the cluster does not see {tmp_path / 'data'}, but nothing there"):
+        list(mapped)
+
+
+class Hide:
+    """A function that, as soon as an actor has received it, takes the data away."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return hide, (self.folder,)
+
+    def __call__(self, number: int) -> int:
+        return number
+
+
+def hide(folder: Path) -> Hide:
+    with contextlib.suppress(OSError):
+        (folder / "data").rename(folder / "elsewhere")
+    return Hide(folder)
+
+
+def test_a_machine_with_another_folder_of_the_same_path_is_named(tmp_path: Path) -> None:
+    (tmp_path / "walk").touch()
+    seen = {str(tmp_path): frozenset({"walk"})}
+    (tmp_path / ".seen-1").touch()
+    check_files(seen, str(tmp_path / ".seen-1"))  # more than it should have is no harm
+    with pytest.raises(BadData, match=f"{platform.node()} of the cluster does not see {tmp_path}, but another folder"):
+        check_files(seen, str(tmp_path / ".seen-2"))
+    (tmp_path / "walk").rename(tmp_path / "run")
+    with pytest.raises(BadData, match="another folder, without walk"):
+        check_files(seen, None)
+
+
+def test_nothing_is_left_of_what_tells_whether_results_are_shared(nodes: Nodes, tmp_path: Path) -> None:
+    found = dict(Ray(nodes.address, written=tmp_path / "results").map(names_in, [tmp_path / "results"]))
+    assert len(found[0]) == 1
+    assert names_in(tmp_path / "results") == []
+
+
+def names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+def test_each_actor_has_the_threads_that_were_asked_for(nodes: Nodes) -> None:
+    ask = partial(threads_of, tracker=sightline.load("kestrel-nano", threads=1))
+    told = [result for _, result in Ray(nodes.address, partial(set_threads, 1, torch_too=True)).map(ask, range(2))]
+    assert told == [dict.fromkeys(told[0], 1)] * 2
+
+
+def test_a_port_where_nobody_listens_is_one_clear_line_at_once() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(SightlineError, match=f"no Ray cluster answers at '{address}'"):
+            _alone(address, timeout=30)  # Ray itself tries for minutes
 
 
 def results(pool: Pool, root: Path, folder: Path) -> dict[str, bytes]:
@@ -164,11 +227,11 @@ def test_no_cluster_is_one_clear_line() -> None:
         _alone("nonsense")
 
 
-def _alone(address: str) -> None:
+def _alone(address: str, timeout: float | None = None) -> None:
     """In a process that is in no cluster yet; what it says is raised here."""
     code = (
         "from sightline.errors import SightlineError\nfrom sightline.fleet.cluster import Ray\n"
         f"try:\n    list(Ray({address!r}).map(abs, [1]))\nexcept SightlineError as error:\n    print(error)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=timeout)
     raise SightlineError(done.stdout.strip())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -7,11 +8,18 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import cv2
+import numpy as np
 import pytest
+import torch
 
+import sightline
+from sightline.cli.loading import READ_AT_LOADING, set_threads
 from sightline.errors import BadData
 from sightline.fleet import Here, Lost, Pool, Processes
+from sightline.tracker import Tracker
 
 
 def square(number: int) -> int:
@@ -20,6 +28,15 @@ def square(number: int) -> int:
 
 def process_of(_: int) -> tuple[int, str]:
     return os.getpid(), os.environ.get("PREPARED", "")
+
+
+def threads_of(_: int, *, tracker: Tracker[Any]) -> dict[str, int]:
+    """How many threads a worker would use: what the libraries themselves say, for a tracker on onnxruntime."""
+    told = {"cv2": cv2.getNumThreads(), "torch": torch.get_num_threads(), "OpenMP": int(os.environ.get("OMP_NUM_THREADS", "0"))}
+    told |= {f"network, {role}": graph.get_session_options().intra_op_num_threads for role, graph in tracker.method.session.graphs.items()}
+    for path in (Path(np.__file__).parents[1] / "numpy.libs").glob("*openblas*"):
+        told["numpy"] = ctypes.CDLL(str(path)).scipy_openblas_get_num_threads64_()
+    return told
 
 
 def prepare() -> None:
@@ -77,6 +94,20 @@ def test_an_item_that_kills_two_workers_is_reported_and_the_others_are_done(tmp_
     results = dict(Processes(2).map(partial(die, folder=tmp_path, times=9), range(5)))
     assert results.pop(2) == Lost("its worker died 2 times, killed by SIGKILL")
     assert results == {i: i for i in (0, 1, 3, 4)}
+
+
+def test_each_process_has_the_threads_that_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in READ_AT_LOADING:
+        monkeypatch.setenv(name, "2")  # put back at the end; until then what a user may have
+    before = cv2.getNumThreads()
+    try:
+        set_threads(1, torch_too=False)
+    finally:
+        cv2.setNumThreads(before)
+    ask = partial(threads_of, tracker=sightline.load("kestrel-nano", threads=1))
+    told = [result for _, result in Processes(1, partial(set_threads, 1, torch_too=True)).map(ask, range(1))]
+    assert told == [dict.fromkeys(told[0], 1)]
+    assert len(told[0]) >= 5
 
 
 def test_closing_ends_the_workers(tmp_path: Path) -> None:

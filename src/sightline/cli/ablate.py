@@ -60,7 +60,7 @@ def ablate(
         folder = output.resolve()
         folder.mkdir(parents=True, exist_ok=True)
         prepare = functools.partial(set_threads, 1, torch_too=True)
-        pool = choose_pool(workers, ray, prepare, shared=(*(path.resolve() for path in data), folder))
+        pool = choose_pool(workers, ray, prepare, shared=tuple(path.resolve() for path in data), written=folder)
         table = run(chosen, data, folder, pool=pool, report=lambda line: print(line, flush=True))
     print(f"\n{table.markdown()}\nwritten: {output / 'table.md'}, table.csv and runs.json")
     if table.failed:

@@ -62,7 +62,7 @@ def batch(
     videos, folder = read_jobs(jobs), output.resolve()
     loaded, maker, prepare = make_ready(tracker, threads=threads, engine=engine)
     folder.mkdir(parents=True, exist_ok=True)
-    pool = choose_pool(workers, ray, prepare, shared=(folder,))
+    pool = choose_pool(workers, ray, prepare, written=folder)
     with progress_bar() as bar:
         task = bar.add_task("videos", total=len(videos))
 

@@ -114,7 +114,7 @@ def evaluate(
         folder = make_folder(output, data, loaded.spec.name) / run_by.folder
         if any(clip.extra for clip in data) and "extra" not in loaded.spec.feed:
             print(f"sightline: {loaded.spec.name} looks at one picture; the second ones of {data.name} are not read.", file=sys.stderr)
-        pool = choose_pool(workers, ray, prepare, shared=(root, output))
+        pool = choose_pool(workers, ray, prepare, shared=(root,), written=output)
         ran = _track(loaded, data, folder, maker=maker, protocol=run_by, pool=pool, timed_on=where(workers, ray, threads))
     summary = score(data, folder, maker=maker, protocol=run_by, failed=ran.failed if ran else {}, partial_means=partial, rules=rules)
     told = _told(data, maker, run_by, summary, ran, folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
     from sightline.engines import Precision
     from sightline.tracker import Tracker
 
-__all__ = ["Loaded", "load_by_name", "set_threads"]
+__all__ = ["READ_AT_LOADING", "Loaded", "load_by_name", "set_threads"]
+
+READ_AT_LOADING = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class Loaded(NamedTuple):
@@ -69,11 +72,15 @@ def _untrained(tracker: str, missing: WeightsMissing, threads: int | None) -> Tr
 
 
 def set_threads(threads: int | None, *, torch_too: bool) -> None:
-    """For the whole process, where a number is given: crops are resized by OpenCV, and torch has one number for all networks."""
+    """For the whole process, where a number is given: crops are resized by OpenCV, and torch has one number for all networks.
+
+    Libraries that read their number as they are loaded, numpy's linear algebra above all, follow in processes that start from now on.
+    """
     if threads is None:
         return
     import cv2
 
+    os.environ.update(dict.fromkeys(READ_AT_LOADING, str(threads)))
     cv2.setNumThreads(threads)
     if torch_too:
         import torch

@@ -27,14 +27,15 @@ def check_numbers(workers: int | None, threads: int) -> None:
             raise SightlineError(f"{option} is {value}; expected at least 1.")
 
 
-def choose_pool(workers: int | None, ray: str | None, prepare: Callable[[], None], shared: tuple[Path, ...]) -> Pool:
+def choose_pool(workers: int | None, ray: str | None, prepare: Callable[[], None], *, shared: tuple[Path, ...] = (), written: Path) -> Pool:
     """The pool that the options ask for.
 
     Args:
         workers: None for one, or for as many as a cluster has processors.
         ray: address of a cluster; None for this machine.
         prepare: called once in each process.
-        shared: what every machine of a cluster has to see; absolute.
+        shared: folders of data that every machine of a cluster has to see; absolute.
+        written: the folder for results, likewise.
 
     Raises:
         MissingExtra: Ray is not installed.
@@ -45,7 +46,7 @@ def choose_pool(workers: int | None, ray: str | None, prepare: Callable[[], None
         return Here() if workers in (None, 1) else Processes(workers or 1, prepare)
     with needing("ray", "--ray"):
         from sightline.fleet.cluster import Ray
-    return Ray(ray, prepare, workers, shared)
+    return Ray(ray, prepare, workers, shared, written)
 
 
 def where(workers: int | None, ray: str | None, threads: int) -> str:
