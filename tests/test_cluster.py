@@ -149,7 +149,7 @@ def test_a_machine_with_another_folder_of_the_same_path_is_named(tmp_path: Path)
 
 def test_nothing_is_left_of_what_tells_whether_results_are_shared(nodes: Nodes, tmp_path: Path) -> None:
     found = dict(Ray(nodes.address, written=tmp_path / "results").map(names_in, [tmp_path / "results"]))
-    assert len(found[0]) == 1
+    assert [len(names) for names in found.values() if not isinstance(names, Lost)] == [1]
     assert names_in(tmp_path / "results") == []
 
 
@@ -159,8 +159,10 @@ def names_in(folder: Path) -> list[str]:
 
 def test_each_actor_has_the_threads_that_were_asked_for(nodes: Nodes) -> None:
     ask = partial(threads_of, tracker=sightline.load("kestrel-nano", threads=1))
-    told = [result for _, result in Ray(nodes.address, partial(set_threads, 1, torch_too=True)).map(ask, range(2))]
-    assert told == [dict.fromkeys(told[0], 1)] * 2
+    for _, told in Ray(nodes.address, partial(set_threads, 1, torch_too=True)).map(ask, range(2)):
+        assert not isinstance(told, Lost)
+        assert len(told) >= 5
+        assert told == dict.fromkeys(told, 1)
 
 
 def test_a_port_where_nobody_listens_is_one_clear_line_at_once() -> None:
