@@ -243,14 +243,14 @@ def races(networks: Sequence[str], engines: Sequence[str], cores: int, *, quick:
         )
 
 
-def run(race: Race, made_: Mapping[str, Network], *, rounds: int, seconds: float) -> list[Row]:
+def run(race: Race, made_: Mapping[str, Network], *, rounds: int, seconds: float, clock: Callable[[], float]) -> list[Row]:
     """The rows of one race."""
     opened: dict[str, Callable[[], object]] = {
         f"{form}|{engine}": made_[form].call(engine, race.threads, race.batch) for form, engine in race.candidates
     }
     products = {precision: product(precision, race.threads) for precision in sorted({*PRECISION.values()})}
     opened |= {f"ceiling|{precision}": call for precision, call in products.items() if call is not None}
-    taken = take_turns(opened, rounds=rounds, seconds=seconds)
+    taken = take_turns(opened, rounds=rounds, seconds=seconds, clock=clock)
     rows = []
     for form, engine in race.candidates:
         mine, first = taken[f"{form}|{engine}"], taken["plain|torch"]
@@ -342,6 +342,7 @@ def main(
     networks: tuple[str, ...] = ("d3c128", "d1c128", "d6c128", "d12c128", "d1c256", "d3c256", "d6c256", "d12c256"),
     quick: bool = False,
     count: bool = False,
+    busy: bool = False,
     stem: StemKind = "conv2x2",
     rounds: int = 5,
     seconds: float = 0.15,
@@ -353,6 +354,7 @@ def main(
         networks: dXcY; targets are those of the first.
         quick: the first network alone, on one thread, for one target.
         count: only count multiply-accumulates, and write nothing.
+        busy: time the processor's seconds for this process alone, where other work runs beside it; on one thread alone, so with --quick.
         stem: of all networks: conv2x2, conv3x3 (the built-in tracker's) or conv16.
         rounds: in each, every candidate has one turn.
         seconds: of a turn.
@@ -361,7 +363,9 @@ def main(
     if count:
         print(counted(networks, stem))
         return
-    began = time.perf_counter()
+    if busy and not quick:
+        raise SystemExit("--busy counts the seconds of one thread; give --quick as well.")
+    began, clock = time.perf_counter(), time.process_time if busy else time.perf_counter
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     engines, left_out = present(ENGINES)
     ceilings: dict[int, Ceiling] = {}
@@ -373,7 +377,7 @@ def main(
             for race in group:
                 if race.threads not in ceilings:
                     ceilings[race.threads] = ceiling(race.threads)
-                rows += run(race, forms, rounds=rounds, seconds=seconds)
+                rows += run(race, forms, rounds=rounds, seconds=seconds, clock=clock)
                 print(f"{time.perf_counter() - began:6.0f} s  {race.network}, {race.threads} threads, batch {race.batch}", file=sys.stderr)
                 gc.collect()
     said = list(verdicts(rows, networks[0], left_out))

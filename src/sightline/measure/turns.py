@@ -12,30 +12,33 @@ PAUSE = 0.02  # seconds between two turns: what the one before left in threads a
 WARM = 2  # calls at the beginning of a turn that do not count
 
 
-def take_turns(calls: Mapping[str, Callable[[], object]], *, rounds: int, seconds: float) -> dict[str, list[float]]:
+def take_turns(
+    calls: Mapping[str, Callable[[], object]], *, rounds: int, seconds: float, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, list[float]]:
     """The median seconds of every call in each round.
 
     Args:
         calls: what is timed, by name; in each round every one has a turn.
         rounds: at least one.
         seconds: of a turn, which has three calls at least.
+        clock: what tells seconds; `time.process_time` counts those of this process alone, for calls of one thread on a busy machine.
     """
     taken: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
             time.sleep(PAUSE)
-            taken[name].append(_turn(call, seconds))
+            taken[name].append(_turn(call, seconds, clock))
     return taken
 
 
-def _turn(call: Callable[[], object], seconds: float) -> float:
+def _turn(call: Callable[[], object], seconds: float, clock: Callable[[], float]) -> float:
     for _ in range(WARM):
         call()
     times, ends = list[float](), time.perf_counter() + seconds
     while len(times) < 3 or time.perf_counter() < ends:
-        began = time.perf_counter()
+        began = clock()
         call()
-        times.append(time.perf_counter() - began)
+        times.append(clock() - began)
     return statistics.median(times)
 
 
