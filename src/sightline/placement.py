@@ -295,6 +295,14 @@ def _stretch(box: Box, crop: Crop, size: Size, fill: Fill) -> Region:
     return Region(x, y, width, height, crop.size, frame, size, fill)
 
 
+def _stretch_outward(box: Box, crop: Crop, size: Size, fill: Fill) -> Region:
+    """The smallest whole pixels around `factor` times the box along each axis; boxes are mapped by what was cut, to a hair: Merlin."""
+    (cx, cy), w, h = box.centre, box.w * crop.factor, box.h * crop.factor
+    x, y = math.floor(cx - 0.5 * w), math.floor(cy - 0.5 * h)
+    width, height = max(1, math.ceil(cx + 0.5 * w) - x), max(1, math.ceil(cy + 0.5 * h) - y)
+    return Region(x, y, width, height, crop.size, Box(x, y, width, height), size, fill)
+
+
 CROP_RULES: dict[CropRule, Callable[[Box, Crop, Size, Fill], Region]] = {
     "ceil-area": _ceil_area,
     "context": _context,
@@ -307,6 +315,7 @@ CROP_RULES: dict[CropRule, Callable[[Box, Crop, Size, Fill], Region]] = {
     "patch-round": _patch_round,
     "sides": _sides,
     "stretch": _stretch,
+    "stretch-outward": _stretch_outward,
 }
 
 
@@ -342,6 +351,11 @@ def _clip_sides(box: Box, size: Size) -> Box:
     """Each side at least 4 pixels and at most the frame's: DCFNet."""
     (cx, cy), w, h = box.centre, max(4.0, min(box.w, size[0])), max(4.0, min(box.h, size[1]))
     return Box(cx - 0.5 * w, cy - 0.5 * h, w, h)
+
+
+def _clip_inside(box: Box, size: Size) -> Box:
+    """What of the box lies in the frame, each side at least 3 pixels: Merlin."""
+    return clip_to_margin(box, size, 3.0)
 
 
 def _clip_whole(box: Box, size: Size) -> Box:
@@ -404,6 +418,7 @@ CLIP_RULES: dict[ClipRule, Callable[[Box, Size], Box]] = {
     "near": _clip_near,
     "sides": _clip_sides,
     "whole": _clip_whole,
+    "inside": _clip_inside,
 }
 START_RULES: dict[StartRule, Callable[[Box, Size], Box]] = {"none": _as_is, "half-pixel": _half_pixel, "whole": _clip_whole}
 REPORT_RULES: dict[ReportRule, Callable[[Box, Size], Box]] = {"none": _as_is, "corner": _corner, "frame": _inside_frame}

@@ -51,9 +51,10 @@ CropRule: TypeAlias = Literal[
     "patch-round",
     "sides",
     "stretch",
+    "stretch-outward",
 ]
 StartRule: TypeAlias = Literal["none", "half-pixel", "whole"]
-ClipRule: TypeAlias = Literal["margin", "none", "centre", "near", "sides", "whole"]
+ClipRule: TypeAlias = Literal["margin", "none", "centre", "near", "sides", "whole", "inside"]
 ReportRule: TypeAlias = Literal["none", "corner", "frame"]
 SeekRule: TypeAlias = Literal["none", "inside", "frame"]
 Pixels: TypeAlias = Literal["uint8", "float32"]

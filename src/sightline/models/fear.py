@@ -9,169 +9,30 @@ Pixels enter as uint8 (B, H, W, 3) RGB; boxes leave as cx, cy, w, h in 0..1 of t
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from sightline.models.layers import fbnet
 from sightline.models.layers.decode import normalize
-from sightline.models.layers.siamese import choose, correlate_pixels, grid_points, smooth
+from sightline.models.layers.siamese import choose, grid_points, smooth
 from sightline.zoo.fear import Arch
 
-__all__ = ["KEYS", "UNUSED", "Fear", "Maps", "build"]
+__all__ = ["KEYS", "UNUSED", "Fear", "build"]
 
-STRIDE = 16
-CELLS = 64  # of the template
-PARTS = (("pw", "expand"), ("dw", "depth"), ("pwl", "project"))
-_KEYS = (
-    ("encoder.model.backbone.stages.xif0_0", "trunk.0_0"),
-    # a number stands for both: stage and block
-    *(
-        (f"encoder.model.backbone.stages.xif{stage}_{block}.{theirs}", f"trunk.{stage}_{block}.{ours}")
-        for stage in range(1, 5)
-        for block in range(8)
-        for theirs, ours in PARTS
-    ),
-    ("neck.downsample", "neck"),
-    ("connect_model.cls_encode.matrix11_s", "score.encode"),
-    ("connect_model.reg_encode.matrix11_s", "box.encode"),
-    ("connect_model.cls_dw.enc", "score.join"),
-    ("connect_model.reg_dw.enc", "box.join"),
-    ("connect_model.cls_tower", "score.tower"),
-    ("connect_model.bbox_tower", "box.tower"),
-    ("connect_model.cls_pred", "score.last"),
-    ("connect_model.bbox_pred", "box.last"),
-    ("connect_model.adjust", "adjust"),
-    ("connect_model.bias", "bias"),
-)
-KEYS = (*_KEYS, *((f"model.{theirs}", ours) for theirs, ours in _KEYS))  # the second, in a Lightning checkpoint
+KEYS = (*fbnet.KEYS, *((f"model.{theirs}", ours) for theirs, ours in fbnet.KEYS))  # the second, in a Lightning checkpoint
 UNUSED = tuple(
     f"{prefix}encoder.model.{name}"
     for prefix in ("", "model.")
     for name in ("backbone.stages.xif5_*", "backbone.stages.xif6_*", "head.*")  # the rest of FBNet-C, and its classifier
 )
 
-# stage and block of FBNet-C -> kernel, expanded channels (0: as many as enter, no expansion), channels out, stride; 2_1 is empty
-BLOCKS = {
-    "1_0": (3, 0, 16, 1),
-    "2_0": (3, 96, 24, 2),
-    "2_2": (3, 0, 24, 1),
-    "2_3": (3, 0, 24, 1),
-    "3_0": (5, 144, 32, 2),
-    "3_1": (5, 96, 32, 1),
-    "3_2": (5, 192, 32, 1),
-    "3_3": (3, 192, 32, 1),
-    "4_0": (5, 192, 64, 2),
-    "4_1": (5, 192, 64, 1),
-    "4_2": (5, 384, 64, 1),
-    "4_3": (5, 384, 64, 1),
-    "4_4": (5, 384, 112, 1),
-    "4_5": (5, 672, 112, 1),
-    "4_6": (5, 672, 112, 1),
-    "4_7": (5, 336, 112, 1),
-}
 
-
-class Maps(NamedTuple):
-    """What the heads say about every cell: logits (B, 1, G, G), and distances (B, 4, G, G) to the sides in pixels of the crop."""
-
-    logits: Tensor
-    distances: Tensor
-
-
-class _Layer(nn.Sequential):
-    """Convolution with bias, batch norm, and ReLU unless told otherwise."""
-
-    def __init__(self, channels_in: int, channels_out: int, kernel: int, *, stride: int = 1, groups: int = 1, relu: bool = True) -> None:
-        super().__init__()
-        self.add_module("conv", nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2, groups=groups))
-        self.add_module("bn", nn.BatchNorm2d(channels_out))
-        if relu:
-            self.add_module("relu", nn.ReLU())
-
-
-class _Block(nn.Module):
-    """Inverted residual: expand, filter each channel, project; plus what entered, where the shape is kept."""
-
-    def __init__(self, channels_in: int, kernel: int, expanded: int, channels_out: int, stride: int) -> None:
-        super().__init__()
-        hidden = expanded or channels_in
-        self.expand = _Layer(channels_in, hidden, 1) if expanded else nn.Identity()
-        self.depth = _Layer(hidden, hidden, kernel, stride=stride, groups=hidden)
-        self.project = _Layer(hidden, channels_out, 1, relu=False)
-        self.adds = stride == 1 and channels_in == channels_out
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.project(self.depth(self.expand(x)))
-        return x + y if self.adds else y
-
-
-class _Separable(nn.Module):
-    """3x3 convolution of each channel, then 1x1 of all."""
-
-    def __init__(self, channels_in: int, channels_out: int, *, bias: bool = True) -> None:
-        super().__init__()
-        self.depthwise = nn.Conv2d(channels_in, channels_in, 3, padding=1, groups=channels_in, bias=bias)
-        self.pointwise = nn.Conv2d(channels_in, channels_out, 1, bias=bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.pointwise(self.depthwise(x))
-        return y
-
-
-def _separable(channels_in: int, channels_out: int, *, bias: bool = True) -> list[nn.Module]:
-    return [_Separable(channels_in, channels_out, bias=bias), nn.BatchNorm2d(channels_out), nn.ReLU()]
-
-
-class _Branch(nn.Module):
-    """From features of template (B, C, 8, 8) and search (B, C, G, G) to `outputs` maps."""
-
-    def __init__(self, width: int, depth: int, outputs: int) -> None:
-        super().__init__()
-        self.encode = nn.Sequential(*_separable(width, width, bias=False))
-        self.join = nn.Sequential(*_separable(width + CELLS, width))
-        self.tower = nn.Sequential(*(layer for _ in range(depth) for layer in _separable(width, width)))
-        self.last = _Separable(width, outputs)
-
-    def correlate(self, template: Tensor, search: Tensor) -> Tensor:
-        """Search features that know the template: (B, C, G, G)."""
-        search = self.encode(search)
-        joined: Tensor = self.join(torch.cat([search, correlate_pixels(template, search)], dim=1))
-        return joined
-
-    def forward(self, template: Tensor, search: Tensor) -> Tensor:
-        maps: Tensor = self.last(self.tower(self.correlate(template, search)))
-        return maps
-
-
-class Fear(nn.Module):
+class Fear(fbnet.Fbnet):
     """See the module's docstring."""
 
     def __init__(self, arch: Arch) -> None:
-        super().__init__()
+        super().__init__(arch.width, arch.tower)
         self.arch = arch
-        self.trunk = nn.ModuleDict({"0_0": _Layer(3, 16, 3, stride=2)})
-        channels = 16
-        for name, (kernel, expanded, channels_out, stride) in BLOCKS.items():
-            self.trunk[name] = _Block(channels, kernel, expanded, channels_out, stride)
-            channels = channels_out
-        self.neck = nn.Sequential(nn.Conv2d(channels, arch.width, 1, bias=False), nn.BatchNorm2d(arch.width))
-        self.score = _Branch(arch.width, arch.tower, 1)
-        self.box = _Branch(arch.width, arch.tower, 4)
-        self.adjust = nn.Parameter(0.1 * torch.ones(1))
-        self.bias = nn.Parameter(torch.ones(1, 4, 1, 1))
-
-    def extract(self, pixels: Tensor) -> Tensor:
-        """Features (B, C, G, G) of a normalised crop (B, 3, 16 G, 16 G)."""
-        for block in self.trunk.values():
-            pixels = block(pixels)
-        features: Tensor = self.neck(pixels)
-        return features
-
-    def look(self, template: Tensor, search: Tensor) -> Maps:
-        """What the heads say, for features of both."""
-        logits = 0.1 * self.score(template, search)
-        return Maps(logits, torch.exp(self.adjust * self.box(template, search) + self.bias))
 
     def init(self, template: Tensor) -> dict[str, Tensor]:
         """State of one target from its template, uint8 (B, 128, 128, 3): `kernel` (B, C, 8, 8)."""
@@ -187,7 +48,7 @@ class Fear(nn.Module):
         """
         size = search.shape[1]
         maps = self.look(kernel, self.extract(normalize(search)))
-        points = grid_points(maps.logits.shape[-1], STRIDE, size / 2, search.device)
+        points = grid_points(maps.logits.shape[-1], fbnet.STRIDE, size / 2, search.device)
         last = None if prior is None else prior[:, 2:] * size
         arch = self.arch
         best = choose(maps.distances, torch.sigmoid(maps.logits[:, 0]), points, prior=last, penalty=arch.penalty, window=arch.window)

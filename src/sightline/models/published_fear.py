@@ -17,7 +17,7 @@ from onnx import numpy_helper
 from torch import Tensor
 
 from sightline.errors import WeightsMismatch, WeightsMissing
-from sightline.models.fear import BLOCKS, PARTS
+from sightline.models.layers.fbnet import BLOCKS, PARTS
 from sightline.models.published_onnx import identity_norm, open_graph
 
 __all__ = ["is_fear", "read_fear_onnx"]
