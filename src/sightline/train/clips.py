@@ -1,6 +1,6 @@
 """Tracks out of unlabelled clips: what moves by itself is followed by two trackers, there and back, and kept where all agree.
 
-    python -m sightline.train.clips --clips CLIPS --fear DIR --vittrack FILE --output OUT
+    python -m sightline.train.clips --clips CLIPS --fear FILE --vittrack FILE --output OUT
 
 CLIPS holds video files and `index.jsonl` (`file`, `licence`, `modality`, perhaps `footage`); OUT becomes a data folder as
 `sightline.train.pairs` reads it. Only clips under an open licence are used. Every tenth clip goes to the split "val".
@@ -22,10 +22,12 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
+from sightline import zoo
 from sightline.box import Box, iou
 from sightline.errors import BadData
 from sightline.frame import Frame, read
 from sightline.methods.network import NetworkMethod
+from sightline.models.checkpoint import load
 from sightline.models.session import TorchSession
 from sightline.tracker import Tracker
 
@@ -227,12 +229,17 @@ def _overlap(a: Box, b: Box) -> float:
     return float(iou(np.array(a), np.array(b)))
 
 
+def _tracker(path: Path, name: str) -> Tracker[Any]:
+    network, spec = load(path, zoo.find(name))
+    return Tracker(NetworkMethod(TorchSession(spec, network.eval())))
+
+
 def main(clips: Path, *, fear: Path, vittrack: Path, output: Path) -> None:
     """Label the clips of a folder.
 
     Args:
         clips: folder of video files with its index.jsonl.
-        fear: folder with the two published FEAR-XS graphs.
+        fear: the published FEAR-XS, as `sightline convert` reads it: one of its two graphs, the other beside it.
         vittrack: the published VitTrack graph.
         output: data folder to write.
     """
@@ -240,13 +247,9 @@ def main(clips: Path, *, fear: Path, vittrack: Path, output: Path) -> None:
 
     import torch
 
-    from sightline.train.fear import Fear
-    from sightline.train.start import network_in
-
     torch.set_num_threads(1)
-    network, spec = network_in(vittrack)
-    second = _Joint(Tracker(NetworkMethod(TorchSession(spec, network.eval()))))
-    for line in label_clips(clips, Fear(fear), second, output):
+    first, second = (_Joint(_tracker(path, name)) for path, name in ((fear, "fear-xs-smooth"), (vittrack, "vittrack-nano")))
+    for line in label_clips(clips, first, second, output):
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 

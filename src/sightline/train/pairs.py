@@ -20,19 +20,22 @@ from sightline.train.data.index import read_tracks
 from sightline.train.data.track import Picture, Track
 from sightline.train.recipe import Augment, Data
 
-__all__ = ["Pair", "Pairs", "Picture", "Track", "jittered", "published_box", "read_tracks"]
+__all__ = ["Pair", "Pairs", "Picture", "Track", "fill_of", "jittered", "published_box", "read_tracks"]
 
 
 class Pair(TypedDict):
     """One sample.
 
-    template (Ht, Ht, 3) and search (Hs, Hs, 3) uint8 RGB; box (4,) float32 cx, cy, w, h in 0..1 of the search crop;
-    present: float32, 1 where the target is in the search crop, else 0 (and the box means nothing).
+    template (Ht, Ht, 3) and search (Hs, Hs, 3) uint8 RGB; target (4,) the object in the template, box (4,) it in the search crop and
+    prior (4,) what that was cut around, float32 cx, cy, w, h in 0..1 of the crop; present: float32, 1 where the target is in the search
+    crop, else 0 (and the box means nothing).
     """
 
     template: Image
     search: Image
+    target: NDArray[np.float32]
     box: NDArray[np.float32]
+    prior: NDArray[np.float32]
     present: np.float32
 
 
@@ -66,6 +69,14 @@ def published_box(box: Box, around: Box, *, size: int, scale: float) -> NDArray[
     cx, cy = (middle + (own - other) * scale for own, other in zip(box.centre, around.centre, strict=True))
     w, h = box.w * scale, box.h * scale
     return np.array([cx - w / 2, cy - h / 2, w, h]) / size
+
+
+def fill_of(image: Image, crop: Crop) -> tuple[float, float, float]:
+    """What stands outside the frame: black, or the picture's own mean (a tracker takes that of its first frame)."""
+    if crop.border == "zero":
+        return 0.0, 0.0, 0.0
+    red, green, blue, _ = cv2.mean(image)
+    return red, green, blue
 
 
 class Pairs:
@@ -111,12 +122,14 @@ class Pairs:
             first, is_still = other.pictures[int(rng.integers(len(other.pictures)))], other.is_still
         else:
             is_still = track.is_still
-        template, _ = self._cut(first, self.template, self.data.template_jitter, 0.0, is_still, rng)
-        search, box = self._cut(second, self.search, self.data.center_jitter, self.data.scale_jitter, track.is_still, rng)
+        template, target, _ = self._cut(first, self.template, self.data.template_jitter, 0.0, is_still, rng)
+        search, box, prior = self._cut(second, self.search, self.data.center_jitter, self.data.scale_jitter, track.is_still, rng)
         search = self._company(search, box, other, is_covered, rng)
+        boxes = np.stack([target, box, prior])
         if self.chances is not None:
-            template, search, box = self._changed(template, search, box, rng)
-        return Pair(template=template, search=search, box=box.astype(np.float32), present=np.float32(not is_absent))
+            template, search, boxes = self._changed(template, search, boxes, rng)
+        target, box, prior = boxes.astype(np.float32)
+        return Pair(template=template, search=search, target=target, box=box, prior=prior, present=np.float32(not is_absent))
 
     def _draw(self, rng: Generator) -> Track:
         group = self.groups[rng.choice(len(self.groups), p=self.weights)]
@@ -138,8 +151,8 @@ class Pairs:
 
     def _cut(
         self, picture: Picture, crop: Crop, center: float, scale: float, is_still: bool, rng: Generator
-    ) -> tuple[Image, NDArray[np.float64]]:
-        """A crop, and the object's box in it."""
+    ) -> tuple[Image, NDArray[np.float64], NDArray[np.float64]]:
+        """A crop, and in it the object's box and the box that it was cut around."""
         image, box = picture.read()
         if is_still and self.data.stretch:
             factors = np.exp(rng.normal(0, self.data.stretch, 2))
@@ -148,8 +161,8 @@ class Pairs:
             image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]  # uint8 in, uint8 out
             box = Box(box.x * across, box.y * down, box.w * across, box.h * down)
         around = jittered(box, center, scale, rng.standard_normal(2), rng.random(2))  # type: ignore[arg-type]  # arrays of two
-        region = region_around(around, crop, (image.shape[1], image.shape[0]))
-        return region.take(image), region.to_crop(box)
+        region = region_around(around, crop, (image.shape[1], image.shape[0]), fill_of(image, crop))
+        return region.take(image), region.to_crop(box), region.to_crop(around)
 
     def _company(self, search: Image, box: NDArray[np.float64], other: Track, is_covered: bool, rng: Generator) -> Image:
         """Something in front of the target, or another object beside it."""
@@ -173,13 +186,13 @@ class Pairs:
         return search
 
     def _changed(
-        self, template: Image, search: Image, box: NDArray[np.float64], rng: Generator
+        self, template: Image, search: Image, boxes: NDArray[np.float64], rng: Generator
     ) -> tuple[Image, Image, NDArray[np.float64]]:
-        """Both crops mirrored and without colour together, then disturbed apart."""
+        """Both crops, with boxes (N, 4) in them, mirrored and without colour together, then disturbed apart."""
         assert self.chances is not None
         if rng.random() < self.chances.flip:
             template, search = np.ascontiguousarray(template[:, ::-1]), np.ascontiguousarray(search[:, ::-1])
-            box = np.array([1 - box[0], *box[1:]])
+            boxes = np.concatenate([1 - boxes[:, :1], boxes[:, 1:]], axis=1)
         if rng.random() < self.chances.grey:
             template, search = augment.grey(template), augment.grey(search)
-        return augment.disturb(template, self.chances, rng), augment.disturb(search, self.chances, rng), box
+        return augment.disturb(template, self.chances, rng), augment.disturb(search, self.chances, rng), boxes

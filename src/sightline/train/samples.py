@@ -25,7 +25,7 @@ from sightline.train import augment
 from sightline.train.augment import Generator
 from sightline.train.data import Image, OnBad, Picture, Shot, Track
 from sightline.train.draws import DRAWS, Wanted, gap_at
-from sightline.train.pairs import Pairs, jittered
+from sightline.train.pairs import Pairs, fill_of, jittered
 from sightline.train.recipe import PLAIN, Augment, Data
 
 __all__ = ["Batch", "PairSamples", "Sample", "Samples", "collate", "num_templates"]
@@ -192,7 +192,7 @@ class Samples:
         seen = self._look(track.pictures[place], self.spec.template, track.is_still, rng)
         crop, size = self.spec.template, (seen.image.shape[1], seen.image.shape[0])
         around = self._shaken(seen.box, self.data.template_jitter, self.data.template_scale, rng)
-        regions = regions_around(around, crop, size, _fill(seen.image, self.spec))
+        regions = regions_around(around, crop, size, fill_of(seen.image, self.spec.search))
         arrays = self._pictures("template", seen, regions)
         if "target" in self.spec.feed:
             arrays["target"] = regions[0].to_crop(seen.box).astype(np.float32)
@@ -206,7 +206,7 @@ class Samples:
         if not is_boxed:  # as published: an eighth of the frame, in its middle
             seen = seen._replace(box=Box(width * 7 / 16, height * 7 / 16, width / 8, height / 8))
         around = self._shaken(seen.box, self.data.center_jitter, self.data.scale_jitter, rng)
-        region = region_around(around, crop, (width, height), _fill(seen.image, self.spec))
+        region = region_around(around, crop, (width, height), fill_of(seen.image, self.spec.search))
         if region.padding().all():
             return None
         arrays = self._pictures("search", seen, [region])
@@ -300,14 +300,6 @@ class Samples:
 
 def _stacked(pictures: Sequence[NDArray[Any]]) -> NDArray[Any]:
     return pictures[0] if len(pictures) == 1 else np.stack(pictures)
-
-
-def _fill(image: Image, spec: Spec) -> tuple[float, float, float]:
-    """What stands outside the frame: black, or the picture's own mean (a tracker takes that of its first frame)."""
-    if spec.search.border == "zero":
-        return 0.0, 0.0, 0.0
-    red, green, blue, _ = cv2.mean(image)
-    return red, green, blue
 
 
 def _shrink(picture: Picture, crop: Crop) -> int:

@@ -13,9 +13,9 @@ __all__ = ["SPECS", "Arch"]
 class Arch:
     """One network, and how it chooses among its boxes.
 
-    `hidden`: width of what foretells presence. `look`: pixels of the first look, as of the search region. `penalty`, `window`, `rate`: of changes of size, of places off the middle, and how fast the
-    size may change. `alike`: overlap from which on a box votes with the best one. `correct`: shares of how the first look's centre and size
-    differ from the marked box that are added to all later ones.
+    `hidden`: width of what foretells presence. `look`: pixels of the first look, as of the search region. `penalty`, `window`, `rate`: of
+    changes of size, of places off the middle, and how fast the size may change. `alike`: overlap from which on a box votes with the best
+    one. `correct`: shares of how the first look's centre and size differ from the marked box that are added to all later ones.
     """
 
     width: int = 256

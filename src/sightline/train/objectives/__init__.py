@@ -25,6 +25,7 @@ OBJECTIVES: dict[str, Objective] = {
     "box": Objective((), boxes.box),
     "score": Objective((), boxes.score),
     "box and score": Objective((), _boxes_and_score),
+    "found": Objective((), boxes.found),
     "anchors": Objective(("look",), anchors.anchors),
     "points in an ellipse": _points("head", points.ellipse),
     "points inside": _points("look", points.inside),

@@ -14,7 +14,7 @@ from torch.nn import functional
 from sightline.train.losses import giou, xyxy_from_cxcywh
 from sightline.train.objectives.heard import Heard, Parts, corners_of, mean_of
 
-__all__ = ["box", "ciou_loss", "score", "siou_loss"]
+__all__ = ["box", "ciou_loss", "found", "score", "siou_loss"]
 
 TINY = 1e-7
 
@@ -35,6 +35,13 @@ def score(given: Heard) -> Parts:
     """`score`: whether the target is in the crop. Networks report a probability."""
     likely = given.said["score"].float().clamp(1e-6, 1 - 1e-6)
     return {"score": functional.binary_cross_entropy(likely, given.present.float())}
+
+
+def found(given: Heard) -> Parts:
+    """`score`: whether the box is right, an overlap of more than half with a target that is there."""
+    likely = given.said["score"].float().clamp(1e-6, 1 - 1e-6)
+    overlap = giou(xyxy_from_cxcywh(given.said["box"].detach().float()), xyxy_from_cxcywh(given.box))[1]
+    return {"score": functional.binary_cross_entropy(likely, ((overlap > 0.5) & given.present).float())}
 
 
 def _safe_giou(boxes_xyxy: Tensor, targets_xyxy: Tensor) -> Tensor:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sightline.train.recipe import Recipe
-from sightline.train.recipes import clips, corners, kestrel, onestream, siamese
+from sightline.train.recipes import clips, corners, kestrel, merlin, onestream, siamese
 
 __all__ = ["RECIPES"]
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "kestrel-nano": kestrel.kestrel_nano,
+    "merlin": merlin.merlin,
     **onestream.RECIPES,
     **corners.RECIPES,
     **clips.RECIPES,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sightline.train.recipe import Augment, Data, Distil, Optim, Recipe, Share
 
-__all__ = ["ALL_VIDEOS", "OPEN_STILLS", "OTHER_STILLS", "OTHER_VIDEOS", "kestrel_nano"]
+__all__ = ["ALL_VIDEOS", "OPEN", "OPEN_STILLS", "OTHER_STILLS", "OTHER_VIDEOS", "VALIDATION", "kestrel_nano"]
 
 # sources of the shared training data by the licence that they state
 OPEN_STILLS = (
@@ -32,6 +32,14 @@ VALIDATION = Data(
 VITTRACK = Path("object_tracking_vittrack_2023sep.onnx")
 
 
+OPEN = (
+    Share(weight=0.38, sources=("clips",)),
+    Share(weight=0.12, sources=("drones",)),
+    Share(weight=0.25, sources=("coco",)),
+    Share(weight=0.25, sources=OPEN_STILLS),
+)
+
+
 def kestrel_nano() -> Recipe:
     """The built-in tracker: the published VitTrack-nano taught to do without a look at the search region in its template.
 
@@ -43,12 +51,7 @@ def kestrel_nano() -> Recipe:
         start_share=0.35,
         distil=Distil(teacher=VITTRACK, features=2.0, score=0.3, size=1.0),
         data=Data(
-            shares=(
-                Share(weight=0.38, sources=("clips",)),
-                Share(weight=0.12, sources=("drones",)),
-                Share(weight=0.25, sources=("coco",)),
-                Share(weight=0.25, sources=OPEN_STILLS),
-            ),
+            shares=OPEN,
             center_jitter=2.5,
             template_jitter=0.1,
             stretch=0.15,
