@@ -63,6 +63,15 @@ def test_the_exported_graphs_equal_the_network_at_any_batch_size(files: Files) -
             np.testing.assert_allclose(value, theirs[name], atol=1e-5, err_msg=name)
 
 
+def test_weights_stored_in_half_take_half_the_room(files: Files, tmp_path: Path) -> None:
+    export(files.safetensors, tmp_path / "half.onnx", half=True)
+    assert (tmp_path / "half.onnx").stat().st_size < 0.65 * files.onnx.stat().st_size
+    given = arrays(files.spec, 2)
+    full, half = outputs(files.onnx, given), outputs(tmp_path / "half.onnx", given)
+    for name, value in full.items():
+        np.testing.assert_allclose(half[name], value, atol=2e-3 * np.abs(value).max(), err_msg=name)
+
+
 def test_every_file_carries_its_spec(files: Files) -> None:
     assert spec_in(files.safetensors) == spec_in(files.onnx) == spec_in(init_path(files.onnx)) == files.spec
     assert (kind_of(files.safetensors), kind_of(files.onnx)) == ("safetensors", "onnx")

@@ -19,6 +19,7 @@ def export(
     *,
     output: Annotated[Path, tyro.conf.arg(metavar="FILE", aliases=["-o"])],
     tracker: Annotated[str | None, optional("NAME")] = None,
+    half: tyro.conf.FlagCreatePairsOff[bool] = False,
 ) -> None:
     """Write weights as ONNX: pixels in, boxes out, the spec inside; runs without torch.
 
@@ -31,6 +32,7 @@ def export(
         weights: what `sightline convert` or `sightline train` wrote.
         output: write the graph here, as .onnx. An existing file is replaced.
         tracker: whose weights they are, by its name in `sightline zoo`; only needed for a file that does not say so itself.
+        half: store weights in half precision: half the file. Computing stays in full precision.
     """
     check_suffix(output, (".onnx",), "--output")
     from sightline import zoo
@@ -38,5 +40,5 @@ def export(
     spec = None if tracker is None else zoo.find(tracker)
     with needing("convert", "exporting"):
         from sightline.models import export as exports
-    for path in exports.export(weights, output, spec):
+    for path in exports.export(weights, output, spec, half=half):
         print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")

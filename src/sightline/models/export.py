@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import onnx
 import torch
+from onnx import numpy_helper
 from torch import Tensor, nn
 
 from sightline import models
@@ -24,6 +26,7 @@ __all__ = ["OF_STEP", "OPSET", "Call", "calls", "example", "export", "graphs"]
 
 OPSET = 20  # the first with GELU as one node
 OF_STEP = ("search", "prior", "history")  # beginnings of the names of what `step` alone is given, and new in every frame
+LARGE = 256  # numbers in a constant that is worth a cast
 CELL = 16  # pixels of a crop along each side of a cell of the network's grid
 
 
@@ -53,19 +56,24 @@ class _Graph(nn.Module):
         return tuple(outputs.values())
 
 
-def export(weights: Path, output: Path, spec: Spec | None = None) -> list[Path]:
+def export(weights: Path, output: Path, spec: Spec | None = None, *, half: bool = False) -> list[Path]:
     """Write a weights file as ONNX: `output`, and `*.init.onnx` beside it where the template is read once.
 
     Args:
         weights: what `checkpoint.load` reads.
         output: file to write, suffix .onnx.
         spec: what the network is, where the file does not say.
+        half: store large constants in half precision; they are computed with in full, as engines widen them once, when they open the file.
 
     Returns:
         The files that were written; all of them or none.
     """
     network, found = load(weights, spec)
-    files = {init_path(output) if role == "init" else output: model.SerializeToString() for role, model in graphs(network, found).items()}
+    made = graphs(network, found)
+    if half:
+        for model in made.values():
+            _store_in_half(model.graph)
+    files = {init_path(output) if role == "init" else output: model.SerializeToString() for role, model in made.items()}
     write_whole(files)
     return list(files)
 
@@ -149,6 +157,21 @@ def _graph(network: nn.Module, call: Call, spec: Spec) -> onnx.ModelProto:
         node.doc_string = ""
     model.metadata_props.add(key=SPEC_KEY, value=spec_to_json(spec))
     return model
+
+
+def _store_in_half(graph: onnx.GraphProto) -> None:
+    """Large float32 constants become float16 and a cast back; those that half precision cannot hold stay."""
+    casts = []
+    for constant in graph.initializer:
+        values = numpy_helper.to_array(constant)
+        if values.dtype != np.float32 or values.size < LARGE or not np.isfinite(values.astype(np.float16)).all():
+            continue
+        name = constant.name
+        constant.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
+        casts.append(onnx.helper.make_node("Cast", [constant.name], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 def _dynamic(name: str, spec: Spec, *, varies: bool) -> dict[int, Any]:

@@ -23,7 +23,8 @@ def merlin() -> Recipe:
         augment=Augment(light=0.5, blur=0.1, coarse=0.1, noise=0.05, jpeg=0.15, occluder=0.15, stranger=0.25),
         validation=VALIDATION,
         validation_pairs=320,
-        optim=Optim(rate=2e-3, decay=1e-2, warmup=20, mean=0.98, rates=(Rate(pattern="presence.*"), Rate(pattern="*", factor=0.0))),
-        steps=320,
-        save_every=160,
+        optim=Optim(rate=2e-3, decay=1e-2, warmup=20, mean=0.95, rates=(Rate(pattern="presence.*"), Rate(pattern="*", factor=0.0))),
+        precision="bfloat16",
+        steps=160,
+        save_every=80,
     )
