@@ -20,6 +20,21 @@ boxes = st.builds(Box, st.floats(-50, 330), st.floats(-50, 250), st.floats(0.5, 
 crops = st.builds(Crop, rule=st.sampled_from(sorted(CROP_RULES)), factor=st.sampled_from([1.0, 2.0, 4.0]), size=st.sampled_from([32, 63]))
 
 
+@given(boxes, st.sampled_from([1.4, 5.0]))
+def test_what_is_stretched_outward_holds_the_whole_of_it_and_less_than_a_pixel_more(box: Box, factor: float) -> None:
+    region = region_around(box, Crop(rule="stretch-outward", factor=factor, size=32), FRAME)
+    exact = Box(box.centre[0] - factor * box.w / 2, box.centre[1] - factor * box.h / 2, factor * box.w, factor * box.h)
+    for start, length, cut, cut_length in ((exact.x, exact.w, region.x, region.width), (exact.y, exact.h, region.y, region.height)):
+        assert start - 1 < cut <= start + 1e-6
+        assert start + length - 1e-6 <= cut + cut_length < start + length + 1 + 1e-6
+    assert region.frame == (region.x, region.y, region.width, region.height)
+
+
+def test_a_box_that_stays_inside_is_cut_at_the_frame_and_at_least_three_pixels_wide() -> None:
+    assert clip(Box(-5.5, 10.25, 20, 30), "inside", FRAME) == pytest.approx((0, 10.25, 14.5, 30))
+    assert clip(Box(50, 50, 0.5, 0.25), "inside", FRAME) == pytest.approx((50, 50, 3, 3))
+
+
 @given(boxes, boxes, crops)
 def test_a_box_survives_the_way_into_the_crop_and_back(box: Box, other: Box, crop: Crop) -> None:
     region = region_around(box, crop, FRAME)
@@ -34,7 +49,7 @@ def test_a_crop_has_its_size_wherever_it_lies(box: Box, crop: Crop) -> None:
     assert region.padding().shape == (crop.size, crop.size)
 
 
-@given(boxes, crops.filter(lambda crop: crop.rule != "sides" and not crop.rule.startswith("patch")))
+@given(boxes, crops.filter(lambda crop: crop.rule not in {"sides", "stretch-outward"} and not crop.rule.startswith("patch")))
 def test_the_box_lies_in_the_middle_of_its_own_crop(box: Box, crop: Crop) -> None:
     assert region_around(box, crop, FRAME).to_crop(box)[:2] == pytest.approx([0.5, 0.5], abs=1e-6)
 

@@ -61,6 +61,7 @@ SMALL: dict[str, dict[str, object]] = {
     "litetrack": {"depth": 2, "mixing": 1, "width": 64, "heads": 2, "head_width": 32},
     "lorat": {"depth": 2, "width": 64, "heads": 2},
     "mcitrack": {"width": 64, "depth": 2, "heads": 2, "head_width": 32, "layers": 2, "state": 4, "sure": 0.1},
+    "merlin": {"width": 32, "tower": 1, "hidden": 8},
     "mixformer": {"widths": (16, 64), "depths": (1, 1), "heads": (1, 2), "head_width": 32},
     "mixformerv2": {"depth": 2, "width": 64, "heads": 2, "bins": 24},
     "mvt": {
