@@ -46,7 +46,7 @@ REPORT = {
 PAIR = Scene(seed=11, target="person", size=(640, 360), num_frames=90, look="pair")
 
 
-def main(tracker: str = "kestrel-nano") -> None:
+def main(tracker: str = "merlin") -> None:
     """Render all pictures.
 
     Args:

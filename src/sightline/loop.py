@@ -51,7 +51,7 @@ class Steps(NamedTuple, Generic[K]):
 
 
 def follow(
-    source: str | int | Path | Iterable[Frame], *, box: BoxLike, tracker: str | Path | Tracker[Any] = "kestrel-nano", start: int = 0
+    source: str | int | Path | Iterable[Frame], *, box: BoxLike, tracker: str | Path | Tracker[Any] = "merlin", start: int = 0
 ) -> Generator[Step, None, None]:
     """Every frame of a source with the target's place in it.
 
@@ -83,7 +83,7 @@ def follow_all(
     source: str | int | Path | Iterable[Frame],
     *,
     boxes: Mapping[K, BoxLike],
-    tracker: str | Path | Tracker[Any] = "kestrel-nano",
+    tracker: str | Path | Tracker[Any] = "merlin",
     start: int = 0,
     callers: int = 1,
 ) -> Iterator[Steps[K]]:

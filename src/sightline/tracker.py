@@ -145,7 +145,7 @@ class MultiTracker(Generic[K, S]):
 
 
 def load(
-    name_or_path: str | Path = "kestrel-nano",
+    name_or_path: str | Path = "merlin",
     *,
     engine: str | None = None,
     threads: int | None = None,

@@ -29,7 +29,7 @@ def batch(
     /,
     *,
     output: Annotated[Path, tyro.conf.arg(metavar="DIR", aliases=["-o"])],
-    tracker: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")] = "kestrel-nano",
+    tracker: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")] = "merlin",
     workers: Annotated[int | None, optional("N")] = None,
     ray: Annotated[str | None, optional("ADDRESS")] = None,
     threads: Annotated[int, tyro.conf.arg(metavar="N")] = 1,

@@ -32,7 +32,7 @@ PLOTS = (".svg", ".pdf", ".png")
 
 
 def bench(
-    trackers: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[NAME|PATH ...]")] = ("kestrel-nano",),
+    trackers: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[NAME|PATH ...]")] = ("merlin",),
     /,
     *,
     engine: Annotated[str, tyro.conf.arg(metavar="NAME,...")] = "onnxruntime",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["doctor"]
 
-TRACKER = "kestrel-nano"
+TRACKER = "merlin"
 NUM_FRAMES = 40
 HEALTHY_IOU = 0.4  # mean over the rendered clip; the built-in tracker is well above: this finds broken machines, not weak trackers
 

@@ -35,7 +35,7 @@ def track(
     point: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, optional("X,Y")] = (),
     mask: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction, optional("FILE")] = (),
     select: bool = False,
-    tracker: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")] = "kestrel-nano",
+    tracker: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")] = "merlin",
     output: Annotated[Path | None, optional("VIDEO", "-o")] = None,
     results: Annotated[Path | None, optional("FILE", "-r")] = None,
     start: Annotated[int, tyro.conf.arg(metavar="FRAME")] = 0,

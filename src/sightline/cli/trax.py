@@ -16,7 +16,7 @@ __all__ = ["trax"]
 
 def trax(
     *,
-    tracker: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")] = "kestrel-nano",
+    tracker: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")] = "merlin",
     threads: Annotated[int, tyro.conf.arg(metavar="N")] = 1,
     engine: Annotated[str | None, optional("NAME")] = None,
 ) -> None:
