@@ -78,7 +78,7 @@ def clip_pictures(root: Path) -> Iterator[tuple[str, Grey]]:
         with av.open(str(path)) as container:
             container.streams.video[0].codec_context.skip_frame = "NONKEY"
             for i, frame in enumerate(container.decode(video=0)):
-                yield f"{path.stem}/{i}", frame.to_ndarray(format="gray")
+                yield f"{path.stem}/{i}", np.asarray(frame.to_ndarray(format="gray"), np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +99,8 @@ def test_a_copy_in_other_light_and_size_would_be_found(shared: Path) -> None:
     found = []
     for _, image in list(evaluation_pictures(shared / "data" / "eval", step=40)):
         copy = cv2.resize(image, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_LINEAR)
-        copy = cv2.imdecode(cv2.imencode(".jpg", cv2.convertScaleAbs(copy, alpha=0.85, beta=12), [cv2.IMWRITE_JPEG_QUALITY, 40])[1], 0)
-        original, again = hashed(image), hashed(np.asarray(copy, np.uint8))
+        packed = cv2.imencode(".jpg", cv2.convertScaleAbs(copy, alpha=0.85, beta=12), [cv2.IMWRITE_JPEG_QUALITY, 40])[1]
+        original, again = hashed(image), hashed(np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE), np.uint8))
         if original.clear >= ENOUGH:
             found.append(int(distances([original], [again])[0, 0]) <= SAME)
     assert len(found) > 50

@@ -132,9 +132,9 @@ class Presence(nn.Module):
 
     def forward(self, evidence: Tensor, first: Tensor) -> Tensor:
         """See the class."""
-        parts = [self.width, self.width, 1]
-        tower, nearby, logit = evidence.split(parts, dim=1)
-        tower_first, nearby_first, logit_first = first.split(parts, dim=1)
+        ends = (self.width, 2 * self.width)
+        tower, nearby, logit = evidence.tensor_split(ends, dim=1)
+        tower_first, nearby_first, logit_first = first.tensor_split(ends, dim=1)
         tower, tower_first = self.norms[0](tower), self.norms[0](tower_first)
         nearby, nearby_first = self.norms[1](nearby), self.norms[1](nearby_first)
         compared = torch.cat([tower, tower * tower_first, nearby, nearby * nearby_first, logit, logit_first], dim=1)
