@@ -37,6 +37,8 @@ MERLIN = Spec(
     search=Crop(rule="stretch-outward", factor=5.0, size=256, border="first-mean"),
     clip="inside",
     feed=("target", "prior"),
+    lost_below=0.25,  # recipes/LOG.md, "Thresholds" of merlin
+    sure_above=0.51,
     origin=Origin(code="this package", license="MIT", weights="in the package, MIT: FEAR-XS of PinataFarms, and a part of our own"),
 )
 SPECS = (MERLIN,)
