@@ -1,6 +1,6 @@
 # make demo    a virtual environment with the core, then one object followed through a rendered clip
 # make test    everything a change has to pass; installs what it needs into the same .venv
-# Further: test-golden (every fixture, full size), test-toolkits (beside VOT's and GOT-10k's own programs), zoo (sizes and parities), table (of README), edge (MNN, ncnn, LiteRT), pictures (of README and docs), docs (served), clean
+# Further: test-golden (every fixture, full size), test-toolkits (beside VOT's and GOT-10k's own programs), zoo (sizes and parities), table (of README), precision (of docs/how-to/speed.md), edge (MNN, ncnn, LiteRT), pictures (of README and docs), docs (served), clean
 
 PYTHON ?= python3
 SHARED ?= $(or $(SIGHTLINE_SHARED),../shared)
@@ -15,7 +15,7 @@ INSTALL := -m pip --disable-pip-version-check --quiet install -c constraints.txt
 
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test lint test-golden test-toolkits zoo table edge pictures docs clean
+.PHONY: demo test lint test-golden test-toolkits zoo table precision edge pictures docs clean
 
 demo: .venv/core
 	@mkdir -p demo
@@ -45,6 +45,14 @@ test-toolkits: .venv-toolkits/made
 # What `sightline zoo` and its page of the documentation show: sizes of every tracker, and parities where recorded outputs are at hand.
 zoo: .venv/dev
 	.venv/bin/python benchmarks/zoo.py $(if $(wildcard $(SHARED)/golden),--golden "$(SHARED)/golden")
+
+# Speed, overlap and accuracy of engines and precisions: the table of docs/how-to/speed.md.
+precision: .venv/dev
+	@mkdir -p runs
+	.venv/bin/sightline convert "$(VITTRACK)" --tracker vittrack-nano --output runs/vittrack-nano.safetensors
+	.venv/bin/sightline export runs/vittrack-nano.safetensors --output runs/vittrack-nano.onnx
+	.venv/bin/python benchmarks/precision.py --calibrate "$(SHARED)/data/train" --data "$(SHARED)/data/eval" \
+		--trackers kestrel-nano runs/vittrack-nano.onnx --docs docs/how-to/speed.md
 
 # Published networks by way of our own, and OpenCV's trackers from a wheel that cannot stand beside the core's.
 table: .venv/dev .venv-bench/made
@@ -84,7 +92,7 @@ clean:
 
 .venv/dev: .venv/core
 	@echo "Installing what tests need into .venv (torch, onnx, ...): minutes the first time ..."
-	.venv/bin/python $(INSTALL) -e '.[train,openvino,plots,parquet,ray,dev]'
+	.venv/bin/python $(INSTALL) -e '.[train,openvino,int8,plots,parquet,ray,dev]'
 	@touch $@
 
 .venv-bench/made: pyproject.toml constraints.txt

@@ -80,7 +80,9 @@ def _device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise EngineError(f"torch has no device {name!r} here ({str(error).splitlines()[0]}).") from error
+        raise EngineError(
+            f"torch has no device {name!r} here ({str(error).splitlines()[0]}); leave the device at cpu, or install a torch that has it."
+        ) from error
     return device
 
 

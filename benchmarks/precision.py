@@ -1,0 +1,184 @@
+"""What each engine and precision gives and costs: speed, overlap with f32 in the same crops, success AUC.
+
+    python benchmarks/precision.py --calibrate DIR --data DIR --trackers kestrel-nano runs/vittrack-nano.onnx --docs docs/how-to/speed.md
+
+int8 is made anew from --calibrate (as `sightline quantize` takes it) without regard to the budget, and the overlap that its check found is told:
+below 0.95 the command would have refused. Overlap and AUC are those on --data, a folder of sequences that shares nothing with --calibrate.
+Speed is the network's call alone, one thread, all in turns; ratios are taken within rounds. A quiet machine takes about four minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import statistics
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import tyro
+
+from sightline.auto import processor
+from sightline.cli.environment import version_of, versions
+from sightline.engines import Array, Precision, Session, open_session
+from sightline.errors import EngineError
+from sightline.evaluate.clips import Dataset, open_dataset
+from sightline.evaluate.metrics import success_auc
+from sightline.frame import Frame, read
+from sightline.quantize.agreement import agreement
+from sightline.quantize.crops import Looks, looks
+from sightline.quantize.footage import Footage, open_footage
+from sightline.quantize.make import BUDGET, quantize
+from sightline.tracker import Tracker, method_of
+from sightline.weights import find
+
+PLAIN: tuple[tuple[str, Precision], ...] = (("onnxruntime", "f32"), ("openvino", "f32"), ("openvino", "bf16"))
+ROUNDS, TURN, PAUSE = 6, 0.15, 0.02
+EACH = 12  # crops of a sequence
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    tracker: str
+    engine: str
+    precision: str
+    milliseconds: float
+    times_faster: float
+    overlap: float
+    worst: float
+    auc: float
+    check: float | None
+
+
+def sessions(path: Path, footage: Footage, folder: Path) -> tuple[dict[tuple[str, str], Session], dict[str, float]]:
+    """The network by engine and precision, and what `quantize` says of its int8 forms."""
+    opened: dict[tuple[str, str], Session] = {}
+    checks: dict[str, float] = {}
+    for engine, precision in PLAIN:
+        try:
+            opened[engine, precision] = open_session(path, engine=engine, precision=precision, threads=1)
+        except EngineError as error:
+            print(f"left out: {engine} {precision}: {error}")
+    for engine in ("onnxruntime", "openvino"):
+        file = folder / f"{path.stem}.{engine}.onnx"
+        checks[engine] = quantize(path, file, engine=engine, footage=footage, budget=0.0).agreement.mean
+        opened[engine, "int8"] = open_session(file, engine=engine, threads=1)
+        if engine == "openvino" and ("openvino", "bf16") in opened:
+            opened[engine, "int8+bf16"] = open_session(file, engine=engine, precision="bf16", threads=1)
+    return opened, checks
+
+
+def speeds(opened: Mapping[tuple[str, str], Session], given: Looks) -> dict[tuple[str, str], list[float]]:
+    """Median milliseconds of `step` in each round."""
+    samples: Sequence[Mapping[str, Array]] = [arrays for several in given.values() for arrays in several[:2]]
+    rounds: dict[tuple[str, str], list[float]] = {way: [] for way in opened}
+    for _ in range(ROUNDS):
+        for way, session in opened.items():
+            time.sleep(PAUSE)
+            for arrays in samples[:3]:
+                session.run("step", arrays)
+            taken: list[float] = []
+            ends = time.perf_counter() + TURN
+            while time.perf_counter() < ends:
+                arrays = samples[len(taken) % len(samples)]
+                began = time.perf_counter()
+                session.run("step", arrays)
+                taken.append(time.perf_counter() - began)
+            rounds[way].append(statistics.median(taken) * 1e3)
+    return rounds
+
+
+def mean_auc(session: Session, data: Dataset, frames: Mapping[str, Sequence[Frame]]) -> float:
+    """Mean success AUC of one pass over every sequence."""
+    tracker: Tracker[Any] = Tracker(method_of(session))
+    scores = []
+    for clip in data:
+        tracker.init(frames[clip.name][0], clip.truth[0])
+        boxes = [clip.truth[0], *(tracker.update(frame).box for frame in frames[clip.name][1:])]
+        scores.append(success_auc(np.array(boxes, np.float64), clip.truth))
+    return statistics.mean(scores)
+
+
+def rows_of(name: str, footage: Footage, data: Dataset, frames: Mapping[str, Sequence[Frame]]) -> list[Row]:
+    """All rows of one tracker."""
+    path = find(name)
+    takes = open_footage(Path(data[0].frames[0]).parents[2])
+    with tempfile.TemporaryDirectory() as folder:
+        opened, checks = sessions(path, footage, Path(folder))
+        exact = opened["onnxruntime", "f32"]
+        given = looks(exact, (*takes.calibrate, *takes.check), each=EACH, seed=2)
+        rounds = speeds(opened, given)
+        found = []
+        for (engine, precision), session in opened.items():
+            said, mine, first = agreement(exact, session, given), rounds[engine, precision], rounds["onnxruntime", "f32"]
+            ratio = statistics.median(theirs / ours for ours, theirs in zip(mine, first, strict=True))
+            check = checks[engine] if "int8" in precision else None
+            auc = mean_auc(session, data, frames)
+            found.append(Row(exact.spec.name, engine, precision, statistics.median(mine), ratio, said.mean, said.worst, auc, check))
+            print(found[-1], flush=True)
+    return found
+
+
+def markdown(rows: Sequence[Row], setting: str) -> str:
+    """The table as it stands in the docs."""
+    lines = [
+        "| tracker | engine | precision | ms | times as fast | overlap with f32, worst sequence | AUC | check of `quantize` |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        check = "-" if row.check is None else f"{row.check:.3f}{'' if row.check >= BUDGET else ' (refused)'}"
+        lines.append(
+            f"| {row.tracker} | {row.engine} | {row.precision} | {row.milliseconds:.2f} | {row.times_faster:.2f} | "
+            f"{row.overlap:.3f}, {row.worst:.3f} | {row.auc:.3f} | {check} |"
+        )
+    return "\n".join([*lines, "", setting])
+
+
+def main(
+    calibrate: Path,
+    data: Path,
+    *,
+    trackers: tuple[str, ...] = ("kestrel-nano",),
+    docs: Path | None = None,
+    output: Path = Path("benchmarks/results/precision.json"),
+) -> None:
+    """Measure, and write the table.
+
+    Args:
+        calibrate: what int8 is calibrated and checked on.
+        data: folder of sequences.
+        trackers: names or ONNX files.
+        docs: rewrite the table between its markers in this file.
+        output: all figures.
+    """
+    cv2.setNumThreads(1)
+    clips = open_dataset("folder", data)
+    frames = {clip.name: list(read(clip.frames)) for clip in clips}
+    footage = open_footage(calibrate)
+    rows = [row for name in trackers for row in rows_of(name, footage, clips, frames)]
+    packages = ", ".join(f"{name} {version_of(name)}" for name in ("onnxruntime", "openvino", "nncf"))
+    setting = (
+        f"One thread of {processor()} ({platform.machine()}); {packages}, Sightline {versions()['sightline']}. {len(clips)} sequences, "
+        f"{sum(len(several) for several in frames.values())} frames, one pass; overlap over {EACH} crops of each. Made by `make precision`; "
+        "ratios carry over to like processors, milliseconds do not."
+    )
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps({"setting": setting, "rows": [asdict(row) for row in rows]}, indent=1) + "\n")
+    if docs is not None:
+        block = re.compile(r"(<!-- table: precision -->\n).*?(<!-- /table -->)", re.DOTALL)
+        text, count = block.subn(lambda match: match[1] + markdown(rows, setting) + "\n" + match[2], docs.read_text())
+        if count != 1:
+            raise SystemExit(f"{docs} has {count} blocks between <!-- table: precision --> and <!-- /table -->; expected one.")
+        docs.write_text(text)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
