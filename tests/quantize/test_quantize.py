@@ -17,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper  # only where it is there
 
 from sightline.box import Box, iou, xywh_from_cxcywh
 from sightline.cli import main
+from sightline.cli.ready import make_ready
 from sightline.engines import Array, engine_of, open_session
 from sightline.errors import BadData, EngineError, WeightsMismatch, WeightsMissing
 from sightline.frame import Frame
@@ -220,6 +221,15 @@ def test_the_command_says_what_it_did(weights: Path, monkeypatch: pytest.MonkeyP
     assert main(["quantize", str(weights), "--engine", "onnxruntime", "--budget", "95"]) == 2
     assert main(["quantize", str(weights), "--engine", "onnxruntime", "--output", str(weights)]) == 2
     assert "the file in f32 itself" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("recipe")
+def test_results_of_int8_are_told_from_those_of_f32(weights: Path) -> None:
+    make.quantize(weights, int8_path(weights, "onnxruntime"), engine="onnxruntime", footage=SMALL)
+    exact = make_ready(str(weights), threads=1, engine=None).maker
+    rough = make_ready(str(weights), threads=1, engine=None, precision="int8").maker
+    assert (exact.facts["engine"], rough.facts["engine"]) == ("onnxruntime", "onnxruntime int8")
+    assert exact.facts["weights_sha256"] != rough.facts["weights_sha256"]
 
 
 def test_the_built_in_tracker_has_its_int8_form_in_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

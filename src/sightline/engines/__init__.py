@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from sightline.errors import EngineError, MissingExtra, WeightsMismatch, WeightsMissing
 from sightline.spec import Spec
-from sightline.weights import int8_in, int8_path, kind_of, sha256_of
+from sightline.weights import BUILTIN, int8_in, int8_path, kind_of, sha256_of
 
 __all__ = [
     "COMPUTES",
@@ -136,7 +136,8 @@ def quantised(path: Path, engine: str) -> Path:
     if int8_in(path) is not None:
         return path
     found = int8_path(path, engine)
-    make = f"`sightline quantize {path} --engine {engine} --calibrate DIR`"
+    name = path.stem if path.parent == BUILTIN else path
+    make = f"`sightline quantize {name} --engine {engine} --calibrate DIR`"
     if not found.is_file():
         raise WeightsMissing(f"{path.name} has no int8 form for {engine} (expected {found}): make it once by {make}.")
     if (int8_in(found) or {}).get("source_sha256") != sha256_of(path):
