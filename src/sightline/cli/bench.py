@@ -193,7 +193,7 @@ def _row(
     row: dict[str, Any] = asdict(times) | {"tracker": name, "threads": 1, "targets": 1} | (asdict(setting) if setting else {})
     size = measured().get(name)
     row |= {"parameters": size and size.parameters, "macs": size and size.macs, "share_of_ceiling": None}
-    row |= {"file_mb": setting and _file_mb(setting), "auc": aucs.get(name)}
+    row |= {"file_mb": setting and _file_mb(setting), "auc": aucs.get(name), "spec": name}
     if setting and size and times.network:
         [found] = [ceiling for ceiling in ceilings if ceiling.threads == setting.threads]
         best = getattr(found, setting.precision.partition("+")[0])
@@ -255,7 +255,7 @@ def _draw(report: Mapping[str, Any], plot: Path) -> None:
             best.setdefault(row["tracker"], row)
     if not best:
         raise BadData("no row has an accuracy: --accuracy has results of other trackers.")
-    points = [(row["name"], row["fps"], row["auc"]) for row in best.values()]
+    points = [(row["name"].replace(row["tracker"], row["spec"]), row["fps"], row["auc"]) for row in best.values()]
     with needing("plots", "--plot"):
         write_whole({plot: rendered(draw_speed(points, where=report["machine"]["processor"]), plot.suffix.lower()[1:])})
 
