@@ -49,7 +49,7 @@ def test_the_tables_of_a_report_are_markdown(tmp_path: Path, capsys: pytest.Capt
 @pytest.mark.usefixtures("known_ceiling")
 def test_several_targets_are_told_beside_the_network_alone_with_batches_and_callers(tmp_path: Path) -> None:
     output = tmp_path / "bench.json"
-    assert main(["bench", "--targets", "1,4", "--batch", "1,4", "--callers", "1,2", *QUICK, "--output", str(output)]) == 0
+    assert main(["bench", "kestrel-nano", "--targets", "1,4", "--batch", "1,4", "--callers", "1,2", *QUICK, "--output", str(output)]) == 0
     report = json.loads(output.read_text())
     assert [(row["targets"], row["batch"], row["callers"]) for row in report["rows"]] == [
         (1, 1, 1),
@@ -73,7 +73,7 @@ def test_several_targets_are_told_beside_the_network_alone_with_batches_and_call
 @pytest.mark.usefixtures("known_ceiling")
 def test_videos_at_the_same_time_are_measured_in_threads_and_in_processes(tmp_path: Path) -> None:
     output = tmp_path / "bench.md"
-    assert main(["bench", "--videos", "2", *QUICK, "--output", str(output)]) == 0
+    assert main(["bench", "kestrel-nano", "--videos", "2", *QUICK, "--output", str(output)]) == 0
     assert "| 2 x kestrel-nano (onnxruntime f32, 1 thread) |" in output.read_text()
 
 
@@ -92,7 +92,7 @@ def test_others_of_ours_are_compared_and_drawn_with_the_accuracy_that_eval_found
     weights = find("kestrel-nano")
     output, plot = tmp_path / "bench.json", tmp_path / "speed.svg"
     asked = ["--compare", f"{weights},mil", "--accuracy", str(tmp_path), "--plot", str(plot)]
-    assert main(["bench", *asked, *QUICK, "--output", str(output)]) == 0
+    assert main(["bench", "kestrel-nano", *asked, *QUICK, "--output", str(output)]) == 0
     rows = json.loads(output.read_text())["rows"]
     assert [(row["tracker"], row["auc"]) for row in rows] == [("kestrel-nano", 0.7), (str(weights), 0.7), ("opencv-mil", 0.4)]
     assert rows[0]["file_mb"] == rows[1]["file_mb"] > 0.1
