@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-import onnx
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-__all__ = ["exact", "has_attention", "on_pixels", "products"]
+import onnx
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+__all__ = ["exact", "folded", "has_attention", "on_pixels", "products"]
 
 COSTLY = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum")  # where the time goes
 FEW = 6  # channels of two pictures
 CHOICE = "ArgMax"  # of the one cell whose box is taken
+
+
+def folded(weights: Path) -> onnx.ModelProto:
+    """A graph without what can be computed beforehand, and with the shapes of its arrays, which both recipes need."""
+    with TemporaryDirectory() as folder:
+        written = Path(folder, "folded.onnx")
+        quant_pre_process(weights, written, skip_symbolic_shape=True)
+        return onnx.load(written)
 
 
 def exact(graph: onnx.GraphProto) -> list[str]:

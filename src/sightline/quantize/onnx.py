@@ -13,10 +13,9 @@ from tempfile import TemporaryDirectory
 
 import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
-from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from sightline.engines import Array
-from sightline.quantize.graph import exact, on_pixels, products
+from sightline.quantize.graph import exact, folded, on_pixels, products
 
 __all__ = ["quantize"]
 
@@ -36,11 +35,11 @@ def quantize(weights: Path, samples: Sequence[Mapping[str, Array]]) -> onnx.Mode
     names = {entry.name for entry in onnx.load(weights).graph.input}
     given = [{name: array for name, array in sample.items() if name in names} for sample in samples]
     with TemporaryDirectory() as folder:
-        before, after = Path(folder, "before.onnx"), Path(folder, "after.onnx")
-        quant_pre_process(weights, before, skip_symbolic_shape=True)
-        graph = onnx.load(before).graph
+        after = Path(folder, "after.onnx")
+        model = folded(weights)
+        graph = model.graph
         quantize_static(
-            before,
+            model,
             after,
             _Samples(iter(given)),
             op_types_to_quantize=TYPES,

@@ -16,7 +16,7 @@ import nncf
 import onnx
 
 from sightline.engines import Array
-from sightline.quantize.graph import exact, has_attention
+from sightline.quantize.graph import exact, folded, has_attention
 
 __all__ = ["quantize"]
 
@@ -28,7 +28,7 @@ def quantize(weights: Path, samples: Sequence[Mapping[str, Array]]) -> onnx.Mode
         weights: the graph in f32.
         samples: inputs of it, of batch 1.
     """
-    model = onnx.load(weights)
+    model = folded(weights)
     nncf.set_log_level(logging.ERROR)
     with contextlib.redirect_stdout(io.StringIO()):  # its progress bars
         quantised = nncf.quantize(
