@@ -24,7 +24,8 @@ from boxes import MEMORY, EdgeSession, Recipe  # type: ignore[import-not-found] 
 
 import sightline
 from sightline.engines import open_session
-from sightline.measure.race import Candidate, Clocked, race
+from sightline.engines.clocked import Clocked
+from sightline.measure.race import Candidate, race
 from sightline.methods.network import NetworkMethod
 from sightline.placement import region_around
 from sightline.scene import Scene, render

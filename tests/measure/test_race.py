@@ -9,8 +9,9 @@ import pytest
 
 from sightline.box import Box
 from sightline.engines import Array
+from sightline.engines.clocked import Clocked
 from sightline.frame import Frame
-from sightline.measure.race import Candidate, Clocked, race
+from sightline.measure.race import Candidate, race
 from sightline.methods.network import NetworkMethod
 from sightline.tracker import Tracker
 from tests.fakes import FakeSession, brightest

@@ -64,7 +64,7 @@ def evaluate(
         dataset: "folder" for any folder of SEQUENCE/img/*.jpg and SEQUENCE/groundtruth.txt, or a benchmark: otb100, lasot, got10k:val, uav123, ... (a wrong name lists all).
         root: the folder that the data set was unpacked to.
         output: folder for the results, of any number of trackers and data sets.
-        workers: processes to spread the sequences over; boxes and scores do not depend on it. One where not given.
+        workers: processes to spread the sequences over; boxes and scores do not depend on it, unless a tracker of others draws at random. One where not given.
         ray: spread them over a Ray cluster whose machines all see --root and --output: "host:port", "auto" for the one that `ray start --head` started
             here, "local" for one of this command's own. As many processes as it has processors, or --workers.
         threads: processor threads of each.
@@ -87,23 +87,14 @@ def evaluate(
     from sightline.evaluate.protocols import find_protocol
     from sightline.evaluate.results import make_folder
     from sightline.evaluate.score import score
-    from sightline.evaluate.submit import check_format, write_submission
+    from sightline.evaluate.submit import write_submission
     from sightline.weights import write_whole
 
     if protocol is not None:
         find_protocol(protocol)
     data = open_dataset(dataset, root)
     run_by = find_protocol(protocol or data.protocol)
-    run_by.choose_rules(rules, data)
-    if (reason := run_by.unfit(data)) is not None:
-        raise BadData(f"{data.name} cannot be run by the protocol {run_by.name}: {reason}.")
-    if (import_ or submit) and not run_by.finds_boxes:
-        option = "--import" if import_ else "--submit"
-        raise SightlineError(
-            f"{option} is for one box in every frame, and the protocol {run_by.name} leaves more; add --protocol one-pass."
-        )
-    if submit is not None:
-        check_format(submit, data)
+    _check_fit(data, run_by, rules=rules, submit=submit, imports=import_ is not None)
     _tell_of(data, root)
     ran: Ran | None = None
     if import_ is not None:
@@ -131,6 +122,22 @@ def evaluate(
         )
     if summary.gaps and not partial:
         raise BadData(_gaps_in_a_line(summary))
+
+
+def _check_fit(data: Dataset, protocol: Protocol[Any, Any], *, rules: str | None, submit: str | None, imports: bool) -> None:
+    """Refuse what could only fail after the run."""
+    from sightline.evaluate.submit import check_format
+
+    protocol.choose_rules(rules, data)
+    if (reason := protocol.unfit(data)) is not None:
+        raise BadData(f"{data.name} cannot be run by the protocol {protocol.name}: {reason}.")
+    if (imports or submit) and not protocol.finds_boxes:
+        option = "--import" if imports else "--submit"
+        raise SightlineError(
+            f"{option} is for one box in every frame, and the protocol {protocol.name} leaves more; add --protocol one-pass."
+        )
+    if submit is not None:
+        check_format(submit, data)
 
 
 def _tell_of(data: Dataset, root: Path) -> None:

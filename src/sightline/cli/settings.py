@@ -97,8 +97,9 @@ def method_of(setting: Setting) -> Method[Any]:
 
 def candidate_of(setting: Setting) -> Candidate:
     """Load a tracker and put a clock into it."""
+    from sightline.engines.clocked import Clocked
     from sightline.measure.entrants import Many
-    from sightline.measure.race import Candidate, Clocked
+    from sightline.measure.race import Candidate
     from sightline.methods.network import NetworkMethod
     from sightline.tracker import Tracker
 

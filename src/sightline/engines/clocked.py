@@ -49,3 +49,7 @@ class Clocked:
         outputs = self.session.run(role, arrays)
         self.calls.append(Call(role, began, time.perf_counter()))
         return outputs
+
+    def seconds(self, role: Role) -> list[float]:
+        """Of every call of one role."""
+        return [call.ended - call.began for call in self.calls if call.role == role]

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from sightline.box import Box
-from sightline.engines import Array, Role, Session
+from sightline.engines.clocked import Clocked
 from sightline.frame import Frame
 from sightline.measure.sensors import energy_joules
-from sightline.spec import Spec
 
-__all__ = ["Candidate", "Clocked", "Follows", "Times", "race"]
+__all__ = ["Candidate", "Follows", "Times", "race"]
 
 PAUSE = 0.02  # seconds between two turns: what the one before left in threads and caches settles
 WARM = 3  # updates before the clock runs
@@ -27,32 +26,6 @@ class Follows(Protocol):
 
     def init(self, image: Frame, box: Box, /) -> object: ...  # noqa: D102  # the names say it
     def update(self, image: Frame, /) -> object: ...  # noqa: D102
-
-
-@dataclass(frozen=True, slots=True)
-class Clocked:
-    """A session that keeps the seconds of every call of `step`; otherwise the one inside."""
-
-    session: Session
-    seconds: list[float] = field(default_factory=list)
-
-    @property
-    def spec(self) -> Spec:
-        """Of the session inside."""
-        return self.session.spec
-
-    @property
-    def roles(self) -> frozenset[Role]:
-        """Of the session inside."""
-        return self.session.roles
-
-    def run(self, role: Role, arrays: Mapping[str, Array]) -> dict[str, Any]:
-        """Run it and note the time."""
-        began = time.perf_counter()
-        outputs = self.session.run(role, arrays)
-        if role == "step":
-            self.seconds.append(time.perf_counter() - began)
-        return outputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +115,7 @@ def race(
 def _turn(candidate: Candidate, frames: Sequence[Frame], box: Box, seconds: float) -> tuple[list[float], list[float]]:
     """Seconds of every update of one turn, at least five, and of the network's calls in each; none of those where there is no clock."""
     follower, taken, calls = candidate.follower, list[float](), list[float]()
-    clock = [] if candidate.network is None else candidate.network.seconds
+    clock = [] if candidate.network is None else candidate.network.seconds("step")
     follower.init(frames[0], box)
     for i in range(WARM):
         follower.update(frames[1 + i % (len(frames) - 1)])
