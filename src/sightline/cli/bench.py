@@ -310,7 +310,7 @@ def _soaked(candidate: Candidate, frames: Sequence[Frame], box: Box, *, minutes:
             windows.append(asdict(window))
             bar.update(task, completed=window.at)
             if candidate.network is not None:
-                candidate.network.seconds.clear()
+                candidate.network.calls.clear()
     return windows
 
 

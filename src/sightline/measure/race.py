@@ -115,19 +115,20 @@ def race(
 def _turn(candidate: Candidate, frames: Sequence[Frame], box: Box, seconds: float) -> tuple[list[float], list[float]]:
     """Seconds of every update of one turn, at least five, and of the network's calls in each; none of those where there is no clock."""
     follower, taken, calls = candidate.follower, list[float](), list[float]()
-    clock = [] if candidate.network is None else candidate.network.seconds("step")
+    clock = candidate.network
     follower.init(frames[0], box)
     for i in range(WARM):
         follower.update(frames[1 + i % (len(frames) - 1)])
     ends, at = time.perf_counter() + seconds, 0
     while time.perf_counter() < ends or len(taken) < 5:
         at = at % (len(frames) - 1) + 1
-        clock.clear()
+        if clock is not None:
+            clock.calls.clear()
         began = time.perf_counter()
         follower.update(frames[at])
         taken.append(time.perf_counter() - began)
-        if clock:
-            calls.append(sum(clock))
+        if clock is not None and (steps := clock.seconds("step")):
+            calls.append(sum(steps))
     return taken, calls
 
 
