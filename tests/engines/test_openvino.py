@@ -98,7 +98,10 @@ def test_many_targets_equal_single_trackers() -> None:
     for key, box in enumerate(boxes):
         many.add(key, SHOTS[0].frame, box)
         singles.append(
-            [step.estimate.box for step in follow((shot.frame for shot in SHOTS[:5]), box=box, tracker=load(engine="openvino", threads=1))]
+            [
+                step.estimate.box
+                for step in follow((shot.frame for shot in SHOTS[:5]), box=box, tracker=load("kestrel-nano", engine="openvino", threads=1))
+            ]
         )
     for i in range(1, 5):
         together = many.update(SHOTS[i].frame)

@@ -279,12 +279,15 @@ class _Feed(Iterator[Batch]):
             collate_fn=collate,
             pin_memory=run.world.device.type == "cuda",
         )
-        self.batches, self.waited, self.is_first = iter(loader), 0.0, True
+        self.loader, self.waited, self.is_first = loader, 0.0, True
+        self.batches: Iterator[Batch] = iter(())  # workers begin with the first batch: a run that is done needs none
         self.began = self.counted = time.perf_counter()
 
     def __next__(self) -> Batch:
         asked = time.perf_counter()
-        batch: Batch = next(self.batches)
+        if self.is_first:
+            self.batches = iter(self.loader)
+        batch = next(self.batches)
         self.waited += time.perf_counter() - asked
         for name, why in batch.notes:
             if name not in self.problems.bad:
