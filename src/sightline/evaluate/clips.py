@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -68,6 +69,12 @@ class Clip:
         reader = read(first, infrared=second if self.extra else None)
         reader.each = self.each or reader.each
         return reader
+
+    def size(self) -> tuple[int, int]:
+        """Width and height of its first image, which is read for it."""
+        with contextlib.closing(read(self.frames[0])) as images:
+            first = next(iter(images))
+        return first.width, first.height
 
     def annotations(self) -> Floats:
         """`rows`, or (2, T, 4) with those of the other camera: results may then be held against the better of both."""

@@ -19,7 +19,6 @@ from sightline.evaluate.clips import Clip, Dataset
 from sightline.evaluate.protocols.protocol import Counted, Files, Protocol
 from sightline.evaluate.protocols.trajectory import (
     Trajectory,
-    image_size,
     regions_of,
     rows_of,
     seconds_in,
@@ -85,7 +84,7 @@ def lacking(clip: Clip, folder: Path) -> str | None:
 def judge(clip: Clip, dataset: Dataset, folder: Path, rules: AnchorRules) -> AnchoredClip:
     """Overlaps of the runs of one sequence, and where they fail."""
     del rules
-    size, regions = image_size(clip), regions_of(clip)
+    size, regions = clip.size(), regions_of(clip)
     runs = []
     for name, order in orders_of(clip).items():
         rows = rows_of(folder / clip.name / f"{name}.txt") - (dataset.origin, dataset.origin, 0, 0)

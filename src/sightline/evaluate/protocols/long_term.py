@@ -19,7 +19,6 @@ from sightline.evaluate.clips import Clip, Dataset
 from sightline.evaluate.protocols.protocol import Counted, Figures, Files, Protocol
 from sightline.evaluate.protocols.trajectory import (
     Trajectory,
-    image_size,
     regions_of,
     rows_of,
     scores_of,
@@ -74,7 +73,7 @@ def lacking(clip: Clip, folder: Path) -> str | None:
 def judge(clip: Clip, dataset: Dataset, folder: Path, rules: LongTermRules) -> Judged:
     """Overlaps and scores of one sequence."""
     rows = rows_of(folder / clip.name / f"{_name(clip)}.txt") - (dataset.origin, dataset.origin, 0, 0)
-    regions, size = regions_of(clip), image_size(clip)
+    regions, size = regions_of(clip), clip.size()
     scores = scores_of(clip, folder, _name(clip))
     if rules.older and np.isnan(scores).all():
         raise BadData("the tracker says nothing of its certainty, and these rules need it")

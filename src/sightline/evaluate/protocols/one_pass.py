@@ -8,7 +8,6 @@ times/SEQUENCE_parts.txt       where they went, and what decoding took: `speed.P
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -26,7 +25,6 @@ from sightline.evaluate.results import read_bytes, read_record, rows_to_text
 from sightline.evaluate.rules import RULES, Rules
 from sightline.evaluate.speed import PARTS, timed
 from sightline.evaluate.stability import Stability, stability
-from sightline.frame import read
 from sightline.loop import follow
 from sightline.tracker import Tracker
 
@@ -97,11 +95,7 @@ class Compared(NamedTuple):
 
 def compare(clip: Clip, dataset: Dataset, folder: Path, rules: Rules) -> Compared:
     """Overlaps and errors of one sequence, in the coordinates of the data set's files."""
-    size = None
-    if rules.bounded:
-        with contextlib.closing(read(clip.frames[0])) as images:
-            first = next(iter(images))
-        size = first.width, first.height
+    size = clip.size() if rules.bounded else None
     boxes = boxes_from_file(folder / f"{clip.name}.txt")
     return Compared(frame_values(boxes, clip.annotations(), clip.visible, rules=rules, size=size), plain_figures(clip, dataset, folder))
 

@@ -21,7 +21,6 @@ from sightline.evaluate.clips import Clip, Dataset
 from sightline.evaluate.protocols.protocol import Counted, Files, Protocol
 from sightline.evaluate.protocols.trajectory import (
     Trajectory,
-    image_size,
     regions_of,
     rounded,
     rows_of,
@@ -92,7 +91,7 @@ def judge(clip: Clip, dataset: Dataset, folder: Path, rules: RestartRules) -> Ju
     """Overlaps of one sequence."""
     run = rows_of(folder / clip.name / f"{_name(clip)}.txt")
     run[~np.isnan(run[:, 1])] -= (dataset.origin, dataset.origin, 0, 0)
-    regions, (width, height) = regions_of(clip), image_size(clip)
+    regions, (width, height) = regions_of(clip), clip.size()
     if not rules.older:
         overlaps = restarts.overlaps_of(run, regions, partial(raster_overlap, size=(width, height)))
         return Judged(run, overlaps, overlaps)

@@ -27,7 +27,6 @@ from sightline.evaluate.protocols.one_pass import by_rules
 from sightline.evaluate.protocols.protocol import Counted, Files, Protocol
 from sightline.evaluate.results import rows_to_text
 from sightline.evaluate.rules import RULES, Rules
-from sightline.frame import read
 from sightline.loop import follow
 from sightline.mark import box_from_mask, box_from_point
 from sightline.tracker import Tracker
@@ -120,11 +119,7 @@ class Runs(NamedTuple):
 
 def compare(clip: Clip, dataset: Dataset, folder: Path, rules: Rules, *, starts: Callable[[Clip], list[Start]]) -> Runs:
     """Boxes from each start beside the truth."""
-    size = None
-    if rules.bounded:
-        with contextlib.closing(read(clip.frames[0])) as images:
-            first = next(iter(images))
-        size = first.width, first.height
+    size = clip.size() if rules.bounded else None
     truth = np.where(clip.visible[:, np.newaxis], clip.truth, np.nan)
     frames, aucs = [], []
     for start in starts(clip):

@@ -26,11 +26,10 @@ from sightline.evaluate.protocols.protocol import Files
 from sightline.evaluate.regions import Region
 from sightline.evaluate.restarts import FAILED, SKIPPED, STARTED
 from sightline.evaluate.results import read_bytes
-from sightline.frame import read
 from sightline.loop import Step, follow
 from sightline.tracker import Tracker
 
-__all__ = ["Trajectory", "image_size", "regions_of", "rows_of", "scores_of", "seconds_in", "steps", "what_lacks"]
+__all__ = ["Trajectory", "regions_of", "rows_of", "scores_of", "seconds_in", "steps", "what_lacks"]
 
 Floats = NDArray[np.float64]
 
@@ -152,13 +151,6 @@ def regions_of(clip: Clip) -> Sequence[Region]:
     if clip.regions is not None:
         return clip.regions
     return tuple(row if np.isfinite(row).all() else np.zeros(1) for row in clip.truth)
-
-
-def image_size(clip: Clip) -> tuple[int, int]:
-    """(width, height) of its images."""
-    with contextlib.closing(read(clip.frames[0])) as images:
-        first = next(iter(images))
-    return first.width, first.height
 
 
 def _column(path: Path) -> Floats:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
@@ -82,11 +81,7 @@ class _Boxes:
 
     @classmethod
     def of(cls, comparison: Comparison, *, bounded: bool) -> _Boxes:
-        sizes = {}
-        for clip in comparison.clips if bounded else ():
-            with contextlib.closing(clip.read([0])) as frames:
-                first = next(frames)
-            sizes[clip.name] = first.width, first.height
+        sizes = {clip.name: clip.size() for clip in comparison.clips} if bounded else {}
         return cls(comparison, sizes)
 
 
