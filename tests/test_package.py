@@ -20,6 +20,7 @@ PUBLIC = {
     "Box",
     "Estimate",
     "Frame",
+    "Mark",
     "Mask",
     "MultiTracker",
     "Spec",
@@ -27,8 +28,10 @@ PUBLIC = {
     "box_from_mask",
     "box_from_point",
     "follow",
+    "follow_all",
     "load",
     "read",
+    "read_marks",
 }
 
 

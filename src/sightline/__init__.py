@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     )
     from sightline.estimate import Estimate
     from sightline.frame import Frame, read
-    from sightline.loop import follow
-    from sightline.mark import box_from_mask, box_from_point
+    from sightline.loop import follow, follow_all
+    from sightline.mark import Mark, box_from_mask, box_from_point, read_marks
     from sightline.mask import Mask
     from sightline.spec import Spec
     from sightline.tracker import MultiTracker, Tracker, load
@@ -43,6 +43,7 @@ __all__ = [
     "EngineError",
     "Estimate",
     "Frame",
+    "Mark",
     "Mask",
     "MissingExtra",
     "MultiTracker",
@@ -58,8 +59,10 @@ __all__ = [
     "box_from_mask",
     "box_from_point",
     "follow",
+    "follow_all",
     "load",
     "read",
+    "read_marks",
 ]
 
 __version__ = "0.1.0"
@@ -68,6 +71,7 @@ _HOME = {
     "Box": "box",
     "Estimate": "estimate",
     "Frame": "frame",
+    "Mark": "mark",
     "Mask": "mask",
     "MultiTracker": "tracker",
     "Spec": "spec",
@@ -75,8 +79,10 @@ _HOME = {
     "box_from_mask": "mark",
     "box_from_point": "mark",
     "follow": "loop",
+    "follow_all": "loop",
     "load": "tracker",
     "read": "frame",
+    "read_marks": "mark",
 }
 
 

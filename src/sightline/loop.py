@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from sightline.box import Box, BoxLike
-from sightline.errors import VideoError
+from sightline.errors import BadBox, BadData, VideoError
 from sightline.estimate import Estimate
 from sightline.frame import Frame, read
+from sightline.mark import Mark
 from sightline.placement import region_around
 from sightline.spec import Spec
 from sightline.tracker import MultiTracker, Tracker, load
@@ -82,38 +83,94 @@ def follow(
 def follow_all(
     source: str | int | Path | Iterable[Frame],
     *,
-    boxes: Mapping[K, BoxLike],
+    boxes: Mapping[K, BoxLike] | Iterable[Mark[K]],
     tracker: str | Path | Tracker[Any] = "merlin",
     start: int = 0,
     callers: int = 1,
-) -> Iterator[Steps[K]]:
-    """Every frame of a source with the places of several targets in it, all marked in its first frame.
+) -> Generator[Steps[K], None, None]:
+    """Every frame of a source with the places of several targets in it; they come and go as they are marked.
 
     Args:
         source: as for `follow`.
-        boxes: each target in the first frame, under a key of your choice.
+        boxes: each target's box in the first frame, under a key of your choice; or marks, as `sightline.read_marks` reads them from a file,
+            each of which begins a target in its frame and may say in which one it ends. A second mark of a key starts that target over.
         tracker: as for `follow`.
         start: as for `follow`.
         callers: threads that share the targets of a frame, as for `MultiTracker`.
 
     Yields:
-        As `follow`, for all of them at once.
+        Every frame, with the targets that are followed in it; where one is marked, its box is the given one (score 1).
 
     Raises:
         VideoError: as for `follow`.
-        BadBox: a box marks nothing in the first frame.
+        BadBox: a box marks nothing in a frame of the first one's size; told before anything is yielded.
+        BadData: a target is marked before the first frame that is read, told as early, or after the last one: what was yielded before stays valid.
     """
     loaded = tracker if isinstance(tracker, Tracker) else load(tracker)
-    many: MultiTracker[K, Any] = MultiTracker(loaded.method, callers=callers)
-
-    def begin(first: Frame) -> dict[K, Estimate]:
-        for key, box in boxes.items():
-            many.add(key, first, box)
-        return {key: _as_given(box, first, loaded.spec) for key, box in boxes.items()}
-
-    with contextlib.closing(_timed(source, start, begin, many.update)) as steps:
+    marks = [Mark(key, box) for key, box in boxes.items()] if isinstance(boxes, Mapping) else list(boxes)
+    cast = _Cast(marks, MultiTracker(loaded.method, callers=callers))
+    with contextlib.closing(_timed(source, start, cast.begin, cast.update)) as steps:
         for step in steps:
             yield Steps(*step)
+    cast.end()
+
+
+class _Cast(Generic[K]):
+    """Who is followed: enters as marked, leaves as told."""
+
+    def __init__(self, marks: Sequence[Mark[K]], many: MultiTracker[K, Any]) -> None:
+        self._waiting = sorted(marks, key=lambda mark: mark.frame or 0)  # as they were given, within a frame
+        self._many = many
+        self._last: dict[K, int | None] = {}
+        self._index = 0  # of the newest frame
+
+    def begin(self, first: Frame) -> dict[K, Estimate]:
+        """The first frame."""
+        for key, box, frame, last in self._waiting:
+            try:
+                Box.checked(box, first.width, first.height)
+            except BadBox as error:
+                raise BadBox(f"target {key!r}: {error}" if len(self._waiting) > 1 else str(error)) from error
+            if frame is not None and frame < first.index:
+                raise BadData(
+                    f"target {key!r} is marked in frame {frame}, before the first one that is read, {first.index}; begin earlier."
+                )
+            if last is not None and last < (first.index if frame is None else frame):
+                raise BadData(
+                    f"target {key!r} ends with frame {last}, before it is marked; expected the last frame that it is followed in."
+                )
+        return self._entering(first)
+
+    def update(self, frame: Frame) -> dict[K, Estimate]:
+        """A later frame."""
+        for key, last in list(self._last.items()):
+            if last is not None and last < frame.index:
+                self._many.remove(key)
+                del self._last[key]
+        return self._many.update(frame) | self._entering(frame)
+
+    def end(self) -> None:
+        """No frame follows.
+
+        Raises:
+            BadData: somebody was to come later.
+        """
+        if self._waiting:
+            names = ", ".join(f"{mark.key!r} (frame {mark.frame})" for mark in self._waiting[:3])
+            more = f" and {len(self._waiting) - 3} more" if len(self._waiting) > 3 else ""
+            raise BadData(f"the source ended with frame {self._index}, before it came to the target {names}{more}.")
+
+    def _entering(self, frame: Frame) -> dict[K, Estimate]:
+        """Those who are marked in this frame, or in one before it that a live source has left out."""
+        self._index = frame.index
+        given: dict[K, Estimate] = {}
+        while self._waiting and (self._waiting[0].frame or 0) <= frame.index:
+            key, box, _, last = self._waiting.pop(0)
+            if last is None or last >= frame.index:
+                self._many.add(key, frame, box)
+                self._last[key] = last
+                given[key] = _as_given(box, frame, self._many.method.spec)
+        return given
 
 
 def _timed(

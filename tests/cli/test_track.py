@@ -112,7 +112,9 @@ def test_several_boxes_are_targets_of_their_own(clip: Path, tmp_path: Path, caps
     assert num_frames(output) == 12
 
 
-@pytest.mark.parametrize("suffix,first", [(".jsonl", '"target": 1, "x": 20.0'), (".txt", "1,20.000,40.000")])
+@pytest.mark.parametrize(
+    "suffix,first", [(".jsonl", '"target": 1, "x": 20.0'), (".txt", "1,1,21.000,41.000,24.000,24.000,1.0000,-1,-1,-1")]
+)
 def test_every_format_of_results_says_which_target_a_row_is_about(clip: Path, tmp_path: Path, suffix: str, first: str) -> None:
     results = tmp_path / f"track{suffix}"
     assert main(["track", str(clip), "--box", BOX, "--box", "24,44,16,16", "--results", str(results)]) == 0

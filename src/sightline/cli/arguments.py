@@ -15,7 +15,7 @@ import tyro
 
 from sightline.errors import BadBox, SightlineError
 
-__all__ = ["Command", "Precision", "box_from_text", "check_suffix", "numbers", "optional", "parse", "words"]
+__all__ = ["Command", "Precision", "box_from_text", "check_suffix", "name_from_text", "numbers", "optional", "parse", "words"]
 
 Precision: TypeAlias = Literal["f32", "bf16", "int8", "int8+bf16"]  # as in `sightline.engines`, which help does not import
 Command: TypeAlias = Callable[..., "int | None"]  # returns its exit code; None is 0
@@ -51,6 +51,18 @@ def parse(commands: Mapping[str, Command], arguments: Sequence[str], *, descript
 def optional(metavar: str, *aliases: str) -> Any:
     """Annotation of an option that may be left out, and whose description says what happens then."""
     return tyro.conf.arg(metavar=metavar, aliases=aliases or None, help_behavior_hint="")
+
+
+def name_from_text(text: str) -> tuple[str, str]:
+    """NAME and what follows of "NAME=...", without spaces around them; an empty name where there is no equals sign.
+
+    Raises:
+        SightlineError: there is one, and nothing before it.
+    """
+    name, sign, rest = (part.strip() for part in text.rpartition("="))
+    if sign and not name:
+        raise SightlineError(f"{text!r} has no name before the equals sign; expected NAME=..., as in --box car=120,80,40,60.")
+    return name, rest
 
 
 def box_from_text(text: str) -> tuple[float, float, float, float]:

@@ -1,82 +1,118 @@
-"""How somebody says on the command line where the objects are in the first frame, and the boxes that follow from it."""
+"""How somebody says on the command line where the objects are, and the targets that follow from it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sightline.cli.arguments import box_from_text
+from sightline.cli.arguments import box_from_text, name_from_text
 from sightline.errors import BadBox, BadImage, SightlineError
 
 if TYPE_CHECKING:
     from sightline.box import BoxLike
     from sightline.frame import Frame
+    from sightline.mark import Mark, Name
     from sightline.tracker import Tracker
 
-__all__ = ["Marks", "marks_from"]
+__all__ = ["Marks", "marks_from", "numbers_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Objects in the first frame, in the order boxes, points, masks.
+    """Objects, in the order boxes, those of a file, points, masks. Those without a name are numbered, from 1.
 
     Attributes:
-        boxes: x, y, w, h each.
-        points: x, y each, about the centre of an object.
-        masks: files of images of the frame's size, not black where an object is.
-        select: the one object is drawn with the mouse.
+        boxes: those that are known before a frame is seen.
+        points: x, y of each in the first frame, about the centre of an object, by its name.
+        masks: files of images of the first frame's size, not black where an object is, by its name.
+        select: the one object is drawn with the mouse in the first frame.
     """
 
-    boxes: Sequence[BoxLike] = ()
-    points: Sequence[tuple[float, float]] = ()
-    masks: Sequence[Path] = ()
+    boxes: Sequence[Mark[Name]] = ()
+    points: Mapping[Name, tuple[float, float]] = field(default_factory=dict)
+    masks: Mapping[Name, Path] = field(default_factory=dict)
     select: bool = False
 
     @property
-    def number(self) -> int:
-        """How many objects."""
-        return len(self.boxes) + len(self.points) + len(self.masks) + self.select
+    def names(self) -> list[Name]:
+        """Of all objects, each once."""
+        return [*dict.fromkeys(mark.key for mark in self.boxes), *self.points, *self.masks, *[1] * self.select]
 
     @property
     def are_boxes(self) -> bool:
-        """Nobody has to look at the frame."""
-        return self.number == len(self.boxes)
+        """Nobody has to look at the first frame."""
+        return not (self.points or self.masks or self.select)
 
-    def boxes_in(self, frame: Frame, tracker: Tracker[Any]) -> list[BoxLike]:
-        """A box for each; a copy of the tracker finds the size of what a point marks.
+    def found_in(self, frame: Frame, tracker: Tracker[Any]) -> list[Mark[Name]]:
+        """All as boxes; a copy of the tracker finds the size of what a point marks.
 
         Raises:
             BadBox, BadImage: a point lies outside, or a mask does not fit.
             SightlineError: nothing was drawn.
         """
-        from sightline.mark import box_from_point
+        from sightline.mark import Mark, box_from_point
 
-        found: list[BoxLike] = list(self.boxes)
-        found += [box_from_point(tracker, frame, point) for point in self.points]
-        found += [_box_of(path, frame) for path in self.masks]
+        found = list(self.boxes)
+        found += [Mark(name, box_from_point(tracker, frame, point)) for name, point in self.points.items()]
+        found += [Mark(name, _box_of(path, frame)) for name, path in self.masks.items()]
         if self.select:
             from sightline.cli.select import select_box
 
-            found.append(select_box(frame))
+            found.append(Mark(1, select_box(frame)))
         return found
 
 
-def marks_from(boxes: Sequence[str], points: Sequence[str], masks: Sequence[Path], *, select: bool) -> Marks:
-    """The words of the options as marks.
+def numbers_of(marks: Marks) -> dict[Name, int] | None:
+    """A number for each target, its name where all are called by numbers; None for a single one without a name that is followed to the end."""
+    names = marks.names
+    if names == [1] and all(mark == (1, mark.box, None, None) for mark in marks.boxes):
+        return None
+    if all(isinstance(name, int) for name in names):
+        return {name: int(name) for name in names}
+    return {name: number for number, name in enumerate(names, start=1)}
+
+
+def marks_from(boxes: Sequence[str], listed: Path | None, points: Sequence[str], masks: Sequence[Path], *, select: bool) -> Marks:
+    """The words of the options, and a file of boxes, as marks.
 
     Raises:
         BadBox: a word is not the numbers that it should be.
-        SightlineError: nothing is marked, or the mouse is asked for beside other marks.
+        BadData: the file of boxes is wrong.
+        SightlineError: nothing is marked, two targets have the same name, or the mouse is asked for beside other marks.
     """
-    marks = Marks([box_from_text(text) for text in boxes], [_point_from(text) for text in points], tuple(masks), select)
-    if marks.number == 0 or (select and marks.number > 1):
+    if not (boxes or listed or points or masks or select) or (select and (boxes or listed or points or masks)):
         raise SightlineError(
-            "say where the object is in the first frame: either --box X,Y,W,H in pixels, --point X,Y, --mask FILE, or --select to draw it with the mouse."
+            "say where the object is in the first frame: either --box X,Y,W,H in pixels, --boxes FILE, --point X,Y, --mask FILE, "
+            "or --select to draw it with the mouse."
         )
-    return marks
+    from sightline.mark import Mark, read_marks
+
+    names = _Names()
+    by_box = [Mark(names.take(name), box_from_text(rest)) for name, rest in map(name_from_text, boxes)]
+    in_file = [] if listed is None else read_marks(listed, first=len(names.taken) + 1)
+    for name in dict.fromkeys(mark.key for mark in in_file):
+        names.take(str(name))
+    by_point = {names.take(name): _point_from(rest) for name, rest in map(name_from_text, points)}
+    by_mask = {names.take(""): path for path in masks}
+    return Marks([*by_box, *in_file], by_point, by_mask, select)
+
+
+class _Names:
+    """Names that are taken; who brings none gets the number of his place."""
+
+    def __init__(self) -> None:
+        self.taken: list[Name] = []
+
+    def take(self, text: str) -> Name:
+        """A name as `sightline.mark.Name`, made sure of."""
+        name: Name = int(text) if text.isascii() and text.isdecimal() else text or len(self.taken) + 1
+        if name in self.taken:
+            raise SightlineError(f"two targets are called {name}; give each a name of its own, as in --box car=120,80,40,60.")
+        self.taken.append(name)
+        return name
 
 
 def _point_from(text: str) -> tuple[float, float]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sightline.cli.results import ResultsFile, Row
 from sightline.cli.worker import Worker
@@ -36,18 +36,18 @@ class Outputs:
         video: file with the boxes drawn, or None.
         results: file with a row for each frame and target, or None.
         fps: of the video, where frames have no time.
-        several: whether there are several targets, which rows and boxes then name.
+        numbers: of the targets by their names, which rows and boxes then tell; None where there is one target, in every frame, without a name.
     """
 
-    def __init__(self, *, video: Path | None, results: Path | None, fps: float, several: bool = False) -> None:
+    def __init__(self, *, video: Path | None, results: Path | None, fps: float, numbers: Mapping[Any, int] | None = None) -> None:
         self._paths = {"video": video, "results": results}
         self._fps = fps
-        self._several = several
+        self._numbers = numbers
         self._results: ResultsFile | None = None
         self._video: VideoWriter | None = None
-        self._worker: Worker[Steps[int]] | None = None
+        self._worker: Worker[Steps[Any]] | None = None
 
-    def write(self, step: Steps[int]) -> None:
+    def write(self, step: Steps[Any]) -> None:
         """Append one frame; it is in the files after `close`.
 
         Raises:
@@ -69,21 +69,21 @@ class Outputs:
         finally:
             self._finish()
 
-    def _append(self, step: Steps[int]) -> None:
+    def _append(self, step: Steps[Any]) -> None:
         """What the thread does."""
         frame = step.frame
         if self._results is not None:
             with self._writing("results"):
                 for target, estimate in step.estimates.items():
-                    name = target if self._several else None
-                    self._results.write(Row(frame.index, frame.time, estimate.box, estimate.score, estimate.status, name))
+                    told = () if self._numbers is None else (target, self._numbers[target])
+                    self._results.write(Row(frame.index, frame.time, estimate.box, estimate.score, estimate.status, *told))
         if self._video is not None:
             picture = self._drawn(step)
             with self._writing("video"):
                 self._video.write(picture, frame.time)
 
-    def _drawn(self, step: Steps[int]) -> Image:
-        if self._several:
+    def _drawn(self, step: Steps[Any]) -> Image:
+        if self._numbers is not None:
             return draw_all(step.frame.image, step.estimates)
         [estimate] = step.estimates.values()
         return draw(step.frame.image, estimate.box, label=label_of(estimate), status=estimate.status, mask=estimate.mask)
@@ -99,13 +99,13 @@ class Outputs:
             with self._writing("results"):
                 self._results.commit()
 
-    def _begin(self) -> Worker[Steps[int]]:
+    def _begin(self) -> Worker[Steps[Any]]:
         for kind, path in self._paths.items():
             if path is not None:
                 with self._writing(kind):
                     path.parent.mkdir(parents=True, exist_ok=True)
                     if kind == "results":
-                        self._results = ResultsFile(path, several=self._several)
+                        self._results = ResultsFile(path, several=self._numbers is not None)
                     else:
                         self._video = VideoWriter(path, self._fps)
         return Worker(self._append, waiting=BEHIND, name="sightline writes")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from sightline.box import Box
+    from sightline.mark import Name
 
 __all__ = ["FIELDS", "SUFFIXES", "ResultsFile", "Row"]
 
@@ -26,13 +27,14 @@ class Row(NamedTuple):
     box: Box
     score: float  # NaN where the tracker gives none
     status: str
-    target: int | None = None  # counted from 1; None where there is only one
+    target: Name | None = None  # None where there is only one, without a name
+    number: int = 1  # of the target, where a format has no names
 
 
 def _csv(row: Row) -> str:
     time = "" if row.time is None else f"{row.time:.6f}"
     score = "" if math.isnan(row.score) else f"{row.score:.4f}"
-    target = "" if row.target is None else f"{row.target},"
+    target = "" if row.target is None else f"{_quoted(str(row.target))},"
     return f"{row.frame},{time},{target}{_box(row)},{score},{row.status}"
 
 
@@ -45,7 +47,16 @@ def _jsonl(row: Row) -> str:
 
 
 def _txt(row: Row) -> str:
-    return _box(row) if row.target is None else f"{row.target},{_box(row)}"
+    """Of several, a row of MOTChallenge (Milan et al., "MOT16", arXiv:1603.00831), where frames and pixels are counted from 1."""
+    if row.target is None:
+        return _box(row)
+    box = row.box._replace(x=row.box.x + 1, y=row.box.y + 1)
+    return f"{row.frame + 1},{row.number},{_box(row._replace(box=box))},{1.0 if math.isnan(row.score) else row.score:.4f},-1,-1,-1"
+
+
+def _quoted(word: str) -> str:
+    """A word as CSV wants it (RFC 4180)."""
+    return '"' + word.replace('"', '""') + '"' if any(sign in word for sign in ',"\r\n') else word
 
 
 def _box(row: Row) -> str:
@@ -64,7 +75,7 @@ class ResultsFile:
     """Rows go to a hidden file beside the target, which takes the target's place at the end: `write`..., `finish`, `commit`.
 
     The suffix chooses the format: .csv with a header, .jsonl with the same keys, .txt with plain x,y,w,h. Where there are `several` targets,
-    all three say which one a row is about.
+    the first two have their names, and .txt is MOTChallenge's format, which has a number for each.
 
     Raises:
         OSError: from every method, where the file cannot be written; call `abort` then.

@@ -15,8 +15,8 @@ from sightline.errors import SightlineError
 from sightline.loop import Steps, follow_all
 
 if TYPE_CHECKING:
-    from sightline.box import BoxLike
     from sightline.frame import Frame
+    from sightline.mark import Mark, Name
     from sightline.tracker import Tracker
 
 __all__ = ["Run", "run"]
@@ -42,7 +42,7 @@ class Run:
     error: SightlineError | None = None
     interrupted: bool = False
 
-    def add(self, step: Steps[int]) -> None:
+    def add(self, step: Steps[Name]) -> None:
         """Count one frame."""
         if self.num_frames:
             self.update_seconds += step.seconds
@@ -62,8 +62,8 @@ class Run:
         }
 
 
-def run(frames: Iterable[Frame], outputs: Outputs, *, boxes: Sequence[BoxLike], tracker: Tracker[Any], total: int | None) -> Run:
-    """Follow the boxes, numbered from 1, and write every frame; an interrupt, and frames that break off, end it in good order.
+def run(frames: Iterable[Frame], outputs: Outputs, *, marks: Sequence[Mark[Name]], tracker: Tracker[Any], total: int | None) -> Run:
+    """Follow the targets and write every frame; an interrupt, and frames that break off, end it in good order.
 
     Raises:
         SightlineError: nothing was tracked at all, or a file cannot be written; no file is left.
@@ -73,7 +73,7 @@ def run(frames: Iterable[Frame], outputs: Outputs, *, boxes: Sequence[BoxLike], 
     with Interrupts() as interrupts, progress_bar() as bar:
         task = bar.add_task("tracking", total=total)
         try:
-            for step in follow_all(frames, boxes=dict(enumerate(boxes, 1)), tracker=tracker):
+            for step in follow_all(frames, boxes=marks, tracker=tracker):
                 with interrupts.held():
                     outputs.write(step)
                     done.add(step)

@@ -14,7 +14,7 @@ import tyro
 from sightline.cli.arguments import Precision, check_suffix, optional
 from sightline.cli.environment import versions
 from sightline.cli.loading import load_by_name
-from sightline.cli.marks import Marks, marks_from
+from sightline.cli.marks import Marks, marks_from, numbers_of
 from sightline.cli.results import SUFFIXES
 from sightline.errors import SightlineError, VideoError
 
@@ -31,8 +31,9 @@ def track(
     source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")],
     /,
     *,
-    box: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, optional("X,Y,W,H")] = (),
-    point: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, optional("X,Y")] = (),
+    box: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, optional("[NAME=]X,Y,W,H")] = (),
+    boxes: Annotated[Path | None, optional("FILE")] = None,
+    point: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, optional("[NAME=]X,Y")] = (),
     mask: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction, optional("FILE")] = (),
     select: bool = False,
     tracker: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")] = "merlin",
@@ -48,21 +49,24 @@ def track(
     """Follow one object, or several, through a video.
 
     Give the object's box in the first frame, with --box or with the mouse (--select), or a --point or a --mask. What comes out is a video with the
-    box drawn (--output), a file with one row per frame (--results), or both. Several --box are several objects, numbered from 1.
+    box drawn (--output), a file with one row per frame (--results), or both. Several --box are several objects; --boxes reads many from a file.
     An existing file is replaced once the new one is complete. Ctrl-C stops early and finishes the files; so does a video that breaks half-way.
 
     Example: sightline track street.mp4 --box 120,80,40,60 --output tracked.mp4 --results track.csv
 
     Args:
         source: a video file, a folder of images, a quoted pattern such as "img/*.jpg", the number of a camera, or an address (rtsp://, http://).
-        box: the object in the first frame: left, top, width, height in pixels; --box=-5,10,20,30 where it begins outside the frame. Once for each object.
+        box: the object in the first frame: left, top, width, height in pixels; --box=-5,10,20,30 where it begins outside the frame. Once for each object,
+            with a name where wanted (car=120,80,40,60), else they are numbered from 1.
+        boxes: a list of objects: .csv or .json with x,y,w,h and, where wanted, name, frame (where the object is added, counted from 0) and last (the last
+            frame that it is followed in), the text of MOTChallenge, or --results of an earlier run, whose objects are followed again.
         point: a point about the middle of the object, instead of its box; the tracker itself tries which size it keeps. Once for each object.
         mask: an image of the first frame's size, not black where the object is, instead of its box. Once for each object.
         select: draw the box with the mouse; needs a display, and opencv-python in place of opencv-python-headless.
         tracker: a name from `sightline zoo`, or the path of a weights file. A name whose weights can neither be found nor fetched runs with random ones, and says so.
         output: write the video with the box drawn here: .mp4 (H.264, plays in a browser), .mov, .mkv, .avi or .webm.
-        results: write the boxes here: .csv has the columns frame,time,x,y,w,h,score,status, .jsonl the same keys, .txt only x,y,w,h. With several objects, a
-            row for each, and its number in the column target (.txt: before x).
+        results: write the boxes here: .csv has the columns frame,time,x,y,w,h,score,status, .jsonl the same keys, .txt only x,y,w,h. With several objects, or
+            names, a row for each, with its name in the column target; .txt is MOTChallenge's format then.
         start: the frame to begin with, counted from 0; --box belongs to this frame.
         infrared: a second source, aligned with the first frame by frame, for trackers that look at both (the one in the package does not).
         engine: what runs the network, see `sightline doctor`; chosen by the kind of weights file where not given; auto is the fastest here, measured once for a second.
@@ -70,9 +74,9 @@ def track(
         precision: what the network is computed in; bf16 (openvino) and int8 (after `sightline quantize`) are faster, with slightly other boxes. Of --engine auto, the limit.
         as_json: print one JSON object about the run on standard output, and nothing else there.
     """
-    marks = marks_from(box, point, mask, select=select)
+    marks = marks_from(box, boxes, point, mask, select=select)
     _check_numbers(start=start, threads=threads)
-    _check_paths((source, infrared), output, results)
+    _check_paths((source, infrared, None if boxes is None else str(boxes)), output, results)
     if select:
         from sightline.cli.select import check_window
 
@@ -87,7 +91,7 @@ def track(
         "tracker": loaded.spec.name,
         "weights": weights or "random",
         "start": start,
-        "targets": marks.number,
+        "targets": len(marks.names),
         **done.figures(),
         **paths,
     }
@@ -124,7 +128,7 @@ def _check_paths(sources: Sequence[str | None], output: Path | None, results: Pa
         if path.is_dir():
             raise SightlineError(f"{option} {path} is a folder; expected the name of a file.")
         if any(source is not None and Path(source).exists() and path.exists() and path.samefile(source) for source in sources):
-            raise SightlineError(f"{option} {path} is the source itself; choose another name.")
+            raise SightlineError(f"{option} {path} is the source itself, or the list of boxes; choose another name.")
 
 
 def _run(
@@ -137,22 +141,22 @@ def _run(
     output: Path | None,
     results: Path | None,
 ) -> Run:
-    """Open the source, find the boxes where others were not given, and follow."""
+    """Open the source, find the boxes of what was marked otherwise, and follow."""
     from sightline.cli.outputs import Outputs
     from sightline.cli.run import run
     from sightline.frame import read
 
     with contextlib.closing(read(source, start=start, infrared=infrared)) as reader:
         frames = iter(reader)
-        boxes = marks.boxes
+        found = marks.boxes
         if not marks.are_boxes:
             first = next(frames, None)
             if first is None:
                 raise VideoError(f"{source} has no frames.")
-            boxes = marks.boxes_in(first, tracker)
+            found = marks.found_in(first, tracker)
             frames = itertools.chain([first], frames)
-        outputs = Outputs(video=output, results=results, fps=reader.fps or FALLBACK_FPS, several=len(boxes) > 1)
-        return run(frames, outputs, boxes=boxes, tracker=tracker, total=reader.num_frames)
+        outputs = Outputs(video=output, results=results, fps=reader.fps or FALLBACK_FPS, numbers=numbers_of(marks))
+        return run(frames, outputs, marks=found, tracker=tracker, total=reader.num_frames)
 
 
 def _print_summary(summary: dict[str, Any]) -> None:

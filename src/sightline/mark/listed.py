@@ -1,0 +1,303 @@
+"""Targets as somebody has written them down: CSV, JSON, or the text of MOTChallenge; what `sightline track` writes is read, too."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+
+from sightline.box import Box, BoxLike
+from sightline.errors import BadData
+
+__all__ = ["Mark", "Name", "read_marks"]
+
+K = TypeVar("K", bound=Hashable)
+Name: TypeAlias = int | str  # a name of digits alone is a number
+
+FORMATS = (".csv", ".txt", ".json", ".jsonl")
+# Columns, or keys, by the words that people use for them.
+WORDS: Mapping[str, tuple[str, ...]] = {
+    "name": ("name", "target", "id", "track_id"),
+    "x": ("x", "left"),
+    "y": ("y", "top"),
+    "w": ("w", "width"),
+    "h": ("h", "height"),
+    "frame": ("frame",),
+    "last": ("last",),
+    "status": ("status",),
+}
+COLUMNS = "x,y,w,h and, where wanted, name, frame, last"
+MOT = ("frame", "name", "x", "y", "w", "h")  # Milan et al., "MOT16", arXiv:1603.00831: frames and pixels are counted from 1
+
+
+class Mark(NamedTuple, Generic[K]):
+    """A target that somebody has marked.
+
+    Attributes:
+        key: its name.
+        box: x, y, w, h in pixels of the frame that it was marked in.
+        frame: number of that frame in its source, from 0; None for the first one that is read.
+        last: the last frame that it is followed in; None for the end of the source.
+    """
+
+    key: K
+    box: BoxLike
+    frame: int | None = None
+    last: int | None = None
+
+
+class _Row(NamedTuple):
+    """One row of a file: its place there, and what it says."""
+
+    place: str
+    name: Name | None
+    box: Box
+    frame: int | None
+    last: int | None
+
+
+class _Table(NamedTuple):
+    """Rows of a file, and whether they are tracks: a row for every frame of a target."""
+
+    rows: Sequence[_Row]
+    are_tracks: bool
+
+
+def read_marks(path: str | Path, *, first: int = 1) -> list[Mark[Name]]:
+    """Targets from a file.
+
+    A row marks a target: x, y, w, h (or left, top, width, height) in pixels and, where wanted, name (or target, id, track_id), frame and last as in
+    `Mark`. A second row of the same name marks it anew, in a later frame. Rows without a name are targets of their own, numbered in their order.
+
+    Of tracks, which have a row for every frame, each target's first row marks it and its last one says when it ends: those that
+    `sightline track` writes (they have a column status), and the text of MOTChallenge (frame,id,x,y,w,h,...).
+
+    Args:
+        path: .csv with a header, or only numbers: x,y,w,h or MOTChallenge's; .txt with such numbers, blanks between them will do; .json, a list of
+            objects with these keys, or of lists of four numbers, or an object whose keys are the names; .jsonl, one object in each line.
+        first: number of the first target without a name.
+
+    Raises:
+        BadData: the file cannot be read, or a row is wrong; the message says which, and what in it.
+    """
+    path = Path(path)
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise BadData(f"{path} has the suffix {path.suffix!r}; expected a list of boxes that ends in {' or '.join(FORMATS)}.")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise BadData(f"{path} does not exist; expected a file with a box in each row: {COLUMNS}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadData(f"{path} cannot be read ({error}); expected text with a box in each row: {COLUMNS}.") from error
+    table = reader(path, text)
+    if not table.rows:
+        raise BadData(f"{path} has no boxes; expected a row for each target: {COLUMNS}.")
+    return _marks_of_tracks(table.rows, first) if table.are_tracks else _marks_of(table.rows, first)
+
+
+def _marks_of(rows: Sequence[_Row], first: int) -> list[Mark[Name]]:
+    """Every row as a mark."""
+    marks: list[Mark[Name]] = []
+    seen: set[tuple[Name, int | None]] = set()
+    for row in rows:
+        name = row.name
+        if name is None:
+            name, first = first, first + 1
+        if (name, row.frame) in seen:
+            raise BadData(f"{row.place}: target {name!r} is marked twice in the same frame; give each target a name of its own.")
+        seen.add((name, row.frame))
+        marks.append(Mark(name, row.box, row.frame, row.last))
+    return marks
+
+
+def _marks_of_tracks(rows: Sequence[_Row], first: int) -> list[Mark[Name]]:
+    """The first row of each target, until its last one; one without a name is the only one."""
+    begun: dict[Name, Mark[Name]] = {}
+    for row in sorted(rows, key=lambda row: -1 if row.frame is None else row.frame):
+        name = first if row.name is None else row.name
+        mark = begun.setdefault(name, Mark(name, row.box, row.frame))
+        begun[name] = mark._replace(last=row.frame)
+    return list(begun.values())
+
+
+def _from_csv(path: Path, text: str) -> _Table:
+    lines = [(number, words) for number, words in _split(path, text) if any(words)]
+    if not lines or all(_is_number(word) for word in lines[0][1]):
+        return _from_numbers(path, lines, several=True)
+    [(number, header), *rest] = lines
+    columns = _columns(header)
+    missing = [column for column in "xywh" if column not in columns]
+    if missing:
+        raise BadData(f"{path}:{number}: no column {missing[0]!r} in {','.join(header)!r}; expected a first line with {COLUMNS}.")
+    rows = []
+    for number, words in rest:
+        if len(words) != len(header):
+            raise BadData(f"{path}:{number}: {len(words)} columns, and {len(header)} in the first line; expected as many.")
+        values = {column: words[place] for column, place in columns.items()}
+        rows.append(
+            _row(f"{path}:{number}", values, {column: f"column {place + 1} ({header[place]})" for column, place in columns.items()})
+        )
+    return _Table(rows, "status" in columns)
+
+
+def _split(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    """Lines of CSV as words, numbered; semicolons and tabs separate as well, if the first line has them."""
+    head = text.lstrip().partition("\n")[0]
+    between = next((sign for sign in ";\t" if sign in head), ",")
+    reader = csv.reader(text.splitlines(), delimiter=between, skipinitialspace=True)
+    try:
+        for words in reader:
+            yield reader.line_num, [word.strip() for word in words]
+    except csv.Error as error:
+        raise BadData(f"{path}:{reader.line_num}: {error}; expected words with {between!r} between them.") from error
+
+
+def _from_text(path: Path, text: str) -> _Table:
+    lines = [(number, re.split(r"[,;\s]+", line.strip(" \t,;"))) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    return _from_numbers(path, lines, several=False)
+
+
+def _from_numbers(path: Path, lines: Iterable[tuple[int, Sequence[str]]], *, several: bool) -> _Table:
+    """Rows without a header: four numbers are a box, six or more a row of MOTChallenge. Unless there may be `several`, only one row may be a box."""
+    rows: list[_Row] = []
+    width = 0
+    for number, words in lines:
+        place = f"{path}:{number}"
+        width = width or len(words)
+        if width != 4 and width < len(MOT):
+            raise BadData(
+                f"{place}: {width} numbers; expected four, x,y,w,h, or frame,id,x,y,w,h and more, or a first line with {COLUMNS}."
+            )
+        if len(words) != width:
+            raise BadData(f"{place}: {len(words)} columns, and {width} in the first line; expected as many.")
+        if rows and width == 4 and not several:
+            raise BadData(
+                f"{place}: a second box of four numbers in a {path.suffix} may be a second target, or the next frame of the first; "
+                f"for targets call it .csv, for the first line alone give --box {','.join(f'{value:g}' for value in rows[0].box)}."
+            )
+        columns = "xywh" if width == 4 else MOT
+        row = _row(place, dict(zip(columns, words, strict=False)), {column: f"column {i}" for i, column in enumerate(columns, start=1)})
+        rows.append(row if width == 4 else _from_mot(row))
+    return _Table(rows, width > 4)
+
+
+def _from_mot(row: _Row) -> _Row:
+    """A row that counts from 1, as one that counts from 0."""
+    if row.frame == 0:
+        raise BadData(f"{row.place}: column 1 is 0; expected the number of a frame, which counts from 1 in MOTChallenge's format.")
+    if row.name is None or row.name == "-1":
+        raise BadData(f"{row.place}: column 2 is {row.name}: boxes without identities are no tracks; expected a number for each target.")
+    box = row.box._replace(x=row.box.x - 1, y=row.box.y - 1)
+    return row._replace(box=box, frame=None if row.frame is None else row.frame - 1)
+
+
+def _from_json(path: Path, text: str) -> _Table:
+    said = _parsed(f"{path}", text)
+    if isinstance(said, dict) and not set("xywh") <= _columns(list(said)).keys() and not {"box", "bbox"} & said.keys():
+        entries = [(f"{path}: {name!r}", _entry(box) | {"name": name}) for name, box in said.items()]
+    elif isinstance(said, dict | list):
+        listed = said if isinstance(said, list) else [said]
+        entries = [(f"{path}: entry {i}", _entry(entry)) for i, entry in enumerate(listed, start=1)]
+    else:
+        raise BadData(f"{path} is neither a list nor an object; expected a list of objects with {COLUMNS}.")
+    return _from_entries(entries)
+
+
+def _from_jsonl(path: Path, text: str) -> _Table:
+    lines = [(f"{path}:{number}", line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    return _from_entries([(place, _entry(_parsed(place, line))) for place, line in lines])
+
+
+def _parsed(place: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        line = f"line {error.lineno} " if "\n" in text.strip() else ""
+        raise BadData(f"{place}: no JSON ({error.msg} at {line}column {error.colno}); expected an object with {COLUMNS}.") from None
+
+
+def _entry(said: Any) -> dict[str, Any]:
+    """An object as it is, or with its box spread out; four numbers as an object; nothing of what else there may be."""
+    if isinstance(said, list):
+        return dict(zip("xywh", said, strict=True)) if len(said) == 4 else {}
+    if not isinstance(said, dict):
+        return {}
+    box = said.get("box", said.get("bbox"))
+    return said | (dict(zip("xywh", box, strict=True)) if isinstance(box, list) and len(box) == 4 else {})
+
+
+def _from_entries(entries: Iterable[tuple[str, Mapping[str, Any]]]) -> _Table:
+    rows, are_tracks = [], False
+    for place, entry in entries:
+        columns = _columns(list(entry))
+        missing = [column for column in "xywh" if column not in columns]
+        if missing:
+            raise BadData(f"{place} has no {missing[0]!r}; expected an object with {COLUMNS}, or four numbers x, y, w, h.")
+        keys = list(entry)
+        are_tracks = are_tracks or "status" in columns
+        values = {column: entry[keys[at]] for column, at in columns.items()}
+        rows.append(_row(place, values, {column: repr(keys[at]) for column, at in columns.items()}))
+    return _Table(rows, are_tracks)
+
+
+def _columns(header: Sequence[str]) -> dict[str, int]:
+    """Where each of `WORDS` stands in a header."""
+    lower = [word.strip().lower() for word in header]
+    found = {column: [lower.index(word) for word in words if word in lower] for column, words in WORDS.items()}
+    return {column: places[0] for column, places in found.items() if places}
+
+
+def _row(place: str, values: Mapping[str, Any], called: Mapping[str, str]) -> _Row:
+    """A row from words or JSON values; `called` is what messages call each."""
+    box = Box(*(_number(place, called[column], values[column]) for column in "xywh"))
+    for column in "wh":
+        if getattr(box, column) <= 0:
+            raise BadData(f"{place}: {called[column]} is {values[column]}; expected a size in pixels, more than 0 (x,y,w,h, not corners).")
+    frame, last = (_frame(place, called[column], values[column]) if column in values else None for column in ("frame", "last"))
+    if last is not None and last < (frame or 0):
+        raise BadData(
+            f"{place}: {called['last']} is {last}, before frame {frame or 0}; expected the last frame that the target is followed in."
+        )
+    return _Row(place, _name(values.get("name")), box, frame, last)
+
+
+def _number(place: str, called: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(value, bool) or not math.isfinite(number):
+        raise BadData(f"{place}: {called} is {value!r}; expected a number of pixels.")
+    return number
+
+
+def _frame(place: str, called: str, value: Any) -> int | None:
+    """The number of a frame; None where nothing is said."""
+    if value is None or value == "":
+        return None
+    number = _number(place, called, value) if not isinstance(value, str) or _is_number(value) else math.nan
+    if math.isnan(number) or number < 0 or number != int(number):
+        raise BadData(f"{place}: {called} is {value!r}; expected the number of a frame, from 0 on.")
+    return int(number)
+
+
+def _name(value: Any) -> Name | None:
+    if value is None or str(value).strip() == "":
+        return None
+    text = str(value).strip()
+    return int(text) if text.isascii() and text.isdecimal() else text
+
+
+def _is_number(word: str) -> bool:
+    try:
+        return math.isfinite(float(word))
+    except ValueError:
+        return False
+
+
+_READERS: Mapping[str, Callable[[Path, str], _Table]] = {".csv": _from_csv, ".txt": _from_text, ".json": _from_json, ".jsonl": _from_jsonl}

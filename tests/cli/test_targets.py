@@ -1,0 +1,132 @@
+"""Many targets of one video: names, files of boxes, and what is written about them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import av
+import pytest
+
+from sightline.cli import main
+from tests.cli.clips import BOX
+
+pytestmark = pytest.mark.usefixtures("fake_tracker")
+
+
+def track(clip: Path, results: Path, *words: str | Path) -> str:
+    assert main(["track", str(clip), *map(str, words), "--results", str(results)]) == 0
+    return results.read_text(encoding="utf-8")
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(text.splitlines()))
+
+
+def refused(clip: Path, results: Path, capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
+    assert main(["track", str(clip), *map(str, words), "--results", str(results)]) == 2
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert not results.exists()
+    return printed.err
+
+
+def test_boxes_with_names_keep_them_in_every_format(clip: Path, tmp_path: Path) -> None:
+    words = ("--box", f"car={BOX}", "--box", "24,44,16,16", "--box", 'a "b", c=10,30,40,40')
+    written = rows(track(clip, tmp_path / "track.csv", *words))
+    assert [row["target"] for row in written[:4]] == ["car", "2", 'a "b", c', "car"]
+    lines = track(clip, tmp_path / "track.jsonl", *words).splitlines()
+    assert [json.loads(line)["target"] for line in lines[:3]] == ["car", 2, 'a "b", c']
+    mot = track(clip, tmp_path / "track.txt", *words).splitlines()
+    assert [line.split(",")[:2] for line in mot[:4]] == [["1", "1"], ["1", "2"], ["1", "3"], ["2", "1"]]
+
+
+def test_targets_of_a_file_come_and_go(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text("name,x,y,w,h,frame,last\ncar,20,40,24,24,,3\nman,28,40,24,24,4,\n")
+    output = tmp_path / "tracked.mp4"
+    written = rows(track(clip, tmp_path / "track.csv", "--boxes", boxes, "--output", output))
+    assert [(int(row["frame"]), row["target"]) for row in written] == [(i, "car" if i < 4 else "man") for i in range(12)]
+    assert "2 targets through 12 frames" in capsys.readouterr().out
+    with av.open(str(output)) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 12
+
+
+def test_frames_in_which_nobody_is_followed_are_in_the_video_and_not_in_the_results(clip: Path, tmp_path: Path) -> None:
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text('[{"box": [24, 40, 24, 24], "frame": 2, "last": 4}]')
+    output = tmp_path / "tracked.mp4"
+    assert [row["frame"] for row in rows(track(clip, tmp_path / "track.csv", "--boxes", boxes, "--output", output))] == ["2", "3", "4"]
+    with av.open(str(output)) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 12
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".txt"])
+def test_results_are_boxes_for_another_run_which_gives_the_same_results(clip: Path, tmp_path: Path, suffix: str) -> None:
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text("id,x,y,w,h,frame,last\n7,20,40,24,24,,3\n5,28,40,24,24,4,9\n6,24,44,16,16,,\n")
+    first, again = tmp_path / f"first{suffix}", tmp_path / f"again{suffix}"
+    written = track(clip, first, "--boxes", boxes)
+    assert track(clip, again, "--boxes", first) == written
+    assert len(written.splitlines()) - (suffix == ".csv") == 4 + 6 + 12
+
+
+def test_results_of_one_target_are_a_box_for_another_run(clip: Path, tmp_path: Path) -> None:
+    first = track(clip, tmp_path / "first.csv", "--box", BOX, "--start", "3")
+    again = rows(track(clip, tmp_path / "again.csv", "--boxes", tmp_path / "first.csv"))
+    assert [{**row, "target": ""} for row in rows(first)] == [{**row, "target": ""} for row in again]
+
+
+def test_a_file_of_one_box_is_as_good_as_the_box(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "box.txt").write_text(BOX)
+    assert track(clip, tmp_path / "a.csv", "--boxes", tmp_path / "box.txt") == track(clip, tmp_path / "b.csv", "--box", BOX)
+
+
+def test_boxes_files_and_points_are_numbered_in_this_order(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "boxes.csv").write_text("20,40,24,24\n24,44,16,16\n")
+    written = rows(track(clip, tmp_path / "track.csv", "--point", "33,51", "--boxes", tmp_path / "boxes.csv", "--box", "10,30,40,40"))
+    assert [row["target"] for row in written[:4]] == ["1", "2", "3", "4"]
+    assert [float(written[i]["x"]) for i in range(3)] == [10, 20, 24]
+
+
+@pytest.mark.parametrize(
+    "words,told",
+    [
+        (["--box", "car=1,2,3,4", "--box", "car=1,2,3,4"], "two targets are called car"),
+        (["--box", "2=1,2,3,4", "--box", "1,2,3,4"], "two targets are called 2"),
+        (["--box", "=1,2,3,4"], "has no name before the equals sign"),
+        (["--box", "car=1,2,3"], "has 3 numbers"),
+        (["--boxes", "absent.csv"], "absent.csv does not exist"),
+        (["--boxes", "bad.csv"], "bad.csv:3: column 3 (w) is 'wide'"),
+        (["--boxes", "outside.csv"], "target 'far': box (500.0, 10.0, 20.0, 20.0) lies outside the 200x120 frame"),
+        (["--boxes", "late.csv", "--start", "5"], "target 'far' is marked in frame 2, before the first one that is read, 5"),
+        (["--boxes", "late.csv", "--select"], "either --box"),
+    ],
+)
+def test_what_is_wrong_with_targets_is_one_line(
+    words: list[str], told: str, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bad.csv").write_text("x,y,w,h\n1,2,3,4\n1,2,wide,4\n")
+    Path("outside.csv").write_text("x,y,w,h,name,frame\n20,40,24,24,near,0\n500,10,20,20,far,9\n")
+    Path("late.csv").write_text("x,y,w,h,name,frame\n20,40,24,24,near,9\n20,40,24,24,far,2\n")
+    assert told in refused(clip, tmp_path / "track.csv", capsys, *words)
+
+
+def test_a_list_of_boxes_is_not_overwritten(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text("x,y,w,h\n20,40,24,24\n")
+    assert main(["track", str(clip), "--boxes", str(boxes), "--results", str(boxes)]) == 2
+    assert "the list of boxes" in capsys.readouterr().err
+    assert boxes.read_text() == "x,y,w,h\n20,40,24,24\n"
+
+
+def test_a_target_after_the_end_is_named_and_the_others_are_kept(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    boxes, results = tmp_path / "boxes.csv", tmp_path / "track.csv"
+    boxes.write_text("x,y,w,h,name,frame\n20,40,24,24,car,0\n20,40,24,24,man,50\n")
+    assert main(["track", str(clip), "--boxes", str(boxes), "--results", str(results)]) == 2
+    error = capsys.readouterr().err
+    assert "ended with frame 11, before it came to the target 'man' (frame 50)" in error
+    assert "Kept: 12 frames" in error
+    assert len(rows(results.read_text())) == 12

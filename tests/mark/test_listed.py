@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sightline import BadData, Mark, read_marks
+
+
+def marks(folder: Path, name: str, text: str, **options: Any) -> list[Mark[int | str]]:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return read_marks(path, **options)
+
+
+def test_a_row_is_a_target_and_those_without_a_name_are_numbered(tmp_path: Path) -> None:
+    found = marks(tmp_path, "boxes.csv", "x,y,w,h,name\n1,2,30,40,car\n5,6,7.5,8,\n9,9,9,9,12\n\n-4,0,8,8,\n")
+    assert found == [
+        Mark("car", (1, 2, 30, 40)),
+        Mark(1, (5, 6, 7.5, 8)),
+        Mark(12, (9, 9, 9, 9)),
+        Mark(2, (-4, 0, 8, 8)),
+    ]
+    assert [mark.key for mark in marks(tmp_path, "boxes.csv", "1,2,3,4\n5,6,7,8\n", first=4)] == [4, 5]
+
+
+TWO = [Mark("car", (1, 2, 30, 40), 0, 20), Mark("man, old", (5, 6, 7.5, 8), 12)]
+
+
+@pytest.mark.parametrize(
+    "name,text",
+    [
+        ("boxes.csv", 'name,x,y,w,h,frame,last\ncar,1,2,30,40,0,20\n"man, old",5,6,7.5,8,12,\n'),
+        ("boxes.csv", "\ufeffLast; Frame; Left; Top; Width; Height; ID\r\n20; 0; 1; 2; 30; 40; car\r\n;12; 5; 6; 7.5; 8; man, old\r\n"),
+        (
+            "boxes.json",
+            '[{"name": "car", "box": [1, 2, 30, 40], "frame": 0, "last": 20, "a": 1},\n{"id": "man, old", "bbox": [5, 6, 7.5, 8], "frame": 12}]',
+        ),
+        (
+            "boxes.json",
+            '{"car": {"box": [1, 2, 30, 40], "frame": 0, "last": 20}, "man, old": {"x": 5, "y": 6, "w": 7.5, "h": 8, "frame": 12}}',
+        ),
+        (
+            "boxes.jsonl",
+            '{"name": "car", "left": 1, "top": 2, "width": 30, "height": 40, "last": 20, "frame": 0}\n\n{"id": "man, old", "box": [5, 6, 7.5, 8], "frame": 12}',
+        ),
+    ],
+    ids=["csv", "other words", "list", "object", "jsonl"],
+)
+def test_the_same_targets_come_from_every_kind_of_file(tmp_path: Path, name: str, text: str) -> None:
+    assert marks(tmp_path, name, text) == TWO
+
+
+@pytest.mark.parametrize(
+    "name,text",
+    [
+        ("boxes.csv", "1,2,3,4\n5,6,7,8\n"),
+        ("boxes.json", "[[1, 2, 3, 4], [5, 6, 7, 8]]"),
+        ("boxes.json", '{"1": [1, 2, 3, 4], "2": [5, 6, 7, 8]}'),
+        ("boxes.jsonl", "[1, 2, 3, 4]\n[5, 6, 7, 8]"),
+        ("boxes.csv", "x\ty\tw\th\n1\t2\t3\t4\n5\t6\t7\t8\n"),
+    ],
+)
+def test_boxes_alone_are_enough(tmp_path: Path, name: str, text: str) -> None:
+    assert marks(tmp_path, name, text) == [Mark(1, (1, 2, 3, 4)), Mark(2, (5, 6, 7, 8))]
+
+
+def test_one_object_of_json_is_one_target(tmp_path: Path) -> None:
+    assert marks(tmp_path, "boxes.json", '{"x": 1, "y": 2, "w": 3, "h": 4, "name": "car"}') == [Mark("car", (1, 2, 3, 4))]
+
+
+def test_a_name_that_comes_again_later_is_marked_anew(tmp_path: Path) -> None:
+    found = marks(tmp_path, "boxes.csv", "name,frame,x,y,w,h\ncar,0,1,2,3,4\ncar,50,5,6,7,8\n")
+    assert found == [Mark("car", (1, 2, 3, 4), 0), Mark("car", (5, 6, 7, 8), 50)]
+
+
+@pytest.mark.parametrize("name,between", [("mot.txt", ","), ("mot.txt", " "), ("mot.csv", ",")])
+def test_mot_challenge_counts_from_one_and_a_target_lasts_from_its_first_row_to_its_last(tmp_path: Path, name: str, between: str) -> None:
+    rows = ["3,7,11,21,30,40,1,-1,-1,-1", "1,7,1,2,30,40,1,-1,-1,-1", "2,9,5,6,7.5,8,1,-1,-1,-1"]
+    found = marks(tmp_path, name, "".join(row.replace(",", between) + "\n" for row in rows))
+    assert found == [Mark(7, (0, 1, 30, 40), 0, 2), Mark(9, (4, 5, 7.5, 8), 1, 1)]
+
+
+def test_a_track_without_names_is_one_target(tmp_path: Path) -> None:
+    text = "frame,time,x,y,w,h,score,status\n5,0.2,1,2,3,4,1.0000,tracked\n6,0.24,2,2,3,4,,lost\n"
+    assert marks(tmp_path, "track.csv", text) == [Mark(1, (1, 2, 3, 4), 5, 6)]
+
+
+def test_a_text_of_one_box_is_one_target(tmp_path: Path) -> None:
+    assert marks(tmp_path, "box.txt", "1 2\t3, 4\n") == [Mark(1, (1, 2, 3, 4))]
+
+
+@pytest.mark.parametrize(
+    "name,text,told",
+    [
+        ("b.csv", "x,y,w,h\n1,2,3,4\n1,2,wide,4\n", "b.csv:3: column 3 (w) is 'wide'; expected a number"),
+        ("b.csv", "x,y,w,h\n1,2,nan,4\n", "b.csv:2: column 3 (w) is 'nan'"),
+        ("b.csv", "name,x,y,w,h\na,1,2,3,0\n", "b.csv:2: column 5 (h) is 0; expected a size"),
+        ("b.csv", "x,y,w,h\n1,2,3\n", "b.csv:2: 3 columns, and 4 in the first line"),
+        ("b.csv", "x1,y1,x2,y2\n1,2,3,4\n", "b.csv:1: no column 'x' in 'x1,y1,x2,y2'"),
+        ("b.csv", "car,1,2,3,4\n", "b.csv:1: no column 'x'"),
+        ("b.csv", "1,2,3,4,5\n", "b.csv:1: 5 numbers; expected four"),
+        ("b.csv", "x,y,w,h,frame\n1,2,3,4,1.5\n", "b.csv:2: column 5 (frame) is '1.5'; expected the number of a frame"),
+        ("b.csv", "x,y,w,h,frame\n1,2,3,4,soon\n", "b.csv:2: column 5 (frame) is 'soon'"),
+        ("b.csv", "x,y,w,h,frame,last\n1,2,3,4,9,8\n", "b.csv:2: column 6 (last) is 8, before frame 9"),
+        ("b.csv", "x,y,w,h,name\n1,2,3,4,a\n1,2,3,4,a\n", "b.csv:3: target 'a' is marked twice"),
+        ("b.csv", "x,y,w,h\n", "b.csv has no boxes"),
+        ("b.csv", "", "b.csv has no boxes"),
+        ("b.txt", "1,2,3,4\n5,6,7,8\n", "for the first line alone give --box 1,2,3,4"),
+        ("b.txt", "1,1,1,2,3,4\n0,1,1,2,3,4\n", "b.txt:2: column 1 is 0; expected the number of a frame"),
+        ("b.txt", "1,-1,1,2,3,4,0.9\n", "b.txt:1: column 2 is -1: boxes without identities"),
+        ("b.txt", "1,1,1,2,3\n", "b.txt:1: 5 numbers"),
+        ("b.json", '[{"x": 1,\n "y": }]', "b.json: no JSON (Expecting value at line 2 column 7)"),
+        ("b.json", "[[1, 2, 3, 4], [1, 2, 3]]", "b.json: entry 2 has no 'x'"),
+        ("b.json", '{"car": [1, 2, 3, true]}', "b.json: 'car': 'h' is True"),
+        ("b.json", '[{"left": 1, "top": null, "width": 3, "height": 4}]', "b.json: entry 1: 'top' is None"),
+        ("b.json", "3", "b.json is neither a list nor an object"),
+        ("b.json", "[]", "b.json has no boxes"),
+        ("b.jsonl", "[1, 2, 3, 4]\n{x}\n", "b.jsonl:2: no JSON (Expecting property name enclosed in double quotes at column 2)"),
+        ("b.xml", "", "has the suffix '.xml'"),
+        ("b.csv", 'x,y,w,h\n"1,2,3,4\n', "b.csv:2: "),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, name: str, text: str, told: str) -> None:
+    with pytest.raises(BadData) as caught:
+        marks(tmp_path, name, text)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_or_no_text_is_bad_data(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match="does not exist"):
+        read_marks(tmp_path / "boxes.csv")
+    (tmp_path / "boxes.csv").write_bytes(b"\xff\xfe\x00\x81")
+    with pytest.raises(BadData, match="cannot be read"):
+        read_marks(tmp_path / "boxes.csv")

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sightline import BadBox, BadData, Mark, Tracker, follow_all
+from sightline.frame import Frame
+from sightline.loop import Steps
+from sightline.methods.network import NetworkMethod
+from tests.fakes import FakeSession, brightest
+
+LANES = (40, 100, 160)  # y of the middle of a lane, in which a square goes to the right
+
+
+def frames(number: int = 8, first: int = 0) -> list[Frame]:
+    made = []
+    for i in range(first, first + number):
+        image = np.zeros((200, 200, 3), np.uint8)
+        for lane in LANES:
+            image[lane - 8 : lane + 8, 20 + 4 * i : 36 + 4 * i] = 255
+        made.append(Frame(image, index=i, time=i / 25))
+    return made
+
+
+def box(lane: int, i: int) -> tuple[float, ...]:
+    return 20 + 4 * i, LANES[lane] - 8, 16, 16
+
+
+def tracker() -> Tracker[Any]:
+    return Tracker(NetworkMethod(FakeSession(step=brightest)))
+
+
+def who(steps: Sequence[Steps[str]]) -> list[str]:
+    return ["".join(step.estimates) for step in steps]
+
+
+def test_targets_of_a_mapping_are_followed_from_the_first_frame_on() -> None:
+    steps = list(follow_all(frames(), boxes={"a": box(0, 0), "b": box(1, 0)}, tracker=tracker()))
+    assert who(steps) == ["ab"] * 8
+    for i, step in enumerate(steps):
+        assert step.estimates["b"].box == pytest.approx(box(1, i), abs=1.5)
+
+
+def test_targets_come_and_go_as_marked() -> None:
+    marks = [Mark("c", box(2, 6), 6), Mark("a", box(0, 0), last=3), Mark("b", box(1, 2), 2, 4), Mark("d", box(0, 7), 7, 7)]
+    steps = list(follow_all(frames(), boxes=marks, tracker=tracker()))
+    assert who(steps) == ["a", "a", "ab", "ab", "b", "", "c", "cd"]
+    assert steps[2].estimates["b"].box == box(1, 2)
+    assert steps[2].estimates["b"].score == 1.0
+    assert steps[4].estimates["b"].box == pytest.approx(box(1, 4), abs=1.5)
+
+
+def test_those_who_come_and_go_leave_the_others_as_they_are() -> None:
+    alone = [step.estimates["a"] for step in follow_all(frames(), boxes={"a": box(0, 0)}, tracker=tracker())]
+    marks = [Mark("a", box(0, 0)), Mark("b", box(1, 2), 2, 4), Mark("c", box(2, 3), 3)]
+    assert [step.estimates["a"] for step in follow_all(frames(), boxes=marks, tracker=tracker())] == alone
+
+
+def test_a_second_mark_starts_a_target_over() -> None:
+    marks = [Mark("a", box(0, 0), last=2), Mark("a", box(2, 4), 4)]
+    steps = list(follow_all(frames(), boxes=marks, tracker=tracker()))
+    assert who(steps) == ["a", "a", "a", "", "a", "a", "a", "a"]
+    assert steps[4].estimates["a"].box == box(2, 4)
+    assert steps[7].estimates["a"].box == pytest.approx(box(2, 7), abs=1.5)
+
+
+def test_a_mark_replaces_the_one_before_with_its_own_end() -> None:
+    marks = [Mark("a", box(0, 0), last=6), Mark("a", box(1, 2), 2)]
+    steps = list(follow_all(frames(), boxes=marks, tracker=tracker()))
+    assert who(steps) == ["a"] * 8
+    assert steps[7].estimates["a"].box == pytest.approx(box(1, 7), abs=1.5)
+
+
+def test_a_frame_that_a_live_source_leaves_out_adds_its_targets_to_the_next() -> None:
+    shown = [frame for frame in frames() if frame.index not in (2, 3, 5)]
+    marks = [Mark("a", box(0, 2), 2), Mark("b", box(1, 3), 3, 3), Mark("c", box(2, 0), last=5)]
+    steps = list(follow_all(shown, boxes=marks, tracker=tracker()))
+    assert [(step.frame.index, "".join(sorted(step.estimates))) for step in steps] == [(0, "c"), (1, "c"), (4, "ac"), (6, "a"), (7, "a")]
+
+
+@pytest.mark.parametrize(
+    "mark,error,told",
+    [
+        (Mark("a", (300, 0, 9, 9), 4), BadBox, "target 'a': box"),
+        (Mark("a", box(0, 0), 2), BadData, "marked in frame 2, before the first one that is read, 3"),
+        (Mark("a", box(0, 0), last=2), BadData, "ends with frame 2, before it is marked"),
+        (Mark("a", box(0, 0), 7, 6), BadData, "ends with frame 6, before it is marked"),
+    ],
+)
+def test_a_mark_that_cannot_be_is_told_before_anything_is_yielded(mark: Mark[str], error: type[Exception], told: str) -> None:
+    with pytest.raises(error, match=told):
+        next(follow_all(frames(first=3), boxes=[Mark("b", box(1, 3)), mark], tracker=tracker()))
+
+
+def test_who_was_to_come_after_the_end_is_named_there() -> None:
+    steps = follow_all(frames(), boxes=[Mark("a", box(0, 0)), Mark("b", box(0, 0), 8)], tracker=tracker())
+    seen: list[Steps[str]] = []
+    with pytest.raises(BadData, match=r"ended with frame 7, before it came to the target 'b' \(frame 8\)"):
+        seen.extend(steps)
+    assert who(seen) == ["a"] * 8
