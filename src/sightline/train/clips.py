@@ -8,7 +8,6 @@ CLIPS holds video files and `index.jsonl` (`file`, `licence`, `modality`, perhap
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import tarfile
@@ -19,7 +18,6 @@ from typing import Any, Protocol
 
 import cv2
 import numpy as np
-import simplejpeg
 from numpy.typing import NDArray
 
 from sightline import zoo
@@ -30,6 +28,7 @@ from sightline.methods.network import NetworkMethod
 from sightline.models.checkpoint import load
 from sightline.models.session import TorchSession
 from sightline.tracker import Tracker
+from sightline.train.data.index import put
 
 __all__ = ["Follower", "Labels", "follow", "is_open", "label_clips", "moving_boxes"]
 
@@ -169,7 +168,7 @@ def label_clips(folder: Path, first: Follower, second: Follower, out: Path) -> I
     except (OSError, ValueError) as error:
         raise BadData(f"cannot read {index} ({error}); give a folder of clips with its index.jsonl.") from error
     out.mkdir(parents=True, exist_ok=True)
-    with (out / "clips.tar").open("wb") as shard, tarfile.open(fileobj=shard, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+    with tarfile.open(out / "clips.tar", "w", format=tarfile.USTAR_FORMAT) as tar:
         lines: list[str] = []
         for number, entry in enumerate(entries):
             if not is_open(entry):
@@ -190,15 +189,9 @@ def _store(tar: tarfile.TarFile, frames: Sequence[Frame], labels: Labels, clip: 
     for i in range(0, len(labels.boxes), max(1, len(labels.boxes) // PICTURES)):
         frame, box = frames[labels.start + i], labels.boxes[i]
         image, crop, scale = _surroundings(frame, box)
-        content = simplejpeg.encode_jpeg(image, quality=85, colorspace="RGB")
-        member = tarfile.TarInfo(f"{track}_{i:03d}.jpg")
-        member.size = len(content)
-        offset = tar.offset + tarfile.BLOCKSIZE
-        tar.addfile(member, io.BytesIO(content))
         x, y, *_ = crop
         line = {
-            "shard": "clips.tar", "name": member.name, "offset": offset, "length": len(content), "source": "clips", "kind": "video",
-            "track": track, "frame": labels.start + i, **common, "size": [image.shape[1], image.shape[0]],
+            **put(tar, f"{track}_{i:03d}.jpg", image), "source": "clips", "kind": "video", "track": track, "frame": labels.start + i, **common,
             "box": [(box.x - x) * scale[0], (box.y - y) * scale[1], box.w * scale[0], box.h * scale[1]],
             "crop": crop, "frame_size": [frame.width, frame.height],
         }  # fmt: skip

@@ -236,3 +236,14 @@ def test_a_folder_without_data_is_an_error(make: str | None, told: str, tmp_path
         folder.mkdir()
     with pytest.raises(BadData, match=told):
         open_data([folder], [Share(weight=1, sources=("lasot",))], "train", Problems())
+
+
+def test_without_shares_all_data_sets_are_read_but_those_that_papers_measure_on(tmp_path: Path) -> None:
+    made.lasot(tmp_path / "lasot", ["airplane-2", "airplane-3"])
+    made.got10k(tmp_path / "got10k", [1, 2])
+    made.lasot(tmp_path / "lasot_ext", ["atv-1"])
+    made.save(tmp_path / "imagenet" / "n01440764" / "a.JPEG", 0)
+    problems = Problems()
+    opened = open_data([tmp_path], (), "train", problems, labelled=False)
+    assert {track.source for track in opened.tracks} == {"lasot", "got10k", "imagenet"}
+    assert problems.notes == [f"{tmp_path / 'lasot_ext'} is left out: papers measure on it"]

@@ -7,8 +7,10 @@ x, y, w, h in its pixels; `crop` and `frame_size` say which part of which frame 
 
 from __future__ import annotations
 
+import io
 import json
 import math
+import tarfile
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +24,7 @@ from sightline.box import Box
 from sightline.errors import BadData
 from sightline.train.data.track import Image, Modality, Track
 
-__all__ = ["Stored", "read_tracks"]
+__all__ = ["Stored", "put", "read_tracks"]
 
 MODALITIES: dict[str, Modality] = {"thermal": "infrared", "infrared": "infrared"}
 
@@ -123,6 +125,17 @@ def read_tracks(folder: Path, split: str) -> list[Track]:
         )
         for (name, source, is_still), members in pictures.items()
     ]
+
+
+def put(tar: tarfile.TarFile, name: str, image: Image) -> dict[str, Any]:
+    """Store a picture (H, W, 3) as a JPEG in a tar file in the format USTAR: what its line of the index says of the file."""
+    content = simplejpeg.encode_jpeg(np.ascontiguousarray(image), quality=85, colorspace="RGB")
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    offset = tar.offset + tarfile.BLOCKSIZE
+    tar.addfile(member, io.BytesIO(content))
+    shard = Path(str(tar.name)).name
+    return {"shard": shard, "name": name, "offset": offset, "length": len(content), "size": [image.shape[1], image.shape[0]]}
 
 
 def _picture(folder: Path, entry: dict[str, Any]) -> Stored:

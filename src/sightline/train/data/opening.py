@@ -16,7 +16,8 @@ from sightline.train.data.infrared import CAMERAS, read_pairs
 from sightline.train.data.masks import read_masks
 from sightline.train.data.problems import Problems
 from sightline.train.data.stills import read_coco, read_folder_of_images
-from sightline.train.data.track import Track
+from sightline.train.data.track import Track, held_out
+from sightline.train.data.unlabelled import is_unlabelled, read_unlabelled
 from sightline.train.data.video import read_videos
 from sightline.train.recipe import Share
 
@@ -78,6 +79,9 @@ SOURCES: dict[str, Reader] = {
 }
 """Known data sets. The part before a colon is also the folder below `--data` in which one is looked for."""
 
+MEASURING = ("lasot_ext", "gtot", "rgbt234")  # whole data sets that trackers are measured on
+ALL = tuple(source for source in SOURCES if ":" not in source and source not in MEASURING)
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:
@@ -92,18 +96,19 @@ class Opened:
     shares: tuple[Share, ...]
 
 
-def open_data(folders: Sequence[Path], shares: Sequence[Share], split: Split, problems: Problems) -> Opened:
+def open_data(folders: Sequence[Path], shares: Sequence[Share], split: Split, problems: Problems, *, labelled: bool = True) -> Opened:
     """The tracks that a recipe asks for, or all tracks of data that has none of these names.
 
     A folder with `index.jsonl` is read by that. A folder with one folder for each data set (`lasot/`, `got10k/`, `coco/`, ...) is read by
-    the names in `shares`. Any other is one's own: `<sequence>/img/*.jpg` and `<sequence>/groundtruth.txt`. Where nobody has split the data,
-    some of its tracks are held out and are the split "val".
+    the names in `shares`. Video files without labels are read by `unlabelled.py`. Any other folder is one's own: `<sequence>/img/*.jpg` and
+    `<sequence>/groundtruth.txt`. Where nobody has split the data, some of its tracks are held out and are the split "val".
 
     Args:
         folders: where data lies.
-        shares: what the recipe learns from.
+        shares: what the recipe learns from; nothing: all that is there, but what only `MEASURING` is done on.
         split: "train" or "val".
         problems: where everything that is left out is noted.
+        labelled: boxes have to be those of objects; without, videos without labels may be there.
 
     Raises:
         BadData: there is no data, or with `Problems.on_bad` "stop" some of it is missing or wrong.
@@ -111,13 +116,13 @@ def open_data(folders: Sequence[Path], shares: Sequence[Share], split: Split, pr
     wanted = tuple(dict.fromkeys(source for share in shares for source in share.sources))
     found: dict[str, list[Track]] = {}
     for folder in folders:
-        for source, tracks in _read(folder, wanted, split, problems).items():
+        for source, tracks in _read(folder, wanted, split, problems, labelled=labelled).items():
             found.setdefault(source, []).extend(tracks)
     if not any(source in found for source in wanted):  # one's own data
         if not found:
             raise BadData(f"no data in {', '.join(map(str, folders))}; see `sightline train --help` for what a folder may hold.")
         shares = [Share(weight=1.0, sources=tuple(found))]
-        if split == "train":
+        if split == "train" and wanted:
             problems.notes.append(f"none of the recipe's {', '.join(wanted)} is there: it learns from all of {', '.join(found)}")
     kept = []
     for share in shares:
@@ -143,26 +148,39 @@ def _of_kinds(tracks: list[Track], shares: Sequence[Share]) -> list[Track]:
     return [track for track in tracks if track.source not in kinds or track.kind in kinds[track.source]]
 
 
-def _read(folder: Path, wanted: Sequence[str], split: Split, problems: Problems) -> dict[str, list[Track]]:
+def _read(folder: Path, wanted: Sequence[str], split: Split, problems: Problems, *, labelled: bool) -> dict[str, list[Track]]:
     """The tracks of one folder, by source."""
     if not folder.is_dir():
         raise BadData(f"the folder {folder} does not exist; --data takes a folder with index.jsonl, with data sets, or with sequences.")
+    if is_unlabelled(folder):
+        if labelled:
+            raise BadData(
+                f"{folder} holds videos without labels, which a pre-training takes (sightline train mtr, ...); "
+                "python -m sightline.train.clips labels them for a tracker."
+            )
+        return _by_source(read_unlabelled(folder, split, problems))
     if (folder / "index.jsonl").is_file():
-        sources: dict[str, list[Track]] = {}
-        for track in read_tracks(folder, split):
-            sources.setdefault(track.source, []).append(track)
-        return sources
-    named = {source: folder / source.partition(":")[0] for source in wanted if source in SOURCES}
+        return _by_source(read_tracks(folder, split))
+    named = {source: folder / source.partition(":")[0] for source in wanted or ALL if source in SOURCES}
     there = {source: path for source, path in named.items() if path.is_dir()}
+    if not wanted and split == "train":
+        problems.notes += [f"{folder / name} is left out: papers measure on it" for name in MEASURING if (folder / name).is_dir()]
     if there:
         return {source: _held_out(SOURCES[source](path, problems), split) for source, path in there.items()}
     return {folder.name: _held_out(read_videos(folder.name, "folder", folder, problems), split)}
 
 
+def _by_source(tracks: Sequence[Track]) -> dict[str, list[Track]]:
+    """Tracks by the data set that they are of."""
+    found: dict[str, list[Track]] = {}
+    for track in tracks:
+        found.setdefault(track.source, []).append(track)
+    return found
+
+
 def _held_out(tracks: list[Track], split: Split) -> list[Track]:
-    """The tracks of a split: every tenth is held out, of many every fiftieth, at least the last one of several."""
-    every = 50 if len(tracks) >= 500 else 10
-    held = {i for i in range(len(tracks)) if i % every == every - 1} or {len(tracks) - 1}
+    """The tracks of a split; of a single track, both are that."""
     if len(tracks) == 1:
         return tracks
+    held = held_out(len(tracks))
     return [track for i, track in enumerate(tracks) if (i in held) == (split == "val")]

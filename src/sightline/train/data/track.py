@@ -1,7 +1,7 @@
 """What training reads: tracks, each of one object, and pictures that are decoded when they are asked for.
 
 A data set is a list of tracks, whatever its files look like; a still picture is a track of one. Readers of the known data sets are in
-`video.py`, `stills.py`, `masks.py`, `infrared.py` and `index.py`; `opening.py` finds them by name.
+`video.py`, `stills.py`, `masks.py`, `infrared.py`, `unlabelled.py` and `index.py`; `opening.py` finds them by name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sightline.box import Box
 from sightline.errors import BadData
 
-__all__ = ["Bools", "Floats", "Image", "Modality", "Picture", "Shot", "Shots", "Track", "decode", "have_boxes"]
+__all__ = ["Bools", "Floats", "Image", "Modality", "Picture", "Shot", "Shots", "Track", "decode", "have_boxes", "held_out"]
 
 Image: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float64]
@@ -192,6 +192,12 @@ def decode(content: bytes, name: str, shrink: int = 1) -> tuple[Image, tuple[flo
 def have_boxes(boxes: Floats) -> Bools:
     """Which of boxes (T, 4) are boxes: all numbers are finite, and there is an area."""
     return np.asarray(np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1), bool)
+
+
+def held_out(num: int) -> frozenset[int]:
+    """Which of so many are not learnt from, where nobody has split them: every tenth, of many every fiftieth, at least the last one."""
+    every = 50 if num >= 500 else 10
+    return frozenset(range(every - 1, num, every)) or frozenset({num - 1})
 
 
 def _content(file: str) -> bytes:
