@@ -26,13 +26,13 @@ from torch.utils.data import DataLoader
 from sightline import __version__, zoo
 from sightline.train import RECIPES, Recipe, fit
 from sightline.train.data import Problems
-from sightline.train.loop import samples_for
-from sightline.train.samples import PairSamples, Samples, collate
+from sightline.train.samples import SampleList, collate
+from sightline.train.tracker import samples_for
 
 ROUNDS = 3
 
 
-def pace(samples: Samples | PairSamples, workers: int, batch: int) -> float:
+def pace(samples: SampleList, workers: int, batch: int) -> float:
     """Samples per second, the first batch (in which workers start) not counted."""
     loader: DataLoader[object] = DataLoader(
         samples,  # type: ignore[arg-type]  # has what a Dataset has

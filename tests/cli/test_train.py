@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
@@ -9,19 +10,25 @@ import pytest
 from sightline.cli import main
 from sightline.train import PRETRAINING, RECIPES, Pretraining, Recipe
 
-Asked: TypeAlias = tuple[Recipe, tuple[Path, ...], Path]
+Asked: TypeAlias = tuple[Recipe | Pretraining, tuple[Path, ...], Path]
 
 
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
-    """What `fit` was asked for, instead of the training itself."""
+    """What `fit` and `pretrain` were asked for, instead of the training itself."""
     asked: list[Asked] = []
 
-    def fit(
-        recipe: Recipe, data: tuple[Path, ...], out: Path, *, report: object, on_bad: str, tick: object, tell: object, board: bool
+    def train(
+        recipe: Recipe | Pretraining,
+        data: tuple[Path, ...],
+        out: Path,
+        *,
+        report: Callable[[Mapping[str, float]], None],
+        on_bad: str,
+        tick: Callable[[int, int], None],
+        tell: object,
+        board: bool,
     ) -> Path:
-        assert callable(report)
-        assert callable(tick)
         assert callable(tell)
         assert on_bad == "skip"
         assert not board
@@ -30,7 +37,8 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
         report({"step": 50, "total": 1.25})
         return out / f"{recipe.name}.safetensors"
 
-    monkeypatch.setattr("sightline.train.fit", fit)
+    monkeypatch.setattr("sightline.train.fit", train)
+    monkeypatch.setattr("sightline.train.pretrain", train)
     return asked
 
 
@@ -47,7 +55,8 @@ def test_a_trial_has_fewer_steps(runs: list[Asked], tmp_path: Path) -> None:
     assert runs[0][0].steps == 7
 
 
-def test_what_changes_the_result_is_changed_in_the_recipe(runs: list[Asked], tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["ostrack-b256", "mtr"])
+def test_what_changes_the_result_is_changed_in_the_recipe(name: str, runs: list[Asked], tmp_path: Path) -> None:
     words = [
         "--seed",
         "7",
@@ -64,7 +73,7 @@ def test_what_changes_the_result_is_changed_in_the_recipe(runs: list[Asked], tmp
         "--workers",
         "0",
     ]
-    assert main(["train", "ostrack-b256", "--data", "a", "--output", str(tmp_path), *words]) == 0
+    assert main(["train", name, "--data", "a", "--output", str(tmp_path), *words]) == 0
     recipe = runs[0][0]
     assert (recipe.seed, recipe.batch, recipe.passes, recipe.precision, recipe.overfit, recipe.workers) == (7, 8, 2, "bfloat16", 4, 0)
     assert recipe.guard.then == "skip"
@@ -80,9 +89,10 @@ def test_parameters_can_be_frozen_or_be_the_only_ones_that_learn(runs: list[Aske
 
 def test_a_recipe_without_a_teacher_learns_the_boxes_of_one(runs: list[Asked], tmp_path: Path) -> None:
     assert main(["train", "ostrack-b256", "--data", "a", "--output", str(tmp_path), "--teacher", "t.onnx"]) == 0
-    distil = runs[0][0].distil
-    assert distil is not None
-    assert (distil.teacher, distil.box) == (Path("t.onnx"), 5.0)
+    recipe = runs[0][0]
+    assert isinstance(recipe, Recipe)
+    assert recipe.distil is not None
+    assert (recipe.distil.teacher, recipe.distil.box) == (Path("t.onnx"), 5.0)
 
 
 def test_folders_of_data_start_and_teacher_are_handed_on(runs: list[Asked], tmp_path: Path) -> None:
@@ -91,22 +101,15 @@ def test_folders_of_data_start_and_teacher_are_handed_on(runs: list[Asked], tmp_
     recipe, data, _ = runs[0]
     assert data == (Path("a"), Path("b"))
     assert recipe.start == Path("s.onnx")
+    assert isinstance(recipe, Recipe)
     assert recipe.distil is not None
     assert recipe.distil.teacher == Path("t.onnx")
 
 
-def test_an_encoder_is_pre_trained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    asked: list[tuple[Pretraining, tuple[Path, ...], Path]] = []
-
-    def pretrain(recipe: Pretraining, data: tuple[Path, ...], out: Path, *, report: object) -> Path:
-        assert callable(report)
-        asked.append((recipe, data, out))
-        return out / f"{recipe.name}.safetensors"
-
-    monkeypatch.setattr("sightline.train.pretrain", pretrain)
+def test_an_encoder_is_pre_trained(runs: list[Asked], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["train", "mat", "--data", "a", "b", "--output", str(tmp_path), "--steps", "3", "--start", "mae.pth"]
     assert main(words) == 0
-    assert asked == [(replace(PRETRAINING["mat"](), steps=3, start=Path("mae.pth")), (Path("a"), Path("b")), tmp_path)]
+    assert runs == [(replace(PRETRAINING["mat"](), steps=3, start=Path("mae.pth")), (Path("a"), Path("b")), tmp_path)]
     assert f"--start {tmp_path / 'mat.safetensors'}" in capsys.readouterr().out
 
 

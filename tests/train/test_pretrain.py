@@ -17,6 +17,7 @@ torch = pytest.importorskip("torch")
 from safetensors.torch import load  # noqa: E402  # after the check for torch
 
 from sightline import models, zoo  # noqa: E402  # after the check for torch
+from sightline.draw import VideoWriter  # noqa: E402
 from sightline.errors import BadData, BadSpec, WeightsMismatch  # noqa: E402
 from sightline.models.checkpoint import read_tensors, save_weights  # noqa: E402
 from sightline.models.kestrel import Kestrel  # noqa: E402
@@ -29,6 +30,8 @@ from sightline.train.pretrain.network import Arch, Autoencoder  # noqa: E402
 from sightline.train.pretrain.picture import reconstructions  # noqa: E402
 from sightline.train.pretrain.run import appearance_of  # noqa: E402
 from sightline.train.pretrain.start import Pretrained, packed_weights, pretrained_in, take_pretrained_  # noqa: E402
+from sightline.train.recipe import Share  # noqa: E402
+from sightline.train.schedules import make_optimiser  # noqa: E402
 from sightline.train.start import take_over_  # noqa: E402
 from tests.train.made import RECIPE, make_data  # noqa: E402
 
@@ -38,7 +41,7 @@ def tiny(name: str) -> Pretraining:
     recipe = PRETRAINING[name]()
     arch = replace(recipe.arch, depth=1, width=32, heads=2, decoder_depth=1, decoder_width=32, decoder_heads=2)
     optim = replace(recipe.optim, rate=1e-3, warmup=1)
-    return replace(recipe, arch=arch, optim=optim, steps=2, batch=2, passes=2, validation_pairs=3, save_every=1, workers=0)
+    return replace(recipe, arch=arch, optim=optim, steps=2, batch=4, passes=2, validation_pairs=3, save_every=1, workers=0)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +63,7 @@ def test_two_steps_of_every_recipe_leave_weights_a_log_and_a_picture(name: str, 
     assert all(value.isfinite().all() for value in given.tensors.values())
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 2]
-    assert {"loss", "rate", "seconds"} <= lines[1].keys()
+    assert {"total", "rate", "seconds", "waiting"} <= lines[1].keys()
     image = cv2.imread(str(tmp_path / "reconstructions.png"))
     assert image is not None
     sides = given.sides
@@ -81,16 +84,80 @@ class StopError(Exception):
     pass
 
 
-@pytest.mark.parametrize("name", ["mtr", "dropmae"])
-def test_an_interrupted_run_ends_with_the_same_weights(name: str, data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name,workers", [("mtr", 1), ("dropmae", 0)])
+def test_an_interrupted_run_ends_with_the_same_weights(name: str, workers: int, data: Path, tmp_path: Path) -> None:
     def stop(line: Mapping[str, float]) -> None:
         if line["step"] == 2:
             raise StopError
 
     with pytest.raises(StopError):
         pretrain(tiny(name), data, tmp_path / "again", report=stop)
-    again, whole = (read_tensors(pretrain(tiny(name), data, tmp_path / run)) for run in ("again", "whole"))
+    again = read_tensors(pretrain(replace(tiny(name), workers=workers), data, tmp_path / "again"))
+    whole = read_tensors(pretrain(tiny(name), data, tmp_path / "whole"))
     assert all(torch.equal(again[key], whole[key]) for key in whole)
+
+
+def test_passes_add_up_to_a_batch(data: Path, tmp_path: Path) -> None:
+    recipe = replace(tiny("mae"), steps=1)
+    whole, parts = (read_tensors(pretrain(replace(recipe, passes=passes), data, tmp_path / str(passes))) for passes in (1, 4))
+    assert all(torch.allclose(whole[name], parts[name], atol=2e-5) for name in whole)
+
+
+def make_folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+@pytest.mark.parametrize("name", ["mtr", "twinmae"])
+def test_pictures_that_cannot_be_read_are_reported_and_others_drawn(name: str, tmp_path: Path) -> None:
+    data = make_data(make_folder(tmp_path / "data"))
+    lines = [json.loads(line) for line in (data / "index.jsonl").read_text().splitlines()]
+    for line in lines:
+        if line["split"] == "train" and line["track"].endswith("train0_0"):
+            line["offset"] = 0
+    (data / "index.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    told: list[str] = []
+    recipe = replace(tiny(name), batch=8, steps=1)
+    pretrain(recipe, data, tmp_path / "run", tell=told.append)
+    assert "made.tar at byte 0" in (tmp_path / "run" / "data-report.json").read_text()
+    assert any("made.tar at byte 0" in line for line in told)
+    with pytest.raises(BadData, match=r"made\.tar at byte 0 cannot be read"):
+        pretrain(recipe, data, tmp_path / "stop", on_bad="stop")
+
+
+def test_videos_without_labels_are_drawn_beside_other_data(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGHTLINE_CACHE", str(tmp_path / "cache"))
+    with VideoWriter(make_folder(tmp_path / "clips") / "a.mp4", 25) as writer:
+        for i in range(11):
+            writer.write(np.random.default_rng(i).integers(0, 255, (64, 96, 3), np.uint8))
+    only = replace(tiny("twinmae").data, shares=(Share(weight=1.0, sources=("clips:random",)),))
+    for i, recipe in enumerate((tiny("mtr-nano"), replace(tiny("twinmae"), data=only))):
+        weights = pretrain(recipe, [data, tmp_path / "clips"], tmp_path / f"run{i}", board=True)
+        assert all(value.isfinite().all() for value in read_tensors(weights).values())
+        assert list((tmp_path / f"run{i}" / "board").iterdir())
+        assert (tmp_path / f"run{i}" / "samples.png").is_file()
+
+
+def test_a_network_overfits_a_few_crops(data: Path, tmp_path: Path) -> None:
+    recipe = replace(tiny("mae"), overfit=2, batch=2, passes=1, steps=40, save_every=40, normalise=False)
+    seen: list[Mapping[str, float]] = []
+    pretrain(replace(recipe, steps=1, save_every=1), data, tmp_path / "short", report=seen.append)
+    pretrain(recipe, data, tmp_path / "long", report=seen.append)
+    first, last = (line["total"] for line in seen if "total" in line)
+    assert last < 0.7 * first
+
+
+def test_vectors_of_frames_norms_and_biases_do_not_decay() -> None:
+    recipe = tiny("dropmae")
+    network = Autoencoder(recipe.arch)
+    groups = make_optimiser(network, recipe.optim).param_groups
+    decay = {id(value): group["weight_decay"] for group in groups for value in group["params"]}
+    decaying = {name for name, value in network.named_parameters() if decay[id(value)]}
+    assert decaying == {name for name, value in network.named_parameters() if value.squeeze().ndim > 1} - {
+        "frame_vectors",
+        "decoder_frame_vectors",
+    }
+    assert all(group["betas"] == (0.9, 0.95) for group in groups)
 
 
 def test_a_folder_of_another_run_is_refused(data: Path, trained: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import tyro
 
@@ -15,9 +15,11 @@ from sightline.cli.progress import progress_bar
 from sightline.errors import SightlineError
 
 if TYPE_CHECKING:
-    from sightline.train import Recipe
+    from sightline.train import Pretraining, Recipe
 
 __all__ = ["train"]
+
+Chosen = TypeVar("Chosen", "Recipe", "Pretraining")
 
 
 def train(
@@ -50,7 +52,8 @@ def train(
 
     Args:
         recipe: name of a recipe, which says everything that changes the result.
-        data: folders: with index.jsonl, with public data sets (lasot/, got10k/, ...), or with sequences of one's own (NAME/img/*.jpg, NAME/groundtruth.txt).
+        data: folders: with index.jsonl, with public data sets (lasot/, got10k/, ...), or with sequences of one's own (NAME/img/*.jpg, NAME/groundtruth.txt);
+            of video files without labels, for pre-training.
         output: folder of the run: weights, log and what is needed to go on.
         start: weights to start from; the file that the recipe names, in this folder, where not given.
         teacher: weights of a network to learn from, or an ONNX file; what the recipe says of it, or its boxes where it says nothing.
@@ -76,34 +79,26 @@ def train(
     for name, value in numbers.items():
         if value is not None and value < 1:
             raise SightlineError(f"--{name} is {value}; expected at least 1, or leave it out.")
-    if recipe in PRETRAINING:
-        more = {
-            "batch": batch,
-            "passes": passes,
-            "seed": seed,
-            "precision": precision,
-            "overfit": overfit,
-            "workers": workers,
-            "threads": threads,
-        }
-        _refuse(recipe, {"teacher": teacher, "guard": guard, "freeze": freeze, "only": only, **more})
-        unlabelled = PRETRAINING[recipe]()
-        weights = pretrain(replace(unlabelled, steps=steps or unlabelled.steps, start=start), data, output, report=_print_line)
-        print(f"{weights}: `sightline train RECIPE --start {weights}` goes on from this encoder.")
-        return
+    if recipe in PRETRAINING and teacher is not None:
+        raise SightlineError(f"the recipe {recipe} is a pre-training and takes no --teacher; leave --teacher out.")
     asked = {**numbers, "start": start, "seed": seed, "precision": precision, "workers": workers}
-    chosen = replace(RECIPES[recipe](), **{name: value for name, value in asked.items() if value is not None})  # type: ignore[arg-type]  # names of fields
-    chosen = _with_rates(_with_teacher(chosen, teacher), freeze, only)
-    if guard is not None:
-        chosen = replace(chosen, guard=replace(chosen.guard, then=guard))
+    changes: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
     with progress_bar("steps/s") as bar:
-        task = bar.add_task(recipe, total=chosen.steps)
+        task = bar.add_task(recipe, total=None)
 
-        def tick(step: int, _steps: int) -> None:
-            bar.update(task, completed=step)
+        def tick(step: int, num: int) -> None:
+            bar.update(task, completed=step, total=num)
 
-        weights = fit(chosen, data, output, report=_print_line, on_bad=on_bad, tick=tick, tell=bar.console.print, board=tensorboard)
-    print(f"{weights}: `sightline export {weights} --output W.onnx` makes the file to track with.")
+        told: dict[str, Any] = {"report": _print_line, "on_bad": on_bad, "tick": tick, "tell": bar.console.print, "board": tensorboard}
+        if recipe in PRETRAINING:
+            weights = pretrain(_changed(PRETRAINING[recipe](), changes, guard, freeze, only), data, output, **told)
+        else:
+            chosen = _changed(RECIPES[recipe](), changes, guard, freeze, only)
+            weights = fit(_with_teacher(chosen, teacher), data, output, **told)
+    if recipe in PRETRAINING:
+        print(f"{weights}: `sightline train RECIPE --start {weights}` goes on from this encoder.")
+    else:
+        print(f"{weights}: `sightline export {weights} --output W.onnx` makes the file to track with.")
 
 
 def _unknown(recipe: str, names: list[str]) -> str:
@@ -112,13 +107,6 @@ def _unknown(recipe: str, names: list[str]) -> str:
     close = difflib.get_close_matches(recipe, names, n=4)
     hint = f"perhaps you meant {' or '.join(close)}" if close else f"there are {', '.join(names)}"
     return f"there is no recipe called {recipe!r}: {hint}."
-
-
-def _refuse(recipe: str, given: Mapping[str, object]) -> None:
-    """Options that a pre-training does not have."""
-    for name, value in given.items():
-        if value:
-            raise SightlineError(f"the recipe {recipe} is a pre-training and takes no --{name}; leave --{name} out.")
 
 
 def _with_teacher(chosen: Recipe, teacher: Path | None) -> Recipe:
@@ -131,13 +119,17 @@ def _with_teacher(chosen: Recipe, teacher: Path | None) -> Recipe:
     )
 
 
-def _with_rates(chosen: Recipe, freeze: tuple[str, ...], only: tuple[str, ...]) -> Recipe:
+def _changed(
+    chosen: Chosen, changes: dict[str, Any], guard: Literal["skip", "stop"] | None, freeze: tuple[str, ...], only: tuple[str, ...]
+) -> Chosen:
+    """A recipe with what the user wants otherwise."""
     from sightline.train.recipe import Rate
 
     rates: list[Any] = [Rate(pattern=pattern, factor=0.0) for pattern in freeze] + [Rate(pattern=pattern) for pattern in only]
     if only:
         rates.append(Rate(pattern="*", factor=0.0))
-    return replace(chosen, optim=replace(chosen.optim, rates=(*rates, *chosen.optim.rates))) if rates else chosen
+    optim = replace(chosen.optim, rates=(*rates, *chosen.optim.rates))
+    return replace(chosen, optim=optim, guard=replace(chosen.guard, then=guard or chosen.guard.then), **changes)
 
 
 def _print_line(figures: Mapping[str, float]) -> None:

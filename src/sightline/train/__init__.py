@@ -3,17 +3,18 @@
     from sightline.train import RECIPES, fit
     fit(RECIPES["kestrel-nano"](), Path("data"), Path("runs/kestrel-nano"))
 
-`recipe.py` says what a run is, `recipes/` holds ours, `loop.py` is the run; `pairs.py`, `augment.py`, `targets.py` and
+`recipe.py` says what a run is, `recipes/` holds ours, `loop.py` is the run, `tracker.py` what it learns; `pairs.py`, `augment.py`, `targets.py` and
 `losses.py` make samples and losses, `validate.py` watches, `calibrate.py` finds the two thresholds of a status. `pretrain/` comes
 before all that: encoders that learn without labels.
 """
 
 from __future__ import annotations
 
-from sightline.train.loop import Report, fit
+from sightline.train.folder import Report
 from sightline.train.pretrain.recipe import PRETRAINING, Pretraining
 from sightline.train.pretrain.run import pretrain
 from sightline.train.recipe import Recipe
 from sightline.train.recipes import RECIPES
+from sightline.train.tracker import fit
 
 __all__ = ["PRETRAINING", "RECIPES", "Pretraining", "Recipe", "Report", "fit", "pretrain"]

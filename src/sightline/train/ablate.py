@@ -29,10 +29,10 @@ from sightline import zoo
 from sightline.errors import BadData, SightlineError
 from sightline.fleet import Lost, Pool
 from sightline.models.count import size_of
-from sightline.train.loop import fit
 from sightline.train.pretrain.recipe import Pretraining
 from sightline.train.pretrain.run import pretrain
 from sightline.train.recipe import Recipe
+from sightline.train.tracker import fit
 from sightline.weights import write_whole
 
 __all__ = ["Cell", "Run", "Study", "Table", "Variant", "ablate", "read_study", "tables"]

@@ -27,11 +27,11 @@ from sightline.models.checkpoint import load
 from sightline.models.session import TorchSession
 from sightline.scene import Look, Scene, render
 from sightline.tracker import Tracker
-from sightline.train.loop import held_out_pairs
 from sightline.train.pairs import Track, read_tracks
 from sightline.train.recipes import RECIPES
 from sightline.train.recipes.kestrel import ALL_VIDEOS
 from sightline.train.rollout import SHORTEST
+from sightline.train.tracker import held_out_pairs
 from sightline.train.validate import Answers, answers
 
 __all__ = ["Row", "choose", "on_scenes", "on_tracks", "rows", "table"]

@@ -1,10 +1,11 @@
-"""The training loop: one file, read top to bottom.
+"""The training loop, of trackers and of what comes before them: one file, read top to bottom.
 
-    fit(recipe, data, out)
+    run(lesson, recipe, samples, out, problems, Listener())
 
-writes into `out`: `<name>.safetensors` (with the spec inside), `log.jsonl` (losses and validations), `run.json` (recipe, versions,
-commit), `samples.png` (crops that it learns from), `data-report.json` (what was left out) and `state.pt`, from which an interrupted run
-goes on as if it had not been. Several processes, started by torchrun, share the samples of every step.
+A lesson says what is learnt (`tracker.py`, `pretrain/run.py`); all else about a run is here. It writes into `out`: `<name>.safetensors`,
+`log.jsonl` (losses and validations), `run.json` (recipe, versions, commit), `samples.png` (crops that it learns from),
+`data-report.json` (what was left out) and `state.pt`, from which an interrupted run goes on as if it had not been. Several processes,
+started by torchrun, share the samples of every step.
 """
 
 from __future__ import annotations
@@ -13,121 +14,134 @@ import copy
 import io
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from sightline import models, zoo
-from sightline.errors import BadData, BadSpec
-from sightline.models.checkpoint import packed_weights
-from sightline.spec import Spec
-from sightline.train.data import OnBad, Problems, Split, open_data
-from sightline.train.distil import Teacher, distil_parts, open_teacher, own_parts
+from sightline.errors import BadData
+from sightline.train.data import Problems
 from sightline.train.folder import Report, append, describe, rewind
-from sightline.train.forward import Answer, answer
 from sightline.train.guard import Trouble, in_gradients, in_modules, watching
-from sightline.train.objectives import OBJECTIVES, Heard, weighted
-from sightline.train.pairs import Pairs, read_tracks
 from sightline.train.parallel import World, joined
-from sightline.train.recipe import Augment, Recipe
-from sightline.train.samples import Batch, PairSamples, Samples, collate
-from sightline.train.schedules import keep_at, make_optimiser, rate_at, set_rates
+from sightline.train.pretrain.recipe import Pretraining
+from sightline.train.recipe import Recipe
+from sightline.train.samples import Batch, SampleList, collate
+from sightline.train.schedules import make_optimiser, rate_at, set_rates
 from sightline.train.show import Board, write_samples
-from sightline.train.start import take_over_
-from sightline.train.validate import answers
 from sightline.weights import write_whole
 
-__all__ = ["Report", "fit", "held_out_pairs", "network_of", "samples_for"]
+__all__ = ["DTYPES", "AnyRecipe", "Lesson", "Listener", "Watched", "run"]
 
 LOG_EVERY = 50
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+AnyRecipe: TypeAlias = Recipe | Pretraining
 
 
-def fit(
-    recipe: Recipe,
-    data: Path | Sequence[Path],
-    out: Path,
-    *,
-    report: Report | None = None,
-    on_bad: OnBad = "skip",
-    tick: Callable[[int, int], None] | None = None,
-    tell: Callable[[str], None] | None = None,
-    board: bool = False,
-) -> Path:
-    """Train a network, or go on with a run that was interrupted.
+class Watched(NamedTuple):
+    """What was seen of a network on samples that it does not learn from.
 
-    Args:
-        recipe: what to do.
-        data: a folder of data, or several (`sightline.train.data.open_data`).
-        out: folder of the run; made if need be.
+    figures  for the log
+    weights  the weights file
+    more     further files of the run's folder, by name
+    """
+
+    figures: Mapping[str, float]
+    weights: bytes
+    more: Mapping[str, bytes] = {}
+
+
+class Lesson(Protocol):
+    """What a run learns."""
+
+    network: nn.Module
+    """On the run's device, in the mode in which it learns."""
+
+    def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
+        """Parts of the loss, weighted, and their sum `total`."""
+
+    def watch(self, kept: nn.Module) -> Watched:
+        """Look at a copy of the network, which may be changed, with the weights that are to be saved; in evaluation mode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is told of a run.
+
+    Attributes:
         report: called with every line of the log as it is written.
-        on_bad: "skip": data that cannot be read is left out and reported; "stop": it is an error.
         tick: called after every step with its number and that of all.
         tell: called with what should be known: what is left out of the data, steps that are skipped.
         board: write for TensorBoard as well.
+    """
+
+    report: Report | None = None
+    tick: Callable[[int, int], None] | None = None
+    tell: Callable[[str], None] | None = None
+    board: bool = False
+
+
+def run(
+    teach: Callable[[torch.device], Lesson], recipe: AnyRecipe, samples: SampleList, out: Path, problems: Problems, listener: Listener
+) -> Path:
+    """Do a run, or go on with one that was interrupted.
+
+    Args:
+        teach: makes the lesson; the same one every time.
+        recipe: how long, how quickly, how many samples at once.
+        samples: what it learns from.
+        out: folder of the run; made if need be.
+        problems: of the data, so far; what cannot be read on the way is added.
+        listener: who is told.
 
     Returns:
         The weights file.
 
     Raises:
-        BadData: the data, an `out` that holds another recipe's run, or something that is not finite (`Guard`).
-        WeightsMissing, WeightsMismatch, BadSpec: start or teacher cannot be used, or a recipe that makes no sense.
+        BadData: an `out` that holds another recipe's run, or something that is not finite (`Guard`).
     """
     torch.set_num_threads(recipe.threads)
-    spec, folders, problems = recipe.network or zoo.find(recipe.name), [data] if isinstance(data, Path) else list(data), Problems(on_bad)
-    if recipe.objective not in OBJECTIVES:
-        raise BadSpec(f"there is no objective called {recipe.objective!r}; expected one of {', '.join(OBJECTIVES)}.")
-    samples, held_out = (samples_for(recipe, spec, folders, split, problems) for split in ("train", "val"))
     with joined() as world:
-        run = _Run(recipe, spec, out, world)
+        state = _Run(teach(world.device), recipe, out, world)
         if world.is_first:
             describe(out, recipe, {"machine": platform.processor() or platform.machine(), "device": world.device.type})
             problems.write(out)
-        run.resume()
-        log = _Log(out if world.is_first else None, report, tell, Board(out) if board and world.is_first else None)
+        state.resume()
+        board = Board(out) if listener.board and world.is_first else None
+        log = _Log(out if world.is_first else None, listener.report, listener.tell, board)
         for line in problems.lines():
             log.tell(line)
-        batches = _Feed(samples, recipe, run, problems, log)
-        while run.step < recipe.steps:
-            figures = run.learn(batches)
-            if figures and (run.step % LOG_EVERY == 0 or run.step == recipe.steps):
-                log.write({"step": run.step, **figures, **batches.pace(), "rate": rate_at(recipe.optim, run.step, recipe.steps)})
-            if world.is_first and (run.step % recipe.save_every == 0 or run.step == recipe.steps):
-                kept = run.kept()
-                log.write({"step": run.step, **answers(kept, held_out, spec).figures()})
-                run.save(kept)
+        batches = _Feed(samples, state, problems, log)
+        while state.step < recipe.steps:
+            figures = state.learn(batches)
+            if figures and (state.step % LOG_EVERY == 0 or state.step == recipe.steps):
+                log.write({"step": state.step, **figures, **batches.pace(), "rate": rate_at(recipe.optim, state.step, recipe.steps)})
+            if world.is_first and (state.step % recipe.save_every == 0 or state.step == recipe.steps):
+                watched = state.lesson.watch(copy.deepcopy(state.mean).eval())
+                log.write({"step": state.step, **watched.figures})
+                state.save(watched)
                 problems.write(out)
-            if tick is not None:
-                tick(run.step, recipe.steps)
+            if listener.tick is not None:
+                listener.tick(state.step, recipe.steps)
         log.close()
-    return run.weights
+    return state.weights
 
 
 class _Run:
     """What changes during a run, and its files."""
 
-    def __init__(self, recipe: Recipe, spec: Spec, out: Path, world: World) -> None:
-        self.recipe, self.spec, self.out, self.world = recipe, spec, out, world
+    def __init__(self, lesson: Lesson, recipe: AnyRecipe, out: Path, world: World) -> None:
+        self.lesson, self.recipe, self.out, self.world = lesson, recipe, out, world
         self.weights = out / f"{recipe.name}.safetensors"
         self.step = self.skipped = 0
-        self.objective = OBJECTIVES[recipe.objective]
-        torch.manual_seed(recipe.seed)
-        self.network = network_of(spec)
-        if recipe.start is not None:
-            take_over_(self.network, recipe.start)
-        self.network.to(world.device).train()
-        if recipe.norms == "kept":
-            _still_norms(self.network)
+        self.network = lesson.network
         self.mean = copy.deepcopy(self.network)
-        self.origin = copy.deepcopy(self.network) if recipe.start_share else None
         self.optimiser = make_optimiser(self.network, recipe.optim)
         self.scaler = torch.amp.GradScaler(world.device.type, enabled=recipe.precision == "float16")
-        self.teacher: Teacher | None = None if recipe.distil is None else open_teacher(recipe.distil, spec, world.device)
 
     def learn(self, batches: _Feed) -> dict[str, float]:
         """One step down the gradient of the passes' samples; the running mean follows. The losses; none where the step was skipped."""
@@ -142,9 +156,9 @@ class _Run:
             names += batch.names
             torch.manual_seed((recipe.seed * recipe.steps + self.step) * recipe.passes + i)
             with watching(self.network, active=recipe.guard.activations) as all_finite:
-                losses = self._losses(batch)
+                losses = self.lesson.losses(batch, self.step)
             if not self.world.agreed(bool(losses["total"].isfinite()) and all_finite()):
-                trouble = trouble or in_modules(self.network, lambda batch=batch: self._losses(batch), batch.names)  # type: ignore[misc]  # a default binds the loop's
+                trouble = trouble or in_modules(self.network, lambda batch=batch: self.lesson.losses(batch, self.step), batch.names)  # type: ignore[misc]  # a default binds the loop's
                 trouble = trouble or Trouble("loss", "", tuple(batch.names))
                 continue
             self.scaler.scale(losses["total"] / recipe.passes).backward()  # type: ignore[no-untyped-call]  # torch
@@ -156,31 +170,6 @@ class _Run:
             return {}
         self.skipped = 0
         return dict(zip(figures, self.world.mean(figures.values()), strict=True))
-
-    def _losses(self, batch: Batch) -> dict[str, Tensor]:
-        """All parts of the loss, weighted, and their `total`, over all search crops."""
-        recipe = self.recipe
-        arrays = {name: value.to(self.world.device, non_blocking=True) for name, value in batch.arrays.items()}
-        listen = (*self.objective.listen, *(own_parts(recipe.distil) if recipe.distil else ()))
-        keep = keep_at(recipe.keep, self.step, recipe.steps)
-        with torch.autocast(self.world.device.type, DTYPES.get(recipe.precision), enabled=recipe.precision in DTYPES):
-            said = answer(self.network, self.spec, arrays, tuple(dict.fromkeys(listen)), keep)
-        taught = self.teacher.answers(arrays) if self.teacher is not None else [None] * len(said)
-        parts: dict[str, Tensor] = {}
-        for place, (own, theirs) in enumerate(zip(said, taught, strict=True)):
-            for name, value in self._parts(own, theirs, arrays, place).items():
-                parts[name] = parts[name] + value if name in parts else value
-        return {"total": torch.stack(list(parts.values())).sum(), **parts}
-
-    def _parts(self, own: Answer, theirs: Answer | None, arrays: dict[str, Tensor], place: int) -> dict[str, Tensor]:
-        """The weighted parts of one search crop."""
-        recipe = self.recipe
-        given = {name: value[:, place] for name, value in arrays.items() if not name.startswith(("template", "target"))}
-        box, present = given["box"], given["present"]
-        parts = self.objective.parts(Heard(self.network, self.spec, own.said, own.heard, box, present > 0, given))
-        weights = {name: float(getattr(recipe.loss, name)) for name in parts}
-        taught = distil_parts(own, theirs, box, present, recipe.distil) if theirs is not None and recipe.distil is not None else {}
-        return weighted(parts, weights) | taught
 
     def _descend(self, names: Sequence[str]) -> Trouble | None:
         """Go down the gradients; nothing changes where one is not finite."""
@@ -216,25 +205,13 @@ class _Run:
             raise BadData(f"{told}; lower the rate, use bfloat16 or float32, or let the guard skip such steps. The last save is kept.")
         log.tell(told)
 
-    def kept(self) -> nn.Module:
-        """What is saved: the running mean of the weights, drawn towards those that the run started from.
-
-        A mean of a pre-trained and a fine-tuned network is often better than both, away from the data of the fine-tuning.
-        Wortsman et al., CVPR 2022, arXiv:2109.01903.
-        """
-        kept = copy.deepcopy(self.mean)
-        if self.origin is not None:
-            with torch.no_grad():
-                for value, first in zip(kept.parameters(), self.origin.parameters(), strict=True):
-                    value.lerp_(first, self.recipe.start_share)
-        return kept.eval()
-
-    def save(self, kept: nn.Module) -> None:
-        """Write the weights and the state to go on from: both or none."""
+    def save(self, watched: Watched) -> None:
+        """Write the weights, what goes with them, and the state to go on from: all of them or none."""
         state = io.BytesIO()
         content = {name: getattr(self, name).state_dict() for name in ("network", "mean", "optimiser", "scaler")}
         torch.save({"step": self.step, "skipped": self.skipped, **content}, state)
-        write_whole({self.weights: packed_weights(kept, self.spec), self.out / "state.pt": state.getvalue()})
+        more = {self.out / name: content for name, content in watched.more.items()}
+        write_whole({self.weights: watched.weights, **more, self.out / "state.pt": state.getvalue()})
 
     def resume(self) -> None:
         """Go on where the folder's last save ends, if there is one; what was logged after it is forgotten."""
@@ -247,35 +224,18 @@ class _Run:
             rewind(self.out, self.step)
 
 
-def network_of(spec: Spec) -> nn.Module:
-    """An untrained network of a spec, as it is trained: with one scale of the search crop instead of several. Its tensors are the same."""
-    if len(spec.search.scales) > 1 and hasattr(spec.arch, "scales"):
-        spec = replace(spec, arch=replace(spec.arch, scales=(1.0,)))
-    network = models.build(spec)
-    if not hasattr(network, "step"):
-        raise BadSpec(f"{spec.name} cannot be trained: its network only describes crops, and filters are learned while tracking.")
-    return network
-
-
-def _still_norms(network: nn.Module) -> None:
-    """Batch norms use the statistics that they have, and keep them."""
-    for module in network.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.eval()
-
-
 class _Feed(Iterator[Batch]):
     """This process's batches, from a step on; how long they are waited for; what could not be read goes into the report."""
 
-    def __init__(self, samples: Samples | PairSamples, recipe: Recipe, run: _Run, problems: Problems, log: _Log) -> None:
-        self.recipe, self.problems, self.log, self.world = recipe, problems, log, run.world
-        self.size = run.world.share(recipe.batch, recipe.passes)
+    def __init__(self, samples: SampleList, run: _Run, problems: Problems, log: _Log) -> None:
+        self.recipe, self.problems, self.log, self.world = run.recipe, problems, log, run.world
+        self.size = run.world.share(self.recipe.batch, self.recipe.passes)
         loader: DataLoader[Any] = DataLoader(
             samples,  # type: ignore[arg-type]  # has what a Dataset has
             batch_size=self.size,
             sampler=_Order(self, run.step),
-            num_workers=recipe.workers,
-            prefetch_factor=4 if recipe.workers else None,
+            num_workers=self.recipe.workers,
+            prefetch_factor=4 if self.recipe.workers else None,
             collate_fn=collate,
             pin_memory=run.world.device.type == "cuda",
         )
@@ -354,24 +314,3 @@ class _Log:
     def close(self) -> None:
         if self.board is not None:
             self.board.close()
-
-
-def samples_for(recipe: Recipe, spec: Spec, folders: Sequence[Path], split: Split, problems: Problems) -> Samples | PairSamples:
-    """The samples to learn from; or those to watch: fixed, of the validation split, mildly disturbed where the recipe's are pairs."""
-    is_train = split == "train"
-    data = recipe.data if is_train else recipe.validation
-    seed, count = (recipe.seed, recipe.steps * recipe.batch) if is_train else (1, recipe.validation_pairs)
-    opened = open_data(folders, data.shares, split, problems)
-    data = replace(data, shares=opened.shares)
-    if data.draw == "any":
-        chances = recipe.augment if is_train else Augment(occluder=0.05)
-        return PairSamples(Pairs(opened.tracks, data, chances, template=spec.template, search=spec.search, seed=seed, count=count))
-    return Samples(opened.tracks, data, recipe.augment if is_train else None, spec, seed=seed, count=count, on_bad=problems.on_bad)
-
-
-def held_out_pairs(recipe: Recipe, spec: Spec, folders: Sequence[Path]) -> Pairs:
-    """The pairs that a recipe of pairs watches, of folders with an index."""
-    tracks = [track for folder in folders for track in read_tracks(folder, "val")]
-    return Pairs(
-        tracks, recipe.validation, Augment(occluder=0.05), template=spec.template, search=spec.search, seed=1, count=recipe.validation_pairs
-    )

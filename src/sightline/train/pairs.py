@@ -112,7 +112,14 @@ class Pairs:
         return self.count
 
     def __getitem__(self, i: int) -> Pair:
-        rng = np.random.default_rng((self.seed, i))
+        return self.drawn(np.random.default_rng((self.seed, i)))
+
+    def drawn(self, rng: Generator) -> Pair:
+        """A pair, by the draws of a generator.
+
+        Raises:
+            BadData: a picture cannot be read.
+        """
         track = self._draw(rng)
         first, second = self._two_pictures(track, rng)
         is_absent = rng.random() < self.data.absent and not self.is_alone

@@ -114,6 +114,7 @@ class Rate:
 
     pattern: str  # of names of parameters, as a shell's: "backbone.*"
     factor: float = 1.0  # times the rate; 0: frozen
+    decay: float = 1.0  # times the decay of the weights
     since: float = 0.0  # share of the run before they begin to learn
 
 
@@ -135,6 +136,7 @@ class Optim:
     warm_from: float = 0.0  # share of the rate at which the warm-up begins
     rates: tuple[Rate, ...] = ()
     decay_vectors: bool = True  # norms, biases and other vectors decay too
+    betas: tuple[float, float] = (0.9, 0.999)  # of "adamw" and "adam"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,10 @@ the code that cuts them when tracking, around a box that is shaken.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -23,12 +24,12 @@ from sightline.region import BentRegion, Region
 from sightline.spec import Crop, Spec
 from sightline.train import augment
 from sightline.train.augment import Generator
-from sightline.train.data import Image, OnBad, Picture, Shot, Track
+from sightline.train.data import Image, OnBad, Picture, Problems, Shot, Split, Track, open_data
 from sightline.train.draws import DRAWS, Wanted, gap_at
 from sightline.train.pairs import Pairs, fill_of, jittered
 from sightline.train.recipe import PLAIN, Augment, Data
 
-__all__ = ["Batch", "PairSamples", "Sample", "Samples", "collate", "num_templates"]
+__all__ = ["Batch", "PairSamples", "Sample", "SampleList", "Samples", "collate", "num_templates", "open_samples"]
 
 TRIES = 1000
 ENOUGH = 2.0  # a picture is decoded smaller only where as many pixels of it are left for each one of a crop
@@ -47,6 +48,16 @@ class Sample(NamedTuple):
     arrays: dict[str, NDArray[Any]]
     name: str
     notes: tuple[tuple[str, str], ...] = ()
+
+
+class SampleList(Protocol):
+    """Samples by number."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def __getitem__(self, i: int) -> Sample:
+        """Sample number i; the same one every time."""
 
 
 class Batch(NamedTuple):
@@ -68,19 +79,61 @@ def num_templates(spec: Spec) -> int:
     return spec.memory.samples or spec.memory.slots
 
 
-class PairSamples:
-    """`Pairs` as samples of one template and one search crop."""
+def open_samples(
+    folders: Sequence[Path],
+    split: Split,
+    problems: Problems,
+    data: Data,
+    chances: Augment | None,
+    spec: Spec,
+    *,
+    seed: int,
+    count: int,
+    labelled: bool = True,
+) -> Samples | PairSamples:
+    """Samples of a network of some spec, drawn from folders as `data` says; arguments as of `open_data` and `Samples`."""
+    opened = open_data(folders, data.shares, split, problems, labelled=labelled)
+    data = replace(data, shares=opened.shares)
+    if data.draw == "any":
+        pairs = Pairs(opened.tracks, data, chances, template=spec.template, search=spec.search, seed=seed, count=count)
+        return PairSamples(pairs, problems.on_bad)
+    return Samples(opened.tracks, data, chances, spec, seed=seed, count=count, on_bad=problems.on_bad)
 
-    def __init__(self, pairs: Pairs) -> None:
-        self.pairs = pairs
+
+def _tried(i: int, on_bad: OnBad, draw: Callable[[], Sample | None]) -> Sample:
+    """The first sample that can be used of those that `draw` draws; what could not be read stands in its notes."""
+    notes: list[tuple[str, str]] = []
+    for _ in range(TRIES):
+        try:
+            sample = draw()
+        except BadData as error:
+            if on_bad == "stop":
+                raise
+            notes.append((str(error).split(" cannot ")[0], str(error)))
+            continue
+        if sample is not None:
+            return sample._replace(notes=tuple(dict.fromkeys(notes)))
+    raise BadData(
+        f"{TRIES} tracks were drawn for sample {i}, and none of them could be used; look at {', '.join(sorted({n for n, _ in notes})[:3])}."
+    )
+
+
+class PairSamples:
+    """`Pairs` as samples of one template and one search crop; `on_bad` as of `Samples`."""
+
+    def __init__(self, pairs: Pairs, on_bad: OnBad = "stop") -> None:
+        self.pairs, self.on_bad = pairs, on_bad
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def __getitem__(self, i: int) -> Sample:
-        pair = self.pairs[i]
-        arrays = {name: np.asarray(value)[np.newaxis] for name, value in pair.items()}
-        return Sample(arrays, f"pair {i}")
+        rng = np.random.default_rng((self.pairs.seed, i))
+
+        def draw() -> Sample:
+            return Sample({name: np.asarray(value)[np.newaxis] for name, value in self.pairs.drawn(rng).items()}, f"pair {i}")
+
+        return _tried(i, self.on_bad, draw)
 
 
 class _Seen(NamedTuple):
@@ -129,20 +182,7 @@ class Samples:
 
     def __getitem__(self, i: int) -> Sample:
         rng = np.random.default_rng((self.seed, i))
-        notes: list[tuple[str, str]] = []
-        for _ in range(TRIES):
-            try:
-                sample = self._sample(i, rng)
-            except BadData as error:
-                if self.on_bad == "stop":
-                    raise
-                notes.append((str(error).split(" cannot ")[0], str(error)))
-                continue
-            if sample is not None:
-                return sample._replace(notes=tuple(dict.fromkeys(notes)))
-        raise BadData(
-            f"{TRIES} tracks were drawn for sample {i}, and none of them could be used; look at {', '.join(sorted({n for n, _ in notes})[:3])}."
-        )
+        return _tried(i, self.on_bad, lambda: self._sample(i, rng))
 
     def _track(self, rng: Generator) -> Track:
         group = self.groups[rng.choice(len(self.groups), p=self.weights)]

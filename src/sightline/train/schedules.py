@@ -54,7 +54,7 @@ def make_optimiser(network: nn.Module, optim: Optim) -> torch.optim.Optimizer:
             value.requires_grad_(False)
             continue
         plain = optim.decay_vectors or value.squeeze().ndim > 1
-        groups.setdefault((row.factor, row.since, optim.decay if plain else 0.0), []).append(value)
+        groups.setdefault((row.factor, row.since, optim.decay * row.decay if plain else 0.0), []).append(value)
     if not groups:
         raise BadSpec("no parameter learns: all rates are 0.")
     listed: list[dict[str, Any]] = [
@@ -62,7 +62,7 @@ def make_optimiser(network: nn.Module, optim: Optim) -> torch.optim.Optimizer:
     ]
     if optim.kind == "sgd":
         return torch.optim.SGD(listed, lr=optim.rate, momentum=optim.momentum)
-    return (torch.optim.AdamW if optim.kind == "adamw" else torch.optim.Adam)(listed, lr=optim.rate)
+    return (torch.optim.AdamW if optim.kind == "adamw" else torch.optim.Adam)(listed, lr=optim.rate, betas=optim.betas)
 
 
 def set_rates(optimiser: torch.optim.Optimizer, optim: Optim, step: int, steps: int) -> None:

@@ -14,7 +14,7 @@ from sightline.box import iou, xywh_from_cxcywh
 from sightline.spec import Spec
 from sightline.train.forward import answer
 from sightline.train.pairs import Pairs
-from sightline.train.samples import PairSamples, Samples, collate
+from sightline.train.samples import PairSamples, SampleList, collate
 
 __all__ = ["Answers", "answers", "rank_auc"]
 
@@ -37,7 +37,7 @@ class Answers:
 
 
 @torch.inference_mode()
-def answers(network: nn.Module, samples: Samples | PairSamples | Pairs, spec: Spec, *, batch: int = 32) -> Answers:
+def answers(network: nn.Module, samples: SampleList | Pairs, spec: Spec, *, batch: int = 32) -> Answers:
     """Run a network over all samples, decoded as when tracking.
 
     Args:

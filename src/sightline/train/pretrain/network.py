@@ -128,16 +128,15 @@ class Autoencoder(nn.Module):
         self.frame_vectors = nn.Parameter(0.02 * torch.randn(crops, arch.width)) if arch.frame_vectors else None
         self.decoder_frame_vectors = nn.Parameter(0.02 * torch.randn(crops, wide)) if arch.frame_vectors else None
 
-    def forward(self, crops: Sequence[Tensor], visible: Tensor, generator: torch.Generator | None = None) -> Drawing:
+    def forward(self, crops: Sequence[Tensor], visible: Tensor) -> Drawing:
         """Draw all crops from their visible patches.
 
         Args:
             crops: normalised, in the order of `Arch.roles`.
             visible: (B, N) bool, the same number true in every row.
-            generator: of the attention's dropout.
         """
         latent = self.encode(crops, visible)
-        return Drawing(latent, self.decode(latent, visible, generator))
+        return Drawing(latent, self.decode(latent, visible))
 
     def encode(self, crops: Sequence[Tensor], visible: Tensor) -> Tensor:
         """Visible tokens through the encoder: `Drawing.latent`."""
@@ -153,7 +152,7 @@ class Autoencoder(nn.Module):
             tokens = block(tokens)
         return self.norm(tokens)  # type: ignore[no-any-return]  # nn.Module calls are Any
 
-    def decode(self, latent: Tensor, visible: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def decode(self, latent: Tensor, visible: Tensor) -> Tensor:
         """`Drawing.patches` from what the encoder made of the visible tokens."""
         front = self.arch.class_token
         x = self.to_decoder(latent)
@@ -163,7 +162,7 @@ class Autoencoder(nn.Module):
             tokens = tokens + self._by_crop(self.decoder_frame_vectors)
         first = x[:, :front] + self.decoder_positions[:, :front]
         groups = [tokens] if self.arch.decode == "together" else torch.split(tokens, list(self.arch.counts), dim=1)
-        return torch.cat([self._draw(torch.cat([first, group], dim=1), generator)[:, front:] for group in groups], dim=1)
+        return torch.cat([self._draw(torch.cat([first, group], dim=1))[:, front:] for group in groups], dim=1)
 
     def _embed(self, crops: Sequence[Tensor], visible: Tensor) -> list[Tensor]:
         """Tokens (B, G G, C) of each crop."""
@@ -177,12 +176,12 @@ class Autoencoder(nn.Module):
         """(crops, C) to (1, N, C)."""
         return torch.cat([vector.expand(1, count, -1) for vector, count in zip(vectors, self.arch.counts, strict=True)], dim=1)
 
-    def _draw(self, tokens: Tensor, generator: torch.Generator | None) -> Tensor:
+    def _draw(self, tokens: Tensor) -> Tensor:
         """Tokens of the decoder to patches."""
         for block in self.decoder_blocks:
             if self.training and self.arch.dropout:
                 assert isinstance(block, PlainBlock)
-                tokens = through_dropped(block, tokens, self.arch.dropout, generator)
+                tokens = through_dropped(block, tokens, self.arch.dropout)
             else:
                 tokens = block(tokens)
         return self.to_pixels(self.decoder_norm(tokens))  # type: ignore[no-any-return]  # nn.Module calls are Any

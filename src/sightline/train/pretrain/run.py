@@ -1,185 +1,176 @@
-"""The pre-training loop: one file, read top to bottom.
+"""A run that pre-trains an encoder.
 
     pretrain(PRETRAINING["mtr"](), [Path("data")], Path("runs/mtr"))
 
-writes into `out`: `<name>.safetensors` (encoder and decoder), `reconstructions.png`, `log.jsonl`, `run.json`, and `state.pt`, from which an
-interrupted run goes on as if it had not been. Runs on a GPU where there is one.
+The weights file has encoder and decoder, and `reconstructions.png` shows what was drawn. What a run is made of else: `train/loop.py`.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import io
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.data import DataLoader
 
-from sightline.errors import BadData, BadSpec, WeightsMismatch
+from sightline.errors import BadSpec, WeightsMismatch
 from sightline.models.layers.decode import normalize
-from sightline.spec import Crop
-from sightline.train.folder import Report, append, describe
-from sightline.train.pairs import Pair, Pairs, read_tracks
+from sightline.spec import Crop, Spec
+from sightline.train.data import OnBad, Problems, Split
+from sightline.train.folder import Report
+from sightline.train.loop import DTYPES, Listener, Watched, run
 from sightline.train.pretrain.masks import noise_size, patches_of, reconstruction_loss, visible_tokens
 from sightline.train.pretrain.network import Autoencoder
 from sightline.train.pretrain.picture import reconstructions
 from sightline.train.pretrain.recipe import Pretraining
 from sightline.train.pretrain.start import packed_weights, pretrained_in, take_pretrained_
-from sightline.train.recipe import Augment, Share
-from sightline.train.schedules import rate_at
-from sightline.weights import write_whole
+from sightline.train.samples import Batch, Sample, SampleList, collate, open_samples
 
 __all__ = ["appearance_of", "pretrain"]
 
-LOG_EVERY = 50
 SHOWN = 4  # samples in the picture
-BETAS = (0.9, 0.95)
 FIXED_SEED = 1  # of the validation's pairs and masks
+OF_MASKS = 1  # tells the draws of a sample's mask from those of its crops
 
 
-def pretrain(recipe: Pretraining, data: Path | Sequence[Path], out: Path, *, report: Report | None = None) -> Path:
+def pretrain(
+    recipe: Pretraining,
+    data: Path | Sequence[Path],
+    out: Path,
+    *,
+    report: Report | None = None,
+    on_bad: OnBad = "skip",
+    tick: Callable[[int, int], None] | None = None,
+    tell: Callable[[str], None] | None = None,
+    board: bool = False,
+) -> Path:
     """Pre-train an encoder, or go on with a run that was interrupted.
 
     Args:
         recipe: what to do.
-        data: folder with `index.jsonl` and its tar files (`sightline.train.pairs`), or several; boxes only say where to cut.
+        data: a folder of data, or several; videos without labels as well (`sightline.train.data.open_data`). Boxes only say where to cut.
         out: folder of the run; made if need be.
-        report: called with every line of the log as it is written.
+        report: as of `fit`, like all that follow.
+        on_bad: likewise.
+        tick: likewise.
+        tell: likewise.
+        board: likewise.
 
     Returns:
         The weights file, which `start.take_pretrained_` puts into a tracker.
 
     Raises:
         BadSpec: a recipe that hides everything or nothing.
-        BadData: the data, an `out` that holds another recipe's run, or a loss that is not finite.
+        BadData: the data, an `out` that holds another recipe's run, or something that is not finite (`Guard`).
         WeightsMissing, WeightsMismatch: the start cannot be used.
     """
     _check(recipe)
-    torch.set_num_threads(recipe.threads)
-    folders = [data] if isinstance(data, Path) else list(data)
-    pairs = _pairs(folders, "train", recipe, recipe.augment, seed=recipe.seed, count=recipe.steps * recipe.passes * recipe.batch)
-    held_out = _pairs(folders, "val", recipe, None, seed=FIXED_SEED, count=recipe.validation_pairs)
-    run = _Run(recipe, out)
-    describe(out, recipe, {"device": run.device.type})
-    run.resume()
-    began = time.perf_counter()
-    batches = _batches(pairs, recipe, run.step)
-    while run.step < recipe.steps:
-        loss = run.learn(batches)
-        if run.step % LOG_EVERY == 0 or run.step == recipe.steps:
-            pace = {"seconds": time.perf_counter() - began, "rate": rate_at(recipe.optim, run.step, recipe.steps)}
-            append(out, {"step": run.step, "loss": loss, **pace}, report)
-        if run.step % recipe.save_every == 0 or run.step == recipe.steps:
-            held_out_loss, picture = run.validate(held_out)
-            append(out, {"step": run.step, "held_out": held_out_loss}, report)
-            run.save(picture)
-    return run.weights
+    folders, problems = [data] if isinstance(data, Path) else list(data), Problems(on_bad)
+    samples, held_out = (_samples(recipe, folders, split, problems) for split in ("train", "val"))
+    listener = Listener(report, tick, tell, board)
+    return run(lambda device: _Drawing(recipe, held_out, device), recipe, samples, out, problems, listener)
 
 
-class _Run:
-    """What changes during a run, and its files."""
+class _Looked(NamedTuple):
+    """What came of a batch: see `reconstructions`, and the loss."""
 
-    def __init__(self, recipe: Pretraining, out: Path) -> None:
-        self.recipe, self.out = recipe, out
-        self.weights = out / f"{recipe.name}.safetensors"
-        self.step = 0
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    crops: list[Tensor]
+    targets: list[Tensor]
+    visible: Tensor
+    drawn: Tensor
+    loss: Tensor
+
+
+class _Drawing:
+    """The lesson of an encoder: what stands where it does not look."""
+
+    def __init__(self, recipe: Pretraining, held_out: SampleList, device: torch.device) -> None:
+        self.recipe, self.held_out, self.device = recipe, held_out, device
         torch.manual_seed(recipe.seed)
-        self.network = Autoencoder(recipe.arch)
+        network = Autoencoder(recipe.arch)
         if recipe.start is not None:
             given = pretrained_in(recipe.start)
             if given is None:
                 raise WeightsMismatch(
                     f"{recipe.start} is no file of a pre-training; give one that `sightline train` or MAE's authors wrote."
                 )
-            take_pretrained_(self.network, given)
-        self.network.to(self.device)
-        groups = _groups(self.network, recipe.optim.decay)
-        self.optimiser = torch.optim.AdamW(groups, lr=recipe.optim.rate, betas=BETAS)
+            take_pretrained_(network, given)
+        self.network: nn.Module = network.to(device).train()
 
-    def learn(self, batches: Iterator[Mapping[str, Tensor]]) -> float:
-        """One step down the gradient of as many batches as the recipe says; their mean loss.
-
-        Raises:
-            BadData: a loss that is not finite; the files of the last save stay as they are.
-        """
-        recipe = self.recipe
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate_at(recipe.optim, self.step, recipe.steps)
-        self.network.train()
-        self.optimiser.zero_grad(set_to_none=True)
-        total = 0.0
-        for i in range(recipe.passes):
-            generator = self._generator((recipe.seed * recipe.steps + self.step) * recipe.passes + i)
-            loss = self._look(next(batches), generator)[0] / recipe.passes
-            loss.backward()  # type: ignore[no-untyped-call]  # torch
-            total += loss.item()
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), recipe.optim.clip)
-        if not (np.isfinite(total) and norm.isfinite()):
-            raise BadData(f"loss {total} and gradient {norm.item()} at step {self.step} are not finite; lower the rate or use float32.")
-        self.optimiser.step()
-        self.step += 1
-        return total
+    def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:  # noqa: ARG002  # a lesson's signature
+        """The mean squared error of what is hidden."""
+        return {"total": self._look(self.network, batch).loss}
 
     @torch.inference_mode()
-    def validate(self, held_out: Pairs) -> tuple[float, bytes]:
-        """Mean loss over the pairs held out, under masks that never change, and a picture (PNG) of the first."""
-        self.network.eval()
-        losses, picture = [], b""
-        for start in range(0, len(held_out), self.recipe.batch):
-            members = [held_out[i] for i in range(start, min(start + self.recipe.batch, len(held_out)))]
-            batch = {name: torch.from_numpy(np.stack([member[name] for member in members])) for name in ("template", "search", "box")}
-            loss, crops, targets, visible, drawn = self._look(batch, self._generator(start))
-            losses.append(loss.item() * len(members))
-            if not picture:
-                few = slice(0, SHOWN)
-                shown = [part[few] for part in crops], [part[few] for part in targets], visible[few], drawn[few].float()
-                image = reconstructions(*shown, normalise=self.recipe.normalise)
-                picture = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
-        return sum(losses) / len(held_out), picture
+    def watch(self, kept: nn.Module) -> Watched:
+        """The mean loss over the samples held out, whose masks never change, and a picture of the first."""
+        losses: list[float] = []
+        pictures: dict[str, bytes] = {}
+        size = max(1, self.recipe.batch // self.recipe.passes)
+        for start in range(0, len(self.held_out), size):
+            batch = collate([self.held_out[i] for i in range(start, min(start + size, len(self.held_out)))])
+            looked = self._look(kept, batch)
+            losses.append(looked.loss.item() * len(batch.names))
+            if not pictures:
+                pictures["reconstructions.png"] = self._picture(looked)
+        assert isinstance(kept, Autoencoder)
+        return Watched({"held_out": sum(losses) / len(self.held_out)}, packed_weights(kept), pictures)
 
-    def _look(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> tuple[Tensor, list[Tensor], list[Tensor], Tensor, Tensor]:
-        """Loss, crops, what was to be drawn, what was visible, and what was drawn."""
+    def _look(self, network: nn.Module, batch: Batch) -> _Looked:
         recipe, arch = self.recipe, self.recipe.arch
-        crops = [normalize(batch[role].to(self.device)) for role in arch.roles]
-        noise = torch.rand(len(crops[0]), noise_size(recipe.mask, arch.counts), generator=generator, device=self.device)
-        visible = visible_tokens(noise, recipe.mask, recipe.ratio, arch.counts)
-        targets = _targets(recipe, crops, batch["box"].to(self.device))
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-            drawn = self.network(crops, visible, generator).patches
+        given = {name: value.to(self.device, non_blocking=True) for name, value in batch.arrays.items()}
+        crops = [normalize(given[role][:, 0]) for role in arch.roles]
+        visible = visible_tokens(given["noise"], recipe.mask, recipe.ratio, arch.counts)
+        targets = _targets(recipe, crops, given["box"][:, 0])
+        with torch.autocast(self.device.type, DTYPES.get(recipe.precision), enabled=recipe.precision in DTYPES):
+            drawn = network(crops, visible).patches
         target = torch.cat([patches_of(picture) for picture in targets], dim=1)
         loss = reconstruction_loss(drawn.float(), target, visible, normalise=recipe.normalise)
-        return loss, crops, targets, visible, drawn
+        return _Looked(crops, targets, visible, drawn, loss)
 
-    def _generator(self, seed: int) -> torch.Generator:
-        return torch.Generator(self.device).manual_seed(seed)
+    def _picture(self, looked: _Looked) -> bytes:
+        """The first samples as a PNG."""
+        few = slice(0, SHOWN)
+        shown = [crop[few] for crop in looked.crops], [target[few] for target in looked.targets]
+        image = reconstructions(*shown, looked.visible[few], looked.drawn[few].float(), normalise=self.recipe.normalise)
+        return cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
 
-    def save(self, picture: bytes) -> None:
-        """Write the weights, the picture and the state to go on from: all of them or none."""
-        state = io.BytesIO()
-        torch.save({"step": self.step, "network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}, state)
-        write_whole(
-            {
-                self.weights: packed_weights(self.network),
-                self.out / "reconstructions.png": picture,
-                self.out / "state.pt": state.getvalue(),
-            }
-        )
 
-    def resume(self) -> None:
-        """Go on where the folder's last save ends, if there is one."""
-        if not (self.out / "state.pt").is_file():
-            return
-        state = torch.load(self.out / "state.pt", map_location=self.device, weights_only=True)
-        self.step = state["step"]
-        self.network.load_state_dict(state["network"])
-        self.optimiser.load_state_dict(state["optimiser"])
+@dataclass(frozen=True, slots=True)
+class _Masked:
+    """Samples with the noise (N,) that their masks are made of: the same whatever batch, process and device they are in."""
+
+    samples: SampleList
+    seed: int
+    size: int
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, i: int) -> Sample:
+        sample = self.samples[i]
+        noise = np.random.default_rng((self.seed, i, OF_MASKS)).random(self.size, np.float32)
+        return sample._replace(arrays={**sample.arrays, "noise": noise})
+
+
+def _samples(recipe: Pretraining, folders: Sequence[Path], split: Split, problems: Problems) -> SampleList:
+    """Crops as the recipe wants them, of all sources where it names none; those to watch are not disturbed."""
+    cuts: Mapping[str, Crop] = {
+        role: Crop(factor=factor, size=16 * side)
+        for role, factor, side in zip(recipe.arch.roles, recipe.factors, recipe.arch.sides, strict=True)
+    }
+    search = cuts.get("search") or cuts["template"]
+    spec = Spec(name=recipe.name, family="", arch=recipe.arch, template=cuts.get("template", search), search=search)  # for its crops
+    is_train = split == "train"
+    seed, count = (recipe.seed, recipe.steps * recipe.batch) if is_train else (FIXED_SEED, recipe.validation_pairs)
+    chances = recipe.augment if is_train else None
+    samples = open_samples(folders, split, problems, recipe.data, chances, spec, seed=seed, count=count, labelled=False)
+    return _Masked(samples, seed, noise_size(recipe.mask, recipe.arch.counts))
 
 
 def appearance_of(search: Tensor, boxes_cxcywh: Tensor, size: int, factor: float) -> Tensor:
@@ -214,45 +205,6 @@ def _targets(recipe: Pretraining, crops: list[Tensor], boxes_cxcywh: Tensor) -> 
     size, factor = by_role["template"].shape[-1], recipe.factors[recipe.arch.roles.index("template")]
     template = appearance_of(by_role["search"], boxes_cxcywh, size, factor)
     return [template if role == "template" else crop for role, crop in by_role.items()]
-
-
-def _groups(network: nn.Module, decay: float) -> list[dict[str, object]]:
-    """Parameters that decay (matrices and kernels) and those that do not."""
-    named = list(network.named_parameters())
-    decaying = [value for name, value in named if value.squeeze().ndim > 1 and "frame_vectors" not in name]
-    others = [value for name, value in named if value.squeeze().ndim <= 1 or "frame_vectors" in name]
-    return [{"params": decaying, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
-
-
-def _pairs(folders: Sequence[Path], split: str, recipe: Pretraining, chances: Augment | None, *, seed: int, count: int) -> Pairs:
-    """Crops as the recipe wants them, of all sources where it names none."""
-    tracks = [track for folder in folders for track in read_tracks(folder, split)]
-    if len({track.scene for track in tracks}) < 2:
-        raise BadData(f"the split {split!r} of {', '.join(map(str, folders))} has less than two scenes; pre-training needs at least two.")
-    data = recipe.data
-    if not data.shares:
-        data = dataclasses.replace(data, shares=(Share(weight=1.0, sources=tuple(sorted({track.source for track in tracks}))),))
-    cuts = {
-        role: Crop(factor=factor, size=16 * side)
-        for role, factor, side in zip(recipe.arch.roles, recipe.factors, recipe.arch.sides, strict=True)
-    }
-    template = cuts.get("template", cuts.get("search"))
-    search = cuts.get("search", template)
-    assert template is not None  # `_check` refuses a network without crops
-    assert search is not None
-    return Pairs(tracks, data, chances, template=template, search=search, seed=seed, count=count)
-
-
-def _batches(pairs: Pairs, recipe: Pretraining, step: int) -> Iterator[Mapping[str, Tensor]]:
-    """Batches from a step on: sample i is always the same, whenever the run was interrupted."""
-    loader: DataLoader[Pair] = DataLoader(
-        pairs,  # type: ignore[arg-type]  # has what a Dataset has
-        batch_size=recipe.batch,
-        sampler=range(step * recipe.passes * recipe.batch, len(pairs)),
-        num_workers=recipe.workers,
-        prefetch_factor=4 if recipe.workers else None,
-    )
-    yield from loader
 
 
 def _check(recipe: Pretraining) -> None:
