@@ -1,6 +1,6 @@
 """The training loop, of trackers and of what comes before them: one file, read top to bottom.
 
-    run(lesson, recipe, samples, out, problems, Listener())
+    run(lesson, recipe, samples, out, problems)
 
 A lesson says what is learnt (`tracker.py`, `pretrain/run.py`); all else about a run is here. It writes into `out`: `<name>.safetensors`,
 `log.jsonl` (losses and validations), `run.json` (recipe, versions, commit), `samples.png` (crops that it learns from),
@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypedDict, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +35,7 @@ from sightline.train.schedules import make_optimiser, rate_at, set_rates
 from sightline.train.show import Board, write_samples
 from sightline.weights import write_whole
 
-__all__ = ["DTYPES", "AnyRecipe", "Lesson", "Listener", "Watched", "run"]
+__all__ = ["DTYPES", "AnyRecipe", "Lesson", "Told", "Watched", "run"]
 
 LOG_EVERY = 50
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -68,25 +68,23 @@ class Lesson(Protocol):
         """Look at a copy of the network, which may be changed, with the weights that are to be saved; in evaluation mode."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
+class Told(TypedDict, total=False):
     """Who is told of a run.
 
-    Attributes:
-        report: called with every line of the log as it is written.
-        tick: called after every step with its number and that of all.
-        tell: called with what should be known: what is left out of the data, steps that are skipped.
-        board: write for TensorBoard as well.
+    report  called with every line of the log as it is written
+    tick    called after every step with its number and that of all
+    tell    called with what should be known: what is left out of the data, steps that are skipped
+    board   write for TensorBoard as well
     """
 
-    report: Report | None = None
-    tick: Callable[[int, int], None] | None = None
-    tell: Callable[[str], None] | None = None
-    board: bool = False
+    report: Report | None
+    tick: Callable[[int, int], None] | None
+    tell: Callable[[str], None] | None
+    board: bool
 
 
 def run(
-    teach: Callable[[torch.device], Lesson], recipe: AnyRecipe, samples: SampleList, out: Path, problems: Problems, listener: Listener
+    teach: Callable[[torch.device], Lesson], recipe: AnyRecipe, samples: SampleList, out: Path, problems: Problems, **told: Unpack[Told]
 ) -> Path:
     """Do a run, or go on with one that was interrupted.
 
@@ -96,7 +94,7 @@ def run(
         samples: what it learns from.
         out: folder of the run; made if need be.
         problems: of the data, so far; what cannot be read on the way is added.
-        listener: who is told.
+        told: who is told.
 
     Returns:
         The weights file.
@@ -111,8 +109,8 @@ def run(
             describe(out, recipe, {"machine": platform.processor() or platform.machine(), "device": world.device.type})
             problems.write(out)
         state.resume()
-        board = Board(out) if listener.board and world.is_first else None
-        log = _Log(out if world.is_first else None, listener.report, listener.tell, board)
+        board = Board(out) if told.get("board") and world.is_first else None
+        log = _Log(out if world.is_first else None, told.get("report"), told.get("tell"), board)
         for line in problems.lines():
             log.tell(line)
         batches = _Feed(samples, state, problems, log)
@@ -125,8 +123,9 @@ def run(
                 log.write({"step": state.step, **watched.figures})
                 state.save(watched)
                 problems.write(out)
-            if listener.tick is not None:
-                listener.tick(state.step, recipe.steps)
+            tick = told.get("tick")
+            if tick is not None:
+                tick(state.step, recipe.steps)
         log.close()
     return state.weights
 

@@ -8,9 +8,10 @@ The weights file has the spec inside. What a run is made of else: `loop.py`.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
@@ -21,9 +22,8 @@ from sightline.models.checkpoint import packed_weights
 from sightline.spec import Spec
 from sightline.train.data import OnBad, Problems, Split
 from sightline.train.distil import Teacher, distil_parts, open_teacher, own_parts
-from sightline.train.folder import Report
 from sightline.train.forward import Answer, answer
-from sightline.train.loop import DTYPES, Listener, Watched, run
+from sightline.train.loop import DTYPES, Told, Watched, run
 from sightline.train.objectives import OBJECTIVES, Heard, weighted
 from sightline.train.pairs import Pairs, read_tracks
 from sightline.train.recipe import Augment, Recipe
@@ -37,28 +37,15 @@ __all__ = ["fit", "held_out_pairs", "network_of", "samples_for"]
 MILD = Augment(occluder=0.05)  # of the pairs that are watched
 
 
-def fit(
-    recipe: Recipe,
-    data: Path | Sequence[Path],
-    out: Path,
-    *,
-    report: Report | None = None,
-    on_bad: OnBad = "skip",
-    tick: Callable[[int, int], None] | None = None,
-    tell: Callable[[str], None] | None = None,
-    board: bool = False,
-) -> Path:
+def fit(recipe: Recipe, data: Path | Sequence[Path], out: Path, *, on_bad: OnBad = "skip", **told: Unpack[Told]) -> Path:
     """Train a network, or go on with a run that was interrupted.
 
     Args:
         recipe: what to do.
         data: a folder of data, or several (`sightline.train.data.open_data`).
         out: folder of the run; made if need be.
-        report: called with every line of the log as it is written.
         on_bad: "skip": data that cannot be read is left out and reported; "stop": it is an error.
-        tick: called after every step with its number and that of all.
-        tell: called with what should be known: what is left out of the data, steps that are skipped.
-        board: write for TensorBoard as well.
+        told: who is told: `report`, `tick`, `tell`, `board` (`sightline.train.loop.Told`).
 
     Returns:
         The weights file.
@@ -71,8 +58,7 @@ def fit(
     if recipe.objective not in OBJECTIVES:
         raise BadSpec(f"there is no objective called {recipe.objective!r}; expected one of {', '.join(OBJECTIVES)}.")
     samples, held_out = (samples_for(recipe, spec, folders, split, problems) for split in ("train", "val"))
-    listener = Listener(report, tick, tell, board)
-    return run(lambda device: _Tracking(recipe, spec, held_out, device), recipe, samples, out, problems, listener)
+    return run(lambda device: _Tracking(recipe, spec, held_out, device), recipe, samples, out, problems, **told)
 
 
 class _Tracking:

@@ -7,10 +7,10 @@ The weights file has encoder and decoder, and `reconstructions.png` shows what w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import cv2
 import numpy as np
@@ -22,8 +22,7 @@ from sightline.errors import BadSpec, WeightsMismatch
 from sightline.models.layers.decode import normalize
 from sightline.spec import Crop, Spec
 from sightline.train.data import OnBad, Problems, Split
-from sightline.train.folder import Report
-from sightline.train.loop import DTYPES, Listener, Watched, run
+from sightline.train.loop import DTYPES, Told, Watched, run
 from sightline.train.pretrain.masks import noise_size, patches_of, reconstruction_loss, visible_tokens
 from sightline.train.pretrain.network import Autoencoder
 from sightline.train.pretrain.picture import reconstructions
@@ -38,28 +37,15 @@ FIXED_SEED = 1  # of the validation's pairs and masks
 OF_MASKS = 1  # tells the draws of a sample's mask from those of its crops
 
 
-def pretrain(
-    recipe: Pretraining,
-    data: Path | Sequence[Path],
-    out: Path,
-    *,
-    report: Report | None = None,
-    on_bad: OnBad = "skip",
-    tick: Callable[[int, int], None] | None = None,
-    tell: Callable[[str], None] | None = None,
-    board: bool = False,
-) -> Path:
+def pretrain(recipe: Pretraining, data: Path | Sequence[Path], out: Path, *, on_bad: OnBad = "skip", **told: Unpack[Told]) -> Path:
     """Pre-train an encoder, or go on with a run that was interrupted.
 
     Args:
         recipe: what to do.
         data: a folder of data, or several; videos without labels as well (`sightline.train.data.open_data`). Boxes only say where to cut.
         out: folder of the run; made if need be.
-        report: as of `fit`, like all that follow.
-        on_bad: likewise.
-        tick: likewise.
-        tell: likewise.
-        board: likewise.
+        on_bad: "skip": data that cannot be read is left out and reported; "stop": it is an error.
+        told: who is told (`sightline.train.loop.Told`).
 
     Returns:
         The weights file, which `start.take_pretrained_` puts into a tracker.
@@ -72,8 +58,7 @@ def pretrain(
     _check(recipe)
     folders, problems = [data] if isinstance(data, Path) else list(data), Problems(on_bad)
     samples, held_out = (_samples(recipe, folders, split, problems) for split in ("train", "val"))
-    listener = Listener(report, tick, tell, board)
-    return run(lambda device: _Drawing(recipe, held_out, device), recipe, samples, out, problems, listener)
+    return run(lambda device: _Drawing(recipe, held_out, device), recipe, samples, out, problems, **told)
 
 
 class _Looked(NamedTuple):
