@@ -76,9 +76,21 @@ def test_several_targets_are_drawn_on_one_copy_each_with_its_name() -> None:
         2: Estimate(Box(200, 150, 40, 40), float("nan"), "lost", region),
     }
     drawn = draw_all(GREY, estimates)
-    both = draw(draw(GREY, BOX, label="1 tracked 0.90"), (200, 150, 40, 40), label="2 lost", status="lost")
+    both = draw(draw(GREY, BOX, label="1 0.90"), (200, 150, 40, 40), label="2 lost", status="lost")
     assert np.array_equal(drawn, both)
     assert draw_all(GREY, {}) is not GREY
+
+
+def test_a_name_lies_over_later_boxes_and_beside_earlier_names() -> None:
+    region = Region(0, 0, 9, 9, 9, Box(0, 0, 9, 9), (320, 240))
+    one = draw_all(GREY, {"first": Estimate(Box(*BOX), 0.9, "lost", region)})
+    label = (one == COLOURS["lost"]).all(axis=2) & (np.arange(240) < BOX[1] - 3)[:, np.newaxis]
+    assert label.sum() > 300
+    same, over = Estimate(Box(*BOX), 0.9, "tracked", region), Estimate(Box(90, 60, 90, 90), 0.9, "tracked", region)
+    for other in (same, over):
+        both = draw_all(GREY, {"first": Estimate(Box(*BOX), 0.9, "lost", region), "second": other})
+        assert (both[label] == COLOURS["lost"]).all()
+        assert (both == COLOURS["tracked"]).all(axis=2).sum() > 600  # its own name is somewhere, too
 
 
 @pytest.mark.parametrize("status", COLOURS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +27,7 @@ from sightline.mask import Mask
 __all__ = ["COLOURS", "VIDEO_SUFFIXES", "VideoWriter", "draw", "draw_all", "label_of"]
 
 Colour: TypeAlias = tuple[int, int, int]
+Area: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom in whole pixels
 
 # Okabe and Ito, "Color Universal Design" (2008): told apart by people with any kind of colour vision, and in grey by lightness.
 COLOURS: Mapping[Status, Colour] = {"tracked": (86, 180, 233), "uncertain": (240, 228, 66), "lost": (213, 94, 0)}
@@ -77,7 +78,9 @@ def draw(
 
 
 def draw_all(image: Image, estimates: Mapping[Any, Estimate]) -> Image:
-    """A copy of a frame with the boxes and masks of several targets on it, each with its name, status and score.
+    """A copy of a frame with the boxes and masks of several targets on it, each with its name, its status where that is not "tracked", and score.
+
+    Labels lie over all boxes, and beside one another where there is room.
 
     Args:
         image: as for `draw`.
@@ -91,8 +94,13 @@ def draw_all(image: Image, estimates: Mapping[Any, Estimate]) -> Image:
     """
     _check(image, "draw on")
     canvas = np.array(image, order="C")
+    for estimate in estimates.values():
+        _mark(canvas, estimate.box, None, estimate.status, estimate.mask)
+    taken: list[Area] = []
     for name, estimate in estimates.items():
-        _mark(canvas, estimate.box, f"{name} {label_of(estimate)}", estimate.status, estimate.mask)
+        if np.isfinite(estimate.box).all():
+            label = f"{name} {label_of(estimate).removeprefix('tracked').lstrip()}".rstrip()
+            taken.append(_label(canvas, estimate.box, label, COLOURS[estimate.status], taken))
     return canvas
 
 
@@ -103,7 +111,7 @@ def label_of(estimate: Estimate) -> str:
 
 def _mark(canvas: Image, box: BoxLike | None, label: str | None, status: Status, mask: Mask | None, truth: BoxLike | None = None) -> None:
     """Draw one target into `canvas`."""
-    thickness = max(2, round(min(canvas.shape[:2]) / 360))
+    thickness = _thickness(canvas)
     if mask is not None:
         _veil(canvas, mask, COLOURS[status])
     if truth is not None and np.isfinite(truth).all():
@@ -113,7 +121,7 @@ def _mark(canvas: Image, box: BoxLike | None, label: str | None, status: Status,
         _rectangle(canvas, box, BLACK, thickness + 2)
         _rectangle(canvas, box, COLOURS[status], thickness)
         if label:
-            _label(canvas, box, label, COLOURS[status], thickness)
+            _label(canvas, box, label, COLOURS[status])
 
 
 def _check(image: Image, what: str) -> None:
@@ -139,16 +147,37 @@ def _rectangle(canvas: Image, box: BoxLike, colour: Colour, thickness: int) -> N
     cv2.rectangle(canvas, first, second, colour, thickness, cv2.LINE_AA, SHIFT)
 
 
-def _label(canvas: Image, box: BoxLike, label: str, colour: Colour, thickness: int) -> None:
-    """Write a label into `canvas`: above the box where there is room, and always inside the frame as far as it fits."""
+def _thickness(canvas: Image) -> int:
+    """Pixels of the lines of boxes: more in larger frames."""
+    size: tuple[int, int] = canvas.shape[:2]
+    return max(2, round(min(size) / 360))
+
+
+def _label(canvas: Image, box: BoxLike, label: str, colour: Colour, taken: Sequence[Area] = ()) -> Area:
+    """Write a label into `canvas`, always inside the frame as far as it fits, and tell what it covers.
+
+    Above the box; where that is `taken`, below it, inside at the top or the bottom, and above after all.
+    """
     height, width = canvas.shape[:2]
+    thickness = _thickness(canvas)
     font, scale, stroke, pad = cv2.FONT_HERSHEY_SIMPLEX, 0.22 * thickness, max(1, thickness // 2), thickness + 1
     (text_width, text_height), below = cv2.getTextSize(label, font, scale, stroke)
     full_width, full_height = text_width + 2 * pad, text_height + below + 2 * pad
-    left = int(np.clip(float(box[0]) - thickness / 2, 0, max(width - full_width, 0)))
-    top = int(np.clip(float(box[1]) - thickness / 2 - full_height, 0, max(height - full_height, 0)))
-    cv2.rectangle(canvas, (left, top), (left + full_width - 1, top + full_height - 1), colour, cv2.FILLED)
-    cv2.putText(canvas, label, (left + pad, top + pad + text_height), font, scale, BLACK, stroke, cv2.LINE_AA)
+    x, y, _, h = (float(value) for value in box)
+    left = int(np.clip(x - thickness / 2, 0, max(width - full_width, 0)))
+    above, under = y - thickness / 2 - full_height, y + h + thickness / 2
+    places = (above, under, y + thickness / 2, under - thickness - full_height, above)
+    areas = [
+        (left, top, left + full_width, top + full_height) for top in (int(np.clip(at, 0, max(height - full_height, 0))) for at in places)
+    ]
+    area = next((area for area in areas if not any(_meet(area, other) for other in taken)), areas[-1])
+    cv2.rectangle(canvas, area[:2], (area[2] - 1, area[3] - 1), colour, cv2.FILLED)
+    cv2.putText(canvas, label, (left + pad, area[1] + pad + text_height), font, scale, BLACK, stroke, cv2.LINE_AA)
+    return area
+
+
+def _meet(a: Area, b: Area) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 class VideoWriter:

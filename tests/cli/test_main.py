@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import json
 import re
 import subprocess
@@ -36,6 +37,22 @@ def test_help_lists_every_command_with_one_sentence(capsys: pytest.CaptureFixtur
         assert f"• {name} {command.__doc__.splitlines()[0]}" in printed
 
 
+def test_without_words_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    asked = capsys.readouterr().out
+    assert main([]) == 0
+    assert capsys.readouterr().out == asked
+
+
+def test_help_breaks_its_lines_where_they_are_full(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["track", "--help"]) == 0
+    lines = [line.strip("│| \n") for line in capsys.readouterr().out.splitlines() if re.match(r".? {8}", line)]
+    assert len(lines) > 20
+    pairs = [(line, after) for line, after in itertools.pairwise(lines) if line and after and line[-1] not in ".)"]
+    assert not [line for line, after in pairs if len(line) + 1 + len(after.split()[0]) < 50]  # where the docstring has a new line
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_of_a_command_is_explained(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([name, "--help"]) == 0
@@ -50,11 +67,12 @@ def test_every_option_of_a_command_is_explained(name: str, capsys: pytest.Captur
 @pytest.mark.parametrize(
     "arguments,told",
     [
-        ([], "Expected one of {track, batch, zoo,"),
-        (["trak"], "trak"),
+        (["trak", "clip.mp4"], "there is no command 'trak': perhaps you meant track or trax."),
+        (["clip.mp4"], "there is no command 'clip.mp4': expected one of track, batch, zoo,"),
+        (["--verbose"], "Unrecognized options: --verbose. Available subcommands: track, batch, zoo,"),
         (["track"], "Missing from sightline track: SOURCE"),
         (["track", "clip.mp4", "--bax", "1,2,3,4"], "Perhaps you meant: --box"),
-        (["track", "clip.mp4", "--box", "1", "2", "3", "4"], "2, 3, 4"),
+        (["track", "clip.mp4", "--box", "1", "2", "3", "4"], "2, 3, 4. Numbers that belong together have commas"),
         (["track", "clip.mp4", "--threads", "many"], "--threads cannot be 'many'"),
         (["track", "clip.mp4", "--start", "soon"], "--start cannot be 'soon'"),
         (["track", "clip.mp4", "--box"], "Missing value for argument '--box'"),

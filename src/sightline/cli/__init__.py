@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit code: 0 done, 1 `doctor` found something ill, 2 the input was wrong (one line on standard error says what),
         130 interrupted by Ctrl-C, 141 whoever read the output has gone. An exception that passes is a bug of Sightline.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     if arguments and arguments[0] in ("--version", "-V"):
         print(f"sightline {__version__}")
         return 0

@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import functools
+import inspect
 import io
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_type_hints
 
 import tyro
 
 from sightline.errors import BadBox, SightlineError
 
-__all__ = ["Command", "Precision", "box_from_text", "check_suffix", "name_from_text", "numbers", "optional", "parse", "words"]
+__all__ = [
+    "Command",
+    "Flag",
+    "Json",
+    "Precision",
+    "box_from_text",
+    "check_suffix",
+    "name_from_text",
+    "numbers",
+    "optional",
+    "parse",
+    "words",
+]
 
 Precision: TypeAlias = Literal["f32", "bf16", "int8", "int8+bf16"]  # as in `sightline.engines`, which help does not import
+Flag: TypeAlias = Annotated[bool, tyro.conf.arg(help_behavior_hint="")]  # off where it is not given: help need not say so
+Json: TypeAlias = Annotated[bool, tyro.conf.arg(name="json", help_behavior_hint="")]
 Command: TypeAlias = Callable[..., "int | None"]  # returns its exit code; None is 0
 
 
@@ -28,7 +44,12 @@ def parse(commands: Mapping[str, Command], arguments: Sequence[str], *, descript
         SightlineError: the words make no sense; the message is one line.
         SystemExit: help was asked for, and printed.
     """
-    name = arguments[0] if arguments and arguments[0] in commands else None
+    first = arguments[0] if arguments else "--help"
+    name = first if first in commands else None
+    if name is None and not first.startswith("-"):
+        close = difflib.get_close_matches(first, commands, n=2)
+        hint = f"perhaps you meant {' or '.join(close)}" if close else f"expected one of {', '.join(commands)}"
+        raise SightlineError(f"there is no command {first!r}: {hint}. See `sightline --help`.")
     prog = f"sightline {name}" if name else "sightline"
     errors = io.StringIO()
     ready: Any
@@ -42,7 +63,10 @@ def parse(commands: Mapping[str, Command], arguments: Sequence[str], *, descript
     except SystemExit as stop:
         if not stop.code:
             raise
-        raise SightlineError(f"{_line_from_box(errors.getvalue())} See `{prog} --help`.") from None
+        told = _line_from_box(errors.getvalue())
+        apart = re.match(r"Unrecognized options: ([-+.\d]+(?:, [-+.\d]+)*)\.", told)
+        hint = " Numbers that belong together have commas between them and no spaces, as in --box 120,80,40,60." if apart else ""
+        raise SightlineError(f"{told}{hint} See `{prog} --help`.") from None
     sys.stderr.write(errors.getvalue())
     bound: Callable[[], int | None] = ready
     return bound
@@ -128,6 +152,10 @@ def _bind(command: Command) -> Callable[..., Callable[[], int | None]]:
     def bind(*values: object, **options: object) -> Callable[[], int | None]:
         return functools.partial(command, *values, **options)
 
+    del bind.__dict__["__wrapped__"]  # the one whose description would be taken
+    bind.__dict__["__signature__"] = inspect.signature(command)
+    bind.__annotations__ = get_type_hints(command, include_extras=True)
+    bind.__doc__ = re.sub(r"\n {8,}(?=\S)", " ", inspect.cleandoc(command.__doc__ or ""))  # help breaks its lines itself
     return bind
 
 

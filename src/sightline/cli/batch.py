@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from sightline.cli.arguments import optional
+from sightline.cli.arguments import Json, optional
 from sightline.cli.environment import versions
 from sightline.cli.extras import needing
 from sightline.cli.pools import check_numbers, choose_pool
@@ -34,7 +34,7 @@ def batch(
     ray: Annotated[str | None, optional("ADDRESS")] = None,
     threads: Annotated[int, tyro.conf.arg(metavar="N")] = 1,
     engine: Annotated[str | None, optional("NAME")] = None,
-    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
+    as_json: Json = False,
 ) -> None:
     """Follow objects through many videos, and write their tracks as a folder of Parquet files: one table for pandas, DuckDB or Spark.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from sightline.cli.arguments import check_suffix, numbers, optional, words
+from sightline.cli.arguments import Flag, Json, check_suffix, numbers, optional, words
 from sightline.cli.environment import machine, version_of, versions
 from sightline.cli.extras import needing
 from sightline.cli.progress import progress_bar
@@ -46,13 +46,13 @@ def bench(
     frame: Annotated[str, tyro.conf.arg(metavar="WxH")] = "1280x720",
     rounds: int = 5,
     seconds: float = 0.4,
-    start: bool = False,
-    layers: bool = False,
+    start: Flag = False,
+    layers: Flag = False,
     soak: Annotated[float, tyro.conf.arg(metavar="MINUTES")] = 0.0,
     accuracy: Annotated[Path | None, optional("DIR")] = None,
     plot: Annotated[Path | None, optional("FILE")] = None,
     output: Annotated[Path | None, optional("FILE", "-o")] = None,
-    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
+    as_json: Json = False,
 ) -> None:
     """Time trackers in turns on this machine, and tell every speed as a share of what the machine can do.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from sightline.cli.arguments import Flag, Json
 from sightline.cli.progress import progress_bar
 from sightline.errors import BadData, SightlineError
 
@@ -24,9 +25,9 @@ def check(
     *,
     dataset: Annotated[str, tyro.conf.arg(metavar="NAME")],
     root: Annotated[Path, tyro.conf.arg(metavar="DIR")],
-    decode: bool = False,
+    decode: Flag = False,
     workers: Annotated[int, tyro.conf.arg(metavar="N")] = 1,
-    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
+    as_json: Json = False,
 ) -> None:
     """Look whether a data set is all there: sequences, annotation and images.
 

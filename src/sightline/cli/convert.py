@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from sightline.cli.arguments import check_suffix, optional
+from sightline.cli.arguments import Flag, check_suffix, optional
 from sightline.cli.extras import needing
 from sightline.errors import WeightsMismatch
 
@@ -20,7 +20,7 @@ def convert(
     *,
     output: Annotated[Path, tyro.conf.arg(metavar="FILE", aliases=["-o"])],
     tracker: Annotated[str | None, optional("NAME")] = None,
-    explain: bool = False,
+    explain: Flag = False,
 ) -> None:
     """Turn weights as their authors publish them into a file that Sightline tracks with.
 

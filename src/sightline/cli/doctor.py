@@ -6,9 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-import tyro
-
-from sightline.cli.arguments import optional
+from sightline.cli.arguments import Json, optional
 from sightline.cli.environment import OPTIONAL, machine, version_of, versions
 from sightline.errors import SightlineError
 
@@ -25,7 +23,7 @@ HEALTHY_IOU = 0.4  # mean over the rendered clip; the built-in tracker is well a
 def doctor(
     *,
     engine: Annotated[str | None, optional("NAME")] = None,
-    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
+    as_json: Json = False,
 ) -> int:
     """Say what is installed and which engines work, and follow an object through a rendered clip as a self-test.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from sightline.cli.arguments import Flag
 from sightline.cli.extras import needing
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def download(
     tracker: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")],
     /,
     *,
-    offline: bool = False,
+    offline: Flag = False,
 ) -> None:
     """Fetch a tracker's weights, check them, and make them ready to track with.
 

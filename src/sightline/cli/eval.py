@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from sightline.cli.arguments import Precision, optional
+from sightline.cli.arguments import Flag, Json, Precision, optional
 from sightline.cli.environment import machine, versions
 from sightline.cli.pools import check_numbers, choose_pool, where
 from sightline.cli.progress import sequence_bars
@@ -47,8 +47,8 @@ def evaluate(
     protocol: Annotated[str | None, optional("NAME")] = None,
     rules: Annotated[str | None, optional("NAME")] = None,
     submit: Annotated[str | None, optional("FORMAT")] = None,
-    partial: bool = False,
-    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
+    partial: Flag = False,
+    as_json: Json = False,
 ) -> None:
     """Run a tracker over every sequence of a data set and score the results.
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from sightline.cli.arguments import check_suffix, optional
+from sightline.cli.arguments import Json, check_suffix, optional
 from sightline.cli.extras import needing
 from sightline.errors import SightlineError
 
@@ -24,7 +24,7 @@ def quantize(
     calibrate: Annotated[Path | None, optional("DIR")] = None,
     budget: Annotated[float, tyro.conf.arg(metavar="IOU")] = 0.95,
     output: Annotated[Path | None, optional("FILE", "-o")] = None,
-    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
+    as_json: Json = False,
 ) -> None:
     """Write an exported network in int8, for `--precision int8` of the other commands; refuse where it loses more than --budget.
 

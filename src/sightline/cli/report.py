@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from sightline.cli.arguments import optional
+from sightline.cli.arguments import Flag, optional
 from sightline.cli.extras import needing
 from sightline.errors import SightlineError
 
@@ -22,7 +22,7 @@ def report(
     root: Annotated[Path, tyro.conf.arg(metavar="DIR")],
     output: Annotated[Path, tyro.conf.arg(metavar="DIR", aliases=["-o"])],
     rules: Annotated[str | None, optional("NAME")] = None,
-    partial: bool = False,
+    partial: Flag = False,
     page_mb: Annotated[float, tyro.conf.arg(metavar="MB")] = 20.0,
 ) -> None:
     """Compare trackers: tables, plots, and a page that plays the sequences with everybody's boxes.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from sightline.cli.arguments import Precision, check_suffix, optional
+from sightline.cli.arguments import Flag, Json, Precision, check_suffix, optional
 from sightline.cli.environment import versions
 from sightline.cli.loading import load_by_name
 from sightline.cli.marks import Marks, marks_from, numbers_of
@@ -35,7 +35,7 @@ def track(
     boxes: Annotated[Path | None, optional("FILE")] = None,
     point: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, optional("[NAME=]X,Y")] = (),
     mask: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction, optional("FILE")] = (),
-    select: bool = False,
+    select: Flag = False,
     tracker: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")] = "merlin",
     output: Annotated[Path | None, optional("VIDEO", "-o")] = None,
     results: Annotated[Path | None, optional("FILE", "-r")] = None,
@@ -44,7 +44,7 @@ def track(
     engine: Annotated[str | None, optional("NAME")] = None,
     threads: Annotated[int | None, optional("N")] = None,
     precision: Precision = "f32",
-    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
+    as_json: Json = False,
 ) -> int:
     """Follow one object, or several, through a video.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import tyro
 
-from sightline.cli.arguments import optional
+from sightline.cli.arguments import Flag, optional
 from sightline.cli.extras import needing
 from sightline.cli.progress import progress_bar
 from sightline.errors import SightlineError
@@ -42,7 +42,7 @@ def train(
     workers: Annotated[int | None, optional("N")] = None,
     threads: Annotated[int | None, optional("N")] = None,
     on_bad: Literal["skip", "stop"] = "skip",
-    tensorboard: bool = False,
+    tensorboard: Flag = False,
 ) -> None:
     """Train a tracker, or pre-train its encoder (mtr, mae, ...), by one of the recipes; a run that was interrupted goes on where it was saved.
 

@@ -6,9 +6,9 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Any
 
-import tyro
+from sightline.cli.arguments import Json
 
 __all__ = ["entries", "page", "zoo"]
 
@@ -20,7 +20,7 @@ PREFACE = (
 PIPED_WIDTH = 150  # characters, enough for every row: a pipe has no width of its own
 
 
-def zoo(*, as_json: Annotated[bool, tyro.conf.arg(name="json")] = False) -> None:
+def zoo(*, as_json: Json = False) -> None:
     """List the trackers that Sightline knows: their size, how they were checked, and where their weights come from.
 
     "package" tracks at once: `sightline track VIDEO --box X,Y,W,H --tracker NAME`; "download" after `sightline download NAME`.
@@ -132,7 +132,8 @@ def _print_table(told: Sequence[dict[str, Any]]) -> None:
 
 
 def _note(entry: dict[str, Any]) -> str:
-    return f"weights: {entry['weights'] or 'not said'}; code: {entry['code']}{', ' * bool(entry['license'])}{entry['license']}"
+    code = ", ".join(word for word in (entry["code"], entry["license"]) if word)
+    return f"weights: {entry['weights'] or 'not said'}{'; code: ' * bool(code)}{code}"
 
 
 def _parity_in_words(parity: dict[str, Any] | None) -> str:
