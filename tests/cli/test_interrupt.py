@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -8,8 +10,8 @@ import pytest
 from sightline.cli.interrupt import Interrupts
 
 
-def interrupt() -> None:
-    signal.raise_signal(signal.SIGINT)  # to this thread: one for the process may come later, by way of another thread
+def interrupt(number: signal.Signals = signal.SIGINT) -> None:
+    signal.raise_signal(number)  # to this thread: one for the process may come later, by way of another thread
 
 
 def write_a_row(interrupts: Interrupts, done: list[str]) -> None:
@@ -18,9 +20,10 @@ def write_a_row(interrupts: Interrupts, done: list[str]) -> None:
         done.append("row")
 
 
-def test_an_interrupt_takes_effect_at_once() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_takes_effect_at_once(number: signal.Signals) -> None:
     with Interrupts(), pytest.raises(KeyboardInterrupt):
-        interrupt()
+        interrupt(number)
 
 
 def test_an_interrupt_waits_for_the_end_of_what_is_held() -> None:
@@ -33,11 +36,12 @@ def test_an_interrupt_waits_for_the_end_of_what_is_held() -> None:
     assert done == ["row", "next row"]
 
 
-def test_the_handler_of_before_comes_back() -> None:
-    before = signal.getsignal(signal.SIGINT)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_handler_of_before_comes_back(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
     with Interrupts():
-        assert signal.getsignal(signal.SIGINT) is not before
-    assert signal.getsignal(signal.SIGINT) is before
+        assert signal.getsignal(number) is not before
+    assert signal.getsignal(number) is before
 
 
 def test_another_thread_may_enter_it_too() -> None:
@@ -51,3 +55,16 @@ def test_another_thread_may_enter_it_too() -> None:
     thread.start()
     thread.join()
     assert reached == [True]
+
+
+def test_an_interrupt_while_the_command_is_loaded_is_one_line() -> None:
+    code = (
+        "import sys, types\n"
+        "class Interrupting(types.ModuleType):\n"
+        "    def __getattr__(self, name): raise KeyboardInterrupt\n"
+        "sys.modules['sightline.cli'] = Interrupting('sightline.cli')\n"
+        "from sightline.__main__ import main\n"
+        "sys.exit(main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "sightline: interrupted.\n")

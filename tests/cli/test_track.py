@@ -187,12 +187,13 @@ def test_an_existing_file_is_replaced(clip: Path, tmp_path: Path) -> None:
     assert len(rows(results)) == 12
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_finishes_the_files_and_prints_the_summary(
-    clip: Path, tmp_path: Path, session: FakeSession, capsys: pytest.CaptureFixture[str]
+    number: signal.Signals, clip: Path, tmp_path: Path, session: FakeSession, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
         if len(session.calls) == 5:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(number)
         return brightest(arrays)
 
     session.step = step

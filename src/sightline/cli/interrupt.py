@@ -1,4 +1,4 @@
-"""Ctrl-C that never falls into the middle of a row."""
+"""Ctrl-C, or a request to end, that never falls into the middle of a row."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from types import FrameType, TracebackType
 
 __all__ = ["Interrupts"]
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C; `kill`, `timeout`, and whoever stops a service
+
 
 class Interrupts:
-    """While entered, Ctrl-C raises KeyboardInterrupt at once, except inside `held()`, where it waits for the end of it.
+    """While entered, one of `SIGNALS` raises KeyboardInterrupt at once, except inside `held()`, where it waits for the end of it.
 
     Outside the main thread, where Python delivers no signals, it changes nothing.
     """
@@ -20,16 +22,16 @@ class Interrupts:
     def __init__(self) -> None:
         self._held = False
         self._pending = False
-        self._previous: signal._HANDLER = None
+        self._previous: dict[signal.Signals, signal._HANDLER] = {}
 
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is threading.main_thread():
-            self._previous = signal.signal(signal.SIGINT, self._handle)
+            self._previous = {number: signal.signal(number, self._handle) for number in SIGNALS}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:

@@ -50,7 +50,7 @@ def track(
 
     Give the object's box in the first frame, with --box or with the mouse (--select), or a --point or a --mask. What comes out is a video with the
     box drawn (--output), a file with one row per frame (--results), or both. Several --box are several objects; --boxes reads many from a file.
-    An existing file is replaced once the new one is complete. Ctrl-C stops early and finishes the files; so does a video that breaks half-way.
+    An existing file is replaced once the new one is complete. Ctrl-C stops early and finishes the files; so do `timeout` and `kill`, and a video that breaks half-way.
 
     Example: sightline track street.mp4 --box 120,80,40,60 --output tracked.mp4 --results track.csv
 
