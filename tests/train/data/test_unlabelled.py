@@ -13,6 +13,7 @@ from sightline.errors import BadData
 from sightline.train.data import Image, Problems, Track, open_data
 from sightline.train.data.unlabelled import EVERY, LONG_SIDE, PICTURES, SQUARES, squares_in
 from sightline.train.recipe import Share
+from tests.train.data import made
 
 SHOT = EVERY * PICTURES  # frames
 
@@ -155,5 +156,9 @@ def test_a_cache_that_cannot_be_written_is_an_error(tmp_path: Path, monkeypatch:
 
 def test_a_tracker_does_not_learn_from_squares(tmp_path: Path) -> None:
     video(tmp_path / "clips" / "a.mp4")
+    made.own(tmp_path / "own", 2)
+    problems = Problems()
+    assert {track.source for track in open_data([tmp_path / "clips", tmp_path / "own"], (), "train", problems).tracks} == {"own"}
+    assert any("videos without labels" in note for note in problems.notes)
     with pytest.raises(BadData, match="videos without labels"):
         open_data([tmp_path / "clips"], (), "train", Problems())

@@ -108,15 +108,20 @@ def open_data(folders: Sequence[Path], shares: Sequence[Share], split: Split, pr
         shares: what the recipe learns from; nothing: all that is there, but what only `MEASURING` is done on.
         split: "train" or "val".
         problems: where everything that is left out is noted.
-        labelled: boxes have to be those of objects; without, videos without labels may be there.
+        labelled: boxes have to be those of objects: videos without labels are left out.
 
     Raises:
         BadData: there is no data, or with `Problems.on_bad` "stop" some of it is missing or wrong.
     """
     wanted = tuple(dict.fromkeys(source for share in shares for source in share.sources))
     found: dict[str, list[Track]] = {}
-    for folder in folders:
-        for source, tracks in _read(folder, wanted, split, problems, labelled=labelled).items():
+    videos = [folder for folder in folders if labelled and is_unlabelled(folder)]
+    told = [f"{folder} holds videos without labels, which only a pre-training takes (sightline train mtr, ...)" for folder in videos]
+    if videos and len(videos) == len(folders):
+        raise BadData(f"{told[0]}; python -m sightline.train.clips labels them for a tracker.")
+    problems.notes += told if split == "train" else []
+    for folder in (folder for folder in folders if folder not in videos):
+        for source, tracks in _read(folder, wanted, split, problems).items():
             found.setdefault(source, []).extend(tracks)
     if not any(source in found for source in wanted):  # one's own data
         if not found:
@@ -148,16 +153,11 @@ def _of_kinds(tracks: list[Track], shares: Sequence[Share]) -> list[Track]:
     return [track for track in tracks if track.source not in kinds or track.kind in kinds[track.source]]
 
 
-def _read(folder: Path, wanted: Sequence[str], split: Split, problems: Problems, *, labelled: bool) -> dict[str, list[Track]]:
+def _read(folder: Path, wanted: Sequence[str], split: Split, problems: Problems) -> dict[str, list[Track]]:
     """The tracks of one folder, by source."""
     if not folder.is_dir():
         raise BadData(f"the folder {folder} does not exist; --data takes a folder with index.jsonl, with data sets, or with sequences.")
     if is_unlabelled(folder):
-        if labelled:
-            raise BadData(
-                f"{folder} holds videos without labels, which a pre-training takes (sightline train mtr, ...); "
-                "python -m sightline.train.clips labels them for a tracker."
-            )
         return _by_source(read_unlabelled(folder, split, problems))
     if (folder / "index.jsonl").is_file():
         return _by_source(read_tracks(folder, split))

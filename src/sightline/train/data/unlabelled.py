@@ -39,7 +39,7 @@ LONG_SIDE = 480  # pixels of a stored picture, at most
 CUT = 40.0  # mean difference of grey values between two stored pictures: another shot begins
 SQUARES = 4  # of each kind in a picture
 CANDIDATES = 32  # from which salient ones are chosen
-LEAST, MOST = 1 / 8, 1 / 3  # sides, over the shorter side of the picture
+LEAST, MOST = 1 / 10, 1 / 4  # sides, over the shorter side of the picture: four of them around a square still lie in it
 VERSION = 1  # of what is stored
 
 
@@ -47,7 +47,7 @@ def is_unlabelled(folder: Path) -> bool:
     """Whether a folder holds videos without labels: what its index says, or where there is none, whether there are video files."""
     index = folder / "index.jsonl"
     if not index.is_file():
-        return bool(_videos(folder))
+        return folder.is_dir() and bool(_videos(folder))
     with index.open(encoding="utf-8", errors="replace") as file:
         first = file.readline()
     return '"file"' in first and '"shard"' not in first
