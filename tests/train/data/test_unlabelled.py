@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 
@@ -110,6 +111,17 @@ def test_videos_are_decoded_once_and_again_when_they_change(tmp_path: Path, cach
     video(folder / "b.mp4")
     tracks(folder)
     assert len(list((cache / "clips").iterdir())) == 2
+
+
+def test_no_decoded_frame_is_left_for_a_worker_to_wait_for(tmp_path: Path) -> None:
+    video(tmp_path / "clips" / "a.mp4")
+    gc.collect()
+    gc.disable()
+    try:
+        tracks(tmp_path / "clips")
+        assert not [one for one in gc.get_objects() if type(one).__name__ == "VideoFrame"]
+    finally:
+        gc.enable()
 
 
 def test_a_track_ends_where_another_shot_begins(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ the videos alone, so that samples are the same for the same seed, whoever makes 
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import tarfile
@@ -70,6 +71,8 @@ def read_unlabelled(folder: Path, split: str, problems: Problems) -> list[Track]
             raise BadData(
                 f"cannot write {kept.parent} ({error.strerror}), where the pictures of {folder} are kept; let $SIGHTLINE_CACHE name another folder."
             ) from error
+        finally:
+            gc.collect()  # frames of PyAV are cycles, and convert by threads: a forked worker that found them would wait for these for ever
     for name, why in json.loads((kept / "problems.json").read_text(encoding="utf-8")).items():
         problems.add(name, why)
     return read_tracks(kept, split)
