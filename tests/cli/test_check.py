@@ -76,8 +76,8 @@ def test_a_copy_with_other_frames_than_the_benchmark_is_not_whole(tmp_path: Path
 
 
 def test_pictures_of_two_cameras_that_differ_in_size_are_found_by_decoding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    make_pairs(tmp_path, "boy", 2, height=6)
-    assert check(tmp_path, "--decode", dataset="lasher:train") == 2
+    make_pairs(tmp_path, "2ndrunningboy", 2, height=6)
+    assert check(tmp_path, "--decode", "--json", dataset="lasher:train") == 2
     assert "0.png is 10x8, and its partner 10x6" in capsys.readouterr().out
 
 

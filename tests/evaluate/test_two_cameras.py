@@ -76,11 +76,13 @@ def test_data_sets_with_one_annotation_use_it_for_both(name: str, tmp_path: Path
     assert len(clip.extra) == 2
 
 
-def test_lasher_train_is_what_is_not_test(tmp_path: Path) -> None:
-    for below, name in (("trainingset", "a boy"), ("testingset", NAMES["lasher"])):
+def test_lasher_train_is_its_list(tmp_path: Path) -> None:
+    names = {name: set(LAYOUTS[name].names) for name in ("lasher", "lasher:train")}
+    assert (len(names["lasher:train"]), len(names["lasher"] & names["lasher:train"])) == (979, 0)
+    for below, name in (("trainingset", "2ndrunningboy"), ("trainingset", "a boy"), ("testingset", NAMES["lasher"])):
         make_pair(tmp_path / below / name, ["v000.jpg"], ["i000.jpg"])
         write(tmp_path / below / name / "init.txt", "1,2,3,4\n")
-    assert [clip.name for clip in open_dataset("lasher:train", tmp_path)] == ["a boy"]
+    assert [clip.name for clip in open_dataset("lasher:train", tmp_path)] == ["2ndrunningboy"]
     assert [clip.name for clip in open_dataset("lasher", tmp_path)] == [NAMES["lasher"]]
 
 

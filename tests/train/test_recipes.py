@@ -25,8 +25,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sequences of one camera, and LasHeR's of two."""
     root = tmp_path_factory.mktemp("data")
     made.own(root / "mine", 3, num=7)
-    made.cameras(root / "both" / "lasher", "visible", "infrared", ["init.txt"], num=8)
-    (root / "both" / "lasher" / "walk").rename(root / "both" / "lasher" / "2ndrunningboy")
+    made.cameras(root / "both" / "lasher", "2ndrunningboy", "visible", "infrared", ["init.txt"], num=8)
     return root
 
 

@@ -120,7 +120,7 @@ def test_a_picture_that_cannot_be_read_is_noted_and_another_one_drawn(tmp_path: 
 
 
 def test_two_cameras_give_two_crops_of_the_same_place(tmp_path: Path) -> None:
-    made.cameras(tmp_path, "visible", "infrared", ["visible.txt"], num=6)
+    made.cameras(tmp_path, "afterrain", "visible", "infrared", ["visible.txt", "infrared.txt"], num=6)
     found = SOURCES["rgbt234"](tmp_path, Problems())
     data = replace(STILL, shares=(Share(weight=1, sources=("rgbt234",)),))
     arrays = samples_of(found, zoo.find("vipt-deep-rgbt"), data)[0].arrays

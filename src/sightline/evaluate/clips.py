@@ -346,12 +346,13 @@ def _targets(layout: Layout, path: Path, suffix: str, frames: int) -> list[_Targ
 
 
 def _masked(layout: Layout, folder: Path) -> list[_Target]:
-    """The objects of the first mask, or all of them as one."""
+    """The objects of the first mask or of all masks, or all of them as one."""
     paths = _images(folder, None)
     pictures = [objects_of(Path(path)) for path in paths]
     numbers: list[int | None] = [None]
-    if layout.objects == "each":
-        numbers = [number for number in np.unique(pictures[0]).tolist() if number not in (0, layout.void)] if pictures else []
+    if layout.objects != "one":
+        named = set().union(*(np.unique(picture).tolist() for picture in (pictures[:1] if layout.objects == "each" else pictures)))
+        numbers = [number for number in sorted(named) if number not in (0, layout.void)]
     found = []
     for number in numbers:
         masks = MaskImages(tuple(paths), number, layout.void if number is not None else None)

@@ -56,7 +56,7 @@ class Layout:
         targets: pattern of the annotations where a sequence has several targets, and no `truth`; `*` is what tells their names apart.
         holds: what a row is: a box; whatever VOT writes (box, polygon, mask, code); or a picture whose pixels are numbers of objects.
         box: of a polygon, see `region_files.box_around`.
-        objects: of masks: one target, all pixels but 0; or one for each number in the first.
+        objects: of masks: one target, all pixels but 0; one for each number in the first; or also for those that come later.
         void: number of the pixels that count neither way, where each number is a target.
         frames: annotated ones of a sequence, where that is known: a copy with others is not the data set's.
         attributes: key of the lists in `attributes.json`; empty where there are none.
@@ -89,7 +89,7 @@ class Layout:
     targets: str = ""
     holds: Literal["boxes", "regions", "masks"] = "boxes"
     box: Literal["bounds", "area"] = "bounds"
-    objects: Literal["one", "each"] = "one"
+    objects: Literal["one", "each", "later"] = "one"
     void: int | None = None
     frames: Mapping[str, int] = field(default_factory=dict)
     attributes: str = ""
@@ -230,8 +230,7 @@ LASHER = replace(
 )
 LASHER_TRAIN = replace(
     LASHER,
-    names=(),
-    without=frozenset(LASHER.names),
+    names=_names("lasher:train"),
     frames={},
     attributes="",
     prefixes=("trainingset", "TrainingSet", "TrainingSet/trainingset", ""),
@@ -245,6 +244,9 @@ DAVIS = Layout(
     lists=("ImageSets/2017/val.txt",),
     prefixes=("", "DAVIS"),
     rules="sightline",
+)
+YOUTUBE_VOS = Layout(
+    images="JPEGImages/{name}", truth="Annotations/{name}", holds="masks", objects="later", prefixes=("train", ""), rules="sightline"
 )
 DAVIS2016 = replace(DAVIS, objects="one", void=None, lists=("ImageSets/2016/val.txt", "ImageSets/480p/val.txt"))
 
@@ -306,5 +308,6 @@ LAYOUTS: dict[str, Layout] = {
     "davis2017:test-dev": replace(DAVIS, lists=("ImageSets/2017/test-dev.txt",), labelled="first"),
     "davis2016:val": DAVIS2016,
     "davis2016:train": replace(DAVIS2016, lists=("ImageSets/2016/train.txt", "ImageSets/480p/train.txt")),
+    "youtube-vos:train": YOUTUBE_VOS,
     "dtb70": Layout(images="{name}/img", truth="{name}/groundtruth_rect.txt", origin=1, rules="got10k"),
 }

@@ -107,26 +107,28 @@ def vid(root: Path, num: int = 4) -> None:
         write(root / "Annotations" / below / f"{frame:06d}.xml", f"<annotation><folder>a</folder>{entry}{second}</annotation>")
 
 
-def masks(root: Path, resolution: str = "480p", num: int = 3) -> None:
+def masks(root: Path, resolution: str = "480p", *, hidden: int = 1, void: bool = True, num: int = 3) -> None:
     for frame in range(num):
         save(root / "JPEGImages" / resolution / "bear" / f"{frame:05d}.jpg", frame)
-        mask = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+        mask = np.zeros((HEIGHT, WIDTH), np.uint8)
         x, y, w, h = box_at(frame)
-        mask[y : y + h, x : x + w] = (0, 0, 128)
-        mask[60:66, 5:11] = (0, 128, 0) if frame else (0, 0, 0)
-        mask[0:8, 0:8] = (192, 224, 224)  # neither way
+        mask[y : y + h, x : x + w] = 1
+        mask[60:66, 5:11] = 0 if frame == hidden else 2
+        mask[0:8, 0:8] = 255 if void else 0  # neither way
         path = root / "Annotations" / resolution / "bear" / f"{frame:05d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(path), mask)
 
 
-def cameras(root: Path, visible: str, infrared: str, truths: Sequence[str], *, corners: bool = False, num: int = 4) -> None:
+def cameras(
+    root: Path, name: str, visible: str, infrared: str, truths: Sequence[str], *, corners: bool = False, num: int = 4, spare: int = 1
+) -> None:
     for frame in range(num):
-        save(root / "walk" / visible / f"v{frame + 1:03d}.png", frame)
-        save(root / "walk" / infrared / f"i{frame + 7:03d}.png", frame, bright=140)
-    lines = [f"{x} {y} {x + w} {y + h}" if corners else f"{x},{y},{w},{h}" for x, y, w, h in map(box_at, range(num - 1))]
+        save(root / name / visible / f"v{frame + 1:03d}.png", frame)
+        save(root / name / infrared / f"i{frame + 7:03d}.png", frame, bright=140)
+    lines = [f"{x} {y} {x + w} {y + h}" if corners else f"{x},{y},{w},{h}" for x, y, w, h in map(box_at, range(num - spare))]
     for truth in truths:
-        write(root / "walk" / truth, "\n".join(lines) + "\n")
+        write(root / name / truth, "\n".join(lines) + "\n")
 
 
 def own(root: Path, num_sequences: int, num: int = 6) -> None:

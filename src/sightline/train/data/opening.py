@@ -12,11 +12,9 @@ from typing import Literal, TypeAlias
 from sightline.errors import BadData
 from sightline.train.data.imagenet_vid import read_vid
 from sightline.train.data.index import read_tracks
-from sightline.train.data.infrared import CAMERAS, read_pairs
-from sightline.train.data.masks import read_masks
 from sightline.train.data.problems import Problems
 from sightline.train.data.stills import read_coco, read_folder_of_images
-from sightline.train.data.track import Track, held_out
+from sightline.train.data.track import Modality, Track, held_out
 from sightline.train.data.unlabelled import is_unlabelled, read_unlabelled
 from sightline.train.data.video import read_videos
 from sightline.train.recipe import Share
@@ -46,12 +44,8 @@ def _trackingnet(root: Path, problems: Problems, *, chunks: int) -> list[Track]:
     return [track for track in tracks if wanted & set(Path(track.pictures[0].name).parts)]
 
 
-def _videos(source: str, layout: str) -> Reader:
-    return lambda root, problems: read_videos(source, layout, root, problems)
-
-
-def _cameras(source: str, key: str, names: str = "", modality: Literal["both", "visible", "infrared"] = "both") -> Reader:
-    return lambda root, problems: read_pairs(source, CAMERAS[key], root, problems, _list(names) if names else None, modality)
+def _videos(source: str, layout: str, modality: Modality = "visible") -> Reader:
+    return lambda root, problems: read_videos(source, layout, root, problems, modality=modality)
 
 
 SOURCES: dict[str, Reader] = {
@@ -69,13 +63,13 @@ SOURCES: dict[str, Reader] = {
     "coco": partial(read_coco, "coco", "2017"),
     "vid": partial(read_vid, "vid"),
     "imagenet": partial(read_folder_of_images, "imagenet"),
-    "davis": partial(read_masks, "davis"),
-    "youtube-vos": partial(read_masks, "youtube-vos"),
-    "gtot": _cameras("gtot", "gtot"),
-    "rgbt234": _cameras("rgbt234", "rgbt234"),
-    "lasher": _cameras("lasher", "lasher", "lasher:train"),
-    "lasher:visible": _cameras("lasher:visible", "lasher", "lasher:train", "visible"),
-    "lasher:infrared": _cameras("lasher:infrared", "lasher", "lasher:train", "infrared"),
+    "davis": _videos("davis", "davis2017:train"),
+    "youtube-vos": _videos("youtube-vos", "youtube-vos:train"),
+    "gtot": _videos("gtot", "gtot", "both"),
+    "rgbt234": _videos("rgbt234", "rgbt234", "both"),
+    "lasher": _videos("lasher", "lasher:train", "both"),
+    "lasher:visible": _videos("lasher:visible", "lasher:train:visible"),
+    "lasher:infrared": _videos("lasher:infrared", "lasher:train:infrared", "infrared"),
 }
 """Known data sets. The part before a colon is also the folder below `--data` in which one is looked for."""
 

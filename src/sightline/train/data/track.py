@@ -1,7 +1,7 @@
 """What training reads: tracks, each of one object, and pictures that are decoded when they are asked for.
 
 A data set is a list of tracks, whatever its files look like; a still picture is a track of one. Readers of the known data sets are in
-`video.py`, `stills.py`, `masks.py`, `infrared.py`, `unlabelled.py` and `index.py`; `opening.py` finds them by name.
+`video.py`, `imagenet_vid.py`, `stills.py`, `unlabelled.py` and `index.py`; `opening.py` finds them by name.
 """
 
 from __future__ import annotations
