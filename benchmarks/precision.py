@@ -1,11 +1,11 @@
 """What each engine and precision gives and costs: speed, overlap with f32 in the same crops, success AUC.
 
-    python benchmarks/precision.py --calibrate DIR --data DIR --trackers kestrel-nano runs/vittrack-nano.onnx --docs docs/how-to/speed.md
+    python benchmarks/precision.py --calibrate DIR --data DIR --trackers merlin kestrel-nano --docs docs/how-to/speed.md
 
-int8 is made anew from --calibrate (as `sightline quantize` takes it) without regard to the budget, and the overlap that its check found is told:
-below 0.95 the command would have refused. Overlap and AUC are those on --data, a folder of sequences that shares nothing with --calibrate.
+int8 is made anew from --calibrate, as `sightline quantize` does it, and kept even where that would refuse it: "check" is the overlap on which it
+decides. Ranges, form and check come from --calibrate alone; overlap and AUC are those on --data, a folder of sequences that shares nothing with it.
 Speed is the network's call alone, one thread, all in turns: the fastest call of several rounds, which other work on the machine disturbs
-least. A quiet machine takes about two minutes.
+least; --no-speed leaves it out, where that is too much.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ from sightline.frame import Frame, read
 from sightline.quantize.agreement import agreement
 from sightline.quantize.crops import Looks, looks
 from sightline.quantize.footage import Footage, open_footage
-from sightline.quantize.make import BUDGET, quantize
+from sightline.quantize.graph import LEVELS
+from sightline.quantize.make import BUDGET, prepare, write
 from sightline.tracker import Tracker, method_of
 from sightline.weights import find
 
@@ -51,29 +52,31 @@ class Row:
     tracker: str
     engine: str
     precision: str
-    milliseconds: float
-    times_faster: float
+    milliseconds: float | None
+    times_faster: float | None
     overlap: float
     worst: float
+    elsewhere: float
     auc: float
     check: float | None
+    exact: str | None
 
 
-def sessions(path: Path, footage: Footage, folder: Path) -> tuple[dict[tuple[str, str], Session], dict[str, float]]:
-    """The network by engine and precision, and what `quantize` says of its int8 forms."""
+def sessions(path: Path, footage: Footage, folder: Path) -> tuple[dict[tuple[str, str], Session], dict[tuple[str, str], tuple[float, str]]]:
+    """The network by engine and precision, and what `quantize` says of its int8 forms: their check, and what stays in f32."""
     opened: dict[tuple[str, str], Session] = {}
-    checks: dict[str, float] = {}
+    checks: dict[tuple[str, str], tuple[float, str]] = {}
     for engine, precision in PLAIN:
         try:
             opened[engine, precision] = open_session(path, engine=engine, precision=precision, threads=1)
         except EngineError as error:
             print(f"left out: {engine} {precision}: {error}")
     for engine in ("onnxruntime", "openvino"):
-        file = folder / f"{path.stem}.{engine}.onnx"
-        checks[engine] = quantize(path, file, engine=engine, footage=footage, budget=0.0).agreement.mean
-        opened[engine, "int8"] = open_session(file, engine=engine, threads=1)
-        if engine == "openvino" and ("openvino", "bf16") in opened:
-            opened[engine, "int8+bf16"] = open_session(file, engine=engine, precision="bf16", threads=1)
+        made = prepare(path, engine=engine, footage=footage)
+        file, *_ = write(made, folder / f"{path.stem}.{engine}.onnx", budget=BUDGET)
+        for form, found in made.agreements.items():
+            opened[engine, form] = open_session(file, engine=engine, precision="bf16" if "bf16" in form else "f32", threads=1)
+            checks[engine, form] = (found.mean, LEVELS[made.level])
     return opened, checks
 
 
@@ -108,7 +111,7 @@ def mean_auc(session: Session, data: Dataset, frames: Mapping[str, Sequence[Fram
     return statistics.mean(scores)
 
 
-def rows_of(name: str, footage: Footage, data: Dataset, frames: Mapping[str, Sequence[Frame]]) -> list[Row]:
+def rows_of(name: str, footage: Footage, data: Dataset, frames: Mapping[str, Sequence[Frame]], *, speed: bool) -> list[Row]:
     """All rows of one tracker."""
     path = find(name)
     takes = open_footage(Path(data[0].frames[0]).parents[2])
@@ -116,14 +119,14 @@ def rows_of(name: str, footage: Footage, data: Dataset, frames: Mapping[str, Seq
         opened, checks = sessions(path, footage, Path(folder))
         exact = opened["onnxruntime", "f32"]
         given = looks(exact, (*takes.calibrate, *takes.check), each=EACH, seed=2)
-        rounds = speeds(opened, given)
+        rounds = speeds(opened, given) if speed else {}
         found = []
         for (engine, precision), session in opened.items():
-            said, best = agreement(exact, session, given), min(rounds[engine, precision])
-            ratio = min(rounds["onnxruntime", "f32"]) / best
-            check = checks[engine] if "int8" in precision else None
-            auc = mean_auc(session, data, frames)
-            found.append(Row(exact.spec.name, engine, precision, best, ratio, said.mean, said.worst, auc, check))
+            said, auc = agreement(exact, session, given), mean_auc(session, data, frames)
+            best = min(rounds[engine, precision]) if speed else None
+            ratio = min(rounds["onnxruntime", "f32"]) / best if best else None
+            check, kept = checks.get((engine, precision), (None, None))
+            found.append(Row(exact.spec.name, engine, precision, best, ratio, said.mean, said.worst, said.elsewhere, auc, check, kept))
             print(found[-1], flush=True)
     return found
 
@@ -131,14 +134,15 @@ def rows_of(name: str, footage: Footage, data: Dataset, frames: Mapping[str, Seq
 def markdown(rows: Sequence[Row], setting: str) -> str:
     """The table as it stands in the docs."""
     lines = [
-        "| tracker | engine | precision | ms | times as fast | overlap with f32, worst sequence | AUC | check of `quantize` |",
-        "|---|---|---|---|---|---|---|---|",
+        "| tracker | engine | precision | ms | times as fast | overlap with f32, worst sequence | elsewhere | AUC | check of `quantize` | in f32 beside the decoder |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         check = "-" if row.check is None else f"{row.check:.3f}{'' if row.check >= BUDGET else ' (refused)'}"
+        speed = "- | -" if row.milliseconds is None else f"{row.milliseconds:.2f} | {row.times_faster:.2f}"
         lines.append(
-            f"| {row.tracker} | {row.engine} | {row.precision} | {row.milliseconds:.2f} | {row.times_faster:.2f} | "
-            f"{row.overlap:.3f}, {row.worst:.3f} | {row.auc:.3f} | {check} |"
+            f"| {row.tracker} | {row.engine} | {row.precision} | {speed} | {row.overlap:.3f}, {row.worst:.3f} | {row.elsewhere:.1%} | "
+            f"{row.auc:.3f} | {check} | {row.exact or '-'} |"
         )
     return "\n".join([*lines, "", setting])
 
@@ -147,7 +151,8 @@ def main(
     calibrate: Path,
     data: Path,
     *,
-    trackers: tuple[str, ...] = ("kestrel-nano",),
+    trackers: tuple[str, ...] = ("merlin", "kestrel-nano"),
+    speed: bool = True,
     docs: Path | None = None,
     output: Path = Path("benchmarks/results/precision.json"),
 ) -> None:
@@ -157,6 +162,7 @@ def main(
         calibrate: what int8 is calibrated and checked on.
         data: folder of sequences.
         trackers: names or ONNX files.
+        speed: time the calls, too; only where nothing else runs.
         docs: rewrite the table between its markers in this file.
         output: all figures.
     """
@@ -164,7 +170,7 @@ def main(
     clips = open_dataset("folder", data)
     frames = {clip.name: list(read(clip.frames)) for clip in clips}
     footage = open_footage(calibrate)
-    rows = [row for name in trackers for row in rows_of(name, footage, clips, frames)]
+    rows = [row for name in trackers for row in rows_of(name, footage, clips, frames, speed=speed)]
     packages = ", ".join(f"{name} {version_of(name)}" for name in ("onnxruntime", "openvino", "nncf"))
     setting = (
         f"One thread of {processor()} ({platform.machine()}); {packages}, Sightline {versions()['sightline']}. {len(clips)} sequences, "

@@ -140,3 +140,12 @@ except KeyboardInterrupt:
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
+
+
+def test_of_a_refusal_the_line_is_told_that_says_why() -> None:
+    from sightline.engines.openvino import _told
+
+    where = "Exception from src/inference/src/cpp/core.cpp:117:\n"
+    assert _told(RuntimeError(f"{where}Check 'a' failed at x.cpp:1\n\n\n")) == "Check 'a' failed at x.cpp:1"
+    assert _told(RuntimeError(f"{where}Check 'a' failed at x.cpp:1:\n no kernel\n")) == "no kernel"
+    assert _told(RuntimeError("")) == "RuntimeError"

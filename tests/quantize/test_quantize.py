@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -25,8 +25,8 @@ from sightline.loop import follow
 from sightline.quantize import make
 from sightline.quantize.agreement import agreement
 from sightline.quantize.crops import CENTRE, digest, looks, moved
-from sightline.quantize.footage import Footage, Take, open_footage, rendered, spread
-from sightline.quantize.graph import exact, has_attention, on_pixels, products
+from sightline.quantize.footage import Footage, Take, followed, open_footage, rendered, spread
+from sightline.quantize.graph import LEVELS, correlations, exact, has_attention, on_pixels, products, spared
 from sightline.scene import Scene, SceneFrame, render
 from sightline.tracker import load
 from sightline.weights import BUILTIN, find, init_path, int8_in, int8_path, sha256_of, spec_in
@@ -60,11 +60,10 @@ def weights(tmp_path: Path) -> Path:
 @pytest.fixture
 def recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     """Instead of a recipe: weights rounded to 8 bits, which changes boxes a little and takes no time."""
-    monkeypatch.setattr("sightline.quantize.onnx.quantize", lambda path, _: rounded(path, 127))
+    monkeypatch.setattr("sightline.quantize.onnx.quantize", lambda model, *_: rounded(model, 127))
 
 
-def rounded(path: Path, levels: int) -> onnx.ModelProto:
-    model = onnx.load(path)
+def rounded(model: onnx.ModelProto, levels: int) -> onnx.ModelProto:
     for entry in model.graph.initializer:
         values = numpy_helper.to_array(entry)
         if values.dtype == np.float32 and values.ndim > 1:
@@ -101,6 +100,49 @@ def test_what_follows_the_choice_of_a_cell_stays_exact() -> None:
     assert not has_attention(graph)
 
 
+def correlating_graph() -> onnx.GraphProto:
+    """A convolution on the picture, one for each channel on a smaller map, a correlation with a kernel, and what reads both."""
+    shapes = {
+        "pixels": [1, 3, 16, 16],
+        "seen": [1, 8, 4, 4],
+        "thin": [1, 8, 4, 4],
+        "both": [1, 16, 4, 4],
+        "wide": [1, 8, 4, 4],
+        "box": [1, 4, 4, 4],
+    }
+    nodes = [
+        helper.make_node("Conv", ["pixels", "w3"], ["seen"], name="on pixels", strides=[4, 4]),
+        helper.make_node("Conv", ["seen", "w1"], ["thin"], name="thin", group=8),
+        helper.make_node("MatMul", ["kernel", "thin"], ["alike"], name="correlation"),
+        helper.make_node("Concat", ["thin", "alike"], ["both"], name="both", axis=1),
+        helper.make_node("Conv", ["both", "w16"], ["wide"], name="joined"),
+        helper.make_node("Conv", ["wide", "w8"], ["map"], name="last"),
+        helper.make_node("Sigmoid", ["map"], ["box"], name="decode"),
+    ]
+    weights = [numpy_helper.from_array(np.zeros((8, channels, 1, 1), np.float32), f"w{channels}") for channels in (1, 3, 8, 16)]
+    arrays = {name: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()}
+    kernel = helper.make_tensor_value_info("kernel", TensorProto.FLOAT, [1, 8, 4, 4])
+    inner = [arrays[name] for name in ("seen", "thin", "both", "wide")]
+    return helper.make_graph(nodes, "correlating", [arrays["pixels"], kernel], [arrays["box"]], weights, value_info=inner)
+
+
+def test_what_reads_a_correlation_stays_exact_and_attention_does_not() -> None:
+    assert correlations(correlating_graph()) == ["correlation", "both", "joined"]
+    assert correlations(lazy_graph()) == []
+
+
+def test_each_level_keeps_more_in_f32() -> None:
+    kept = [spared(correlating_graph(), level) for level in range(len(LEVELS))]
+    assert kept == [[], ["last"], ["last", "on pixels"], *[["last", "on pixels", "thin"]] * 2]
+    assert spared(lazy_graph(), 1) == ["score"]  # what follows the choice is exact anyway
+
+
+def test_all_convolutions_stay_exact_where_linear_layers_are_left() -> None:
+    graph = lazy_graph()
+    graph.node[1].input[1] = "w9"
+    assert spared(graph, 4) == ["on pixels", "score", "size"]
+
+
 def test_a_moved_box_stays_near() -> None:
     rng, box = np.random.default_rng(0), Box(100, 50, 40, 20)
     boxes = np.array([moved(box, rng) for _ in range(500)])
@@ -132,7 +174,7 @@ def test_agreement_is_the_overlap_in_the_same_crops() -> None:
     assert agreement(FakeSession(), FakeSession(), given).mean == 1.0
     assert agreement(FakeSession(), FakeSession(step=shifted), given).mean == pytest.approx(1 / 3)
     found = agreement(FakeSession(), FakeSession(step=never), given)
-    assert (found.mean, found.worst, found.crops, found.sequences) == (0.0, 0.0, 4, 2)
+    assert (found.mean, found.worst, found.elsewhere, found.crops, found.sequences) == (0.0, 0.0, 1.0, 4, 2)
 
 
 def test_nothing_is_checked_on_what_it_was_calibrated_on() -> None:
@@ -148,8 +190,9 @@ def test_the_quantised_file_is_a_weights_file_and_says_how_it_was_made(weights: 
     assert done.files == (output, init_path(output))
     note = int8_in(output)
     assert note is not None
-    assert note["agreement"]["mean"] == pytest.approx(done.agreement.mean, abs=1e-4)
-    assert 0.95 <= done.agreement.mean < 1
+    assert note["agreement"]["int8"]["mean"] == pytest.approx(done.agreements["int8"].mean, abs=1e-4)
+    assert 0.95 <= done.agreements["int8"].mean < 1
+    assert note["f32"] == done.exact == LEVELS[0]
     assert note["source_sha256"] == sha256_of(weights)
     assert len(note["calibration"]["sha256"]) == 64
     assert spec_in(output) == spec_in(weights)
@@ -165,13 +208,73 @@ def test_the_quantised_file_is_a_weights_file_and_says_how_it_was_made(weights: 
 
 
 def test_what_loses_too_much_is_refused_with_the_number(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sightline.quantize.onnx.quantize", lambda path, _: rounded(path, 3))
+    monkeypatch.setattr("sightline.quantize.onnx.quantize", lambda model, *_: rounded(model, 3))
     output = int8_path(weights, "onnxruntime")
     with pytest.raises(EngineError, match=r"loses too much: mean IoU 0\.\d+, worst sequence .* budget is 0\.950, so nothing was written"):
         make.quantize(weights, output, engine="onnxruntime", footage=SMALL)
     assert not output.exists()
-    assert make.quantize(weights, output, engine="onnxruntime", footage=SMALL, budget=0.0).agreement.mean < 0.95
+    assert make.quantize(weights, output, engine="onnxruntime", footage=SMALL, budget=0.0).agreements["int8"].mean < 0.95
     assert output.exists()
+
+
+def test_the_fastest_form_that_keeps_the_boxes_is_taken(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def better_with_care(model: onnx.ModelProto, _: object, spared: Sequence[str]) -> onnx.ModelProto:
+        tried.append(len(spared))
+        if not spared:
+            raise KeyError("a node of its own")
+        return rounded(model, 3 if len(spared) < 3 else 127)
+
+    monkeypatch.setattr("sightline.quantize.onnx.quantize", better_with_care)
+    said: list[str] = []
+    done = make.quantize(weights, int8_path(weights, "onnxruntime"), engine="onnxruntime", footage=SMALL, tell=said.append)
+    assert tried == [0, 1, 3]  # and no level beyond
+    assert done.exact == LEVELS[2]
+    assert [line.partition(": mean")[0] for line in said] == [f"in f32 beside the decoder: {what}" for what in LEVELS[1:3]]
+
+
+@pytest.mark.parametrize("where", ["while it is made", "when it runs"])
+def test_what_cannot_be_quantised_is_refused_in_one_line(where: str, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(model: onnx.ModelProto, *_: object) -> onnx.ModelProto:
+        if where == "while it is made":
+            raise RuntimeError("inside\nof many lines")
+        del model.graph.node[5:]
+        return model
+
+    monkeypatch.setattr("sightline.quantize.onnx.quantize", broken)
+    with pytest.raises(EngineError, match=r"no int8 form of kestrel-nano runs on onnxruntime: .+") as caught:
+        make.quantize(weights, int8_path(weights, "onnxruntime"), engine="onnxruntime", footage=SMALL)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("recipe")
+def test_a_video_is_followed_and_cut_in_pieces(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shots = list(render(Scene(seed=5, num_frames=100, size=(480, 270), occlusion=0.0, distractors=0)))
+    (tmp_path / "film").mkdir()
+    for i, shot in enumerate(shots):
+        cv2.imwrite(str(tmp_path / "film" / f"{i:03}.jpg"), cv2.cvtColor(shot.frame.image, cv2.COLOR_RGB2BGR))
+    footage = followed(str(tmp_path / "film"), shots[0].box, load(weights, threads=1))
+    own = [[take for take in takes if "/" in take.name] for takes in (footage.calibrate, footage.check)]
+    assert [[take.name for take in takes] for takes in own] == [["film/frame 0", "film/frame 48"], ["film/frame 24", "film/frame 72"]]
+    for take in (*own[0], *own[1]):
+        first = int(take.name.rpartition(" ")[2])
+        for i, look in enumerate(take.shots):
+            frame, box = look()
+            true = shots[first + 6 * i]
+            assert np.abs(frame.image.astype(int) - true.frame.image).mean() < 4  # JPEG
+            assert iou(np.array([box]), np.array([true.box])).item() > 0.5
+    with pytest.raises(BadData, match="0 pieces of 24 frames in which the target is found"):
+        followed(str(tmp_path / "film" / "000.jpg"), shots[0].box, load(weights, threads=1))
+    assert main(["quantize", str(weights), "--calibrate", str(tmp_path / "film" / "000.jpg")]) == 2
+    assert "a file without boxes" in capsys.readouterr().err
+    assert main(["quantize", str(weights), "--box", "1,2,3,4"]) == 2
+    assert "--calibrate street.mp4 --box" in capsys.readouterr().err
+
+
+def test_every_source_gives_as_many_sequences_as_it_can() -> None:
+    takes = [Take(f"{source}/{i}", ()) for source, number in (("a", 9), ("b", 2)) for i in range(number)]
+    assert [take.name for take in spread(takes, 6)] == ["a/0", "a/2", "a/4", "a/6", "b/0", "b/1"]
 
 
 @pytest.mark.usefixtures("recipe")
@@ -240,7 +343,7 @@ def test_the_built_in_tracker_has_its_int8_form_in_the_cache(monkeypatch: pytest
 def test_the_recipe_of_onnxruntime_keeps_the_boxes(weights: Path) -> None:
     done = make.quantize(weights, int8_path(weights, "onnxruntime"), engine="onnxruntime", footage=SMALL, budget=0.85)
     check_quantised(weights, "onnxruntime")
-    assert done.agreement.mean < 1
+    assert done.agreements["int8"].mean < 1
 
 
 def test_the_recipe_of_openvino_keeps_the_boxes(weights: Path, tmp_path: Path) -> None:
@@ -265,7 +368,9 @@ def test_the_recipe_of_openvino_keeps_the_boxes(weights: Path, tmp_path: Path) -
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # NNCF brings torch and more: not into this process
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["crops"] == 14
+    told = json.loads(done.stdout)
+    assert told["crops"] == 14
+    assert set(told["agreement"]) - {"int8+bf16"} == {"int8"}
     check_quantised(weights, "openvino")
 
 

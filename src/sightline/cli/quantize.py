@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from sightline.cli.arguments import Json, check_suffix, optional
+from sightline.cli.arguments import Json, box_from_text, check_suffix, optional
 from sightline.cli.extras import needing
 from sightline.errors import SightlineError
+
+if TYPE_CHECKING:
+    from sightline.quantize.footage import Footage
 
 __all__ = ["quantize"]
 
@@ -21,7 +25,8 @@ def quantize(
     /,
     *,
     engine: Literal["openvino", "onnxruntime"] = "openvino",
-    calibrate: Annotated[Path | None, optional("DIR")] = None,
+    calibrate: Annotated[Path | None, optional("DIR|VIDEO")] = None,
+    box: Annotated[str | None, optional("X,Y,W,H")] = None,
     budget: Annotated[float, tyro.conf.arg(metavar="IOU")] = 0.95,
     output: Annotated[Path | None, optional("FILE", "-o")] = None,
     as_json: Json = False,
@@ -29,6 +34,7 @@ def quantize(
     """Write an exported network in int8, for `--precision int8` of the other commands; refuse where it loses more than --budget.
 
     The boxes of int8 and f32 are compared in the same crops, of sequences that it was not calibrated on. Nothing is trained.
+    Tried in turn, until the boxes are kept: nothing in f32 beside the decoder; then what reads the maps, too; large maps; depthwise convolutions.
     Needs nncf for openvino: pip install 'sightline[int8]'.
 
     Example: sightline quantize kestrel-nano --calibrate sequences
@@ -36,11 +42,17 @@ def quantize(
     Args:
         weights: a name from `sightline zoo`, or the path of an .onnx file.
         engine: who will run it; a file of one is slow on the other.
-        calibrate: sequences with boxes, as `sightline eval --dataset folder` reads them (every second one is for the check), or a training folder; rendered scenes where not given.
+        calibrate: sequences with boxes, as `sightline eval --dataset folder` reads them (every second one is for the check), a training folder,
+            or with --box a video; rendered scenes where not given.
+        box: the target in the first frame of a video, which is followed in f32: left, top, width, height in pixels.
         budget: the least mean overlap (IoU, 0 to 1) with the boxes of f32.
         output: write it here, as .onnx; where not given, to where --precision int8 finds it: beside the weights, or in the cache folder for those in the package.
         as_json: print one JSON object on standard output, and nothing else there.
     """
+    if box is not None and calibrate is None:
+        raise SightlineError(
+            "--box says where the target of a video is; give the video as well, as in --calibrate street.mp4 --box 120,80,40,60."
+        )
     if output is not None:
         check_suffix(output, (".onnx",), "--output")
     if not 0 <= budget <= 1:
@@ -56,13 +68,22 @@ def quantize(
         from sightline.quantize.footage import open_footage
 
         with needing("train", "reading a training folder"):
-            footage = open_footage(calibrate)
-        done = make(path, target, engine=engine, footage=footage, budget=budget)
+            footage = open_footage(calibrate) if box is None else _followed(calibrate, box, path)
+        done = make(path, target, engine=engine, footage=footage, budget=budget, tell=lambda line: print(line, file=sys.stderr))
     if as_json:
-        told = {"files": [str(file) for file in done.files], "engine": engine, "agreement": asdict(done.agreement), "budget": budget}
-        print(json.dumps(told | {"calibrated_on": done.source, "crops": done.calibrated}))
+        agreements = {precision: asdict(found) for precision, found in done.agreements.items()}
+        told = {"files": [str(file) for file in done.files], "engine": engine, "agreement": agreements, "budget": budget}
+        print(json.dumps(told | {"calibrated_on": done.source, "crops": done.calibrated, "f32": done.exact}))
         return
     for file in done.files:
         print(f"{file} ({file.stat().st_size / 1e6:.1f} MB)")
     print(f"calibrated on {done.calibrated} crops of {done.source}{'' if calibrate else ' (--calibrate with real sequences is better)'}")
-    print(f"boxes against f32 in the same crops: {done.agreement} (budget {budget:g})")
+    for precision, found in done.agreements.items():
+        print(f"{precision}: boxes against f32 in the same crops: {found} (budget {budget:g})")
+
+
+def _followed(source: Path | None, box: str, weights: Path) -> Footage:
+    from sightline.quantize.footage import followed
+    from sightline.tracker import load
+
+    return followed(str(source), box_from_text(box), load(weights, threads=1))

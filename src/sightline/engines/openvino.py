@@ -144,6 +144,7 @@ def _open(path: Path, threads: int | None, device: str, precision: Precision) ->
 
 
 def _told(error: Exception) -> str:
-    """The line of OpenVINO's message that says what is wrong: the ones before it name its own source files."""
-    lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith(("Exception from", "Check "))]
-    return (lines or [type(error).__name__])[-1]
+    """The line of OpenVINO's message that says what is wrong: those before it name its own source files, or what it has checked."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.startswith("Exception from")]
+    plain = [line for line in lines if not line.startswith("Check ")]
+    return (plain or lines or [type(error).__name__])[-1]

@@ -2,10 +2,10 @@
 
     footage    sequences with known boxes: a folder, a training folder, rendered scenes
     crops      what the network is given when it tracks through them
-    graph      which of its operations are worth it
+    graph      which of its operations are worth it, in levels from the fastest form to the most careful
     openvino, onnx   how the two engines want it quantised
     agreement  overlap of the boxes with those of f32, in the same crops
-    make       all of it: a weights file in, a quantised one out, or a refusal with the number
+    make       all of it: a weights file in, the fastest form that keeps its boxes out, or a refusal with the number
 
 The graph that reads templates runs once per target and stays in f32.
 """

@@ -16,6 +16,8 @@ from sightline.quantize.crops import Looks
 
 __all__ = ["Agreement", "agreement"]
 
+HALF = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
@@ -25,6 +27,7 @@ class Agreement:
         mean: over all crops.
         worst: the lowest mean over the crops of one sequence.
         worst_sequence: which one.
+        elsewhere: share of the crops (0..1) whose boxes overlap by less than half: another place was chosen.
         crops: how many.
         sequences: how many.
     """
@@ -32,11 +35,15 @@ class Agreement:
     mean: float
     worst: float
     worst_sequence: str
+    elsewhere: float
     crops: int
     sequences: int
 
     def __str__(self) -> str:
-        return f"mean IoU {self.mean:.3f}, worst sequence {self.worst:.3f} ({self.worst_sequence}), {self.crops} crops of {self.sequences} sequences"
+        return (
+            f"mean IoU {self.mean:.3f}, worst sequence {self.worst:.3f} ({self.worst_sequence}), "
+            f"{self.elsewhere:.1%} elsewhere, {self.crops} crops of {self.sequences} sequences"
+        )
 
 
 def agreement(exact: Session, rough: Session, given: Looks) -> Agreement:
@@ -44,7 +51,8 @@ def agreement(exact: Session, rough: Session, given: Looks) -> Agreement:
     means = {name: [_overlap(exact, rough, arrays) for arrays in several] for name, several in given.items() if several}
     every = [value for values in means.values() for value in values]
     worst = min(means, key=lambda name: float(np.mean(means[name])))
-    return Agreement(float(np.mean(every)), float(np.mean(means[worst])), worst, len(every), len(means))
+    elsewhere = float(np.mean(np.array(every) < HALF))
+    return Agreement(float(np.mean(every)), float(np.mean(means[worst])), worst, elsewhere, len(every), len(means))
 
 
 def _overlap(exact: Session, rough: Session, arrays: Mapping[str, Array]) -> float:

@@ -1,30 +1,39 @@
-"""Sequences with known boxes, to calibrate a network on and to check it on: pictures are read when they are asked for."""
+"""Sequences with known boxes, to calibrate a network on and to check it on: pictures are read when they are asked for.
+
+Boxes need not be true, for forms of a network are compared with each other: those that it says itself in f32 do as well.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+import cv2
 import numpy as np
 
-from sightline.box import Box
+from sightline.box import Box, BoxLike
 from sightline.errors import BadData
 from sightline.evaluate.clips import open_dataset
 from sightline.frame import Frame, read
+from sightline.loop import follow
 from sightline.scene import Scene, render
+from sightline.tracker import Tracker
 
 if TYPE_CHECKING:
     from sightline.train.pairs import Picture
 
-__all__ = ["Footage", "Shot", "Take", "open_footage", "rendered", "spread"]
+__all__ = ["Footage", "Shot", "Take", "followed", "open_footage", "rendered", "spread"]
 
 Shot: TypeAlias = Callable[[], tuple[Frame, Box]]  # reads one picture, and says where the target is in it
 
 NUM_SCENES, SCENE_FRAMES = 24, 25
+PIECE, NUM_PIECES, FEWEST_PIECES = 24, 60, 2  # frames of a piece of a video, and pieces at most; at least, for each use
+KEPT = 6  # frames from one that is kept to the next
 SHORTEST = 2  # a template and something to look for it in
 
 
@@ -64,6 +73,10 @@ def open_footage(folder: Path | None) -> Footage:
     """
     if folder is None:
         return rendered()
+    if folder.is_file():
+        raise BadData(
+            f"{folder} is a file without boxes; say where the target is in its first frame (--box X,Y,W,H), or give a folder of sequences."
+        )
     if (folder / "index.jsonl").is_file():
         return _training(folder)
     takes = [_of_clip(clip.frames, clip.truth, clip.visible, clip.name) for clip in open_dataset("folder", folder)]
@@ -76,11 +89,47 @@ def rendered(count: int = NUM_SCENES) -> Footage:
     return Footage("rendered scenes", tuple(takes[::2]), tuple(takes[1::2]))
 
 
+def followed(source: str, box: BoxLike, tracker: Tracker[Any]) -> Footage:
+    """Pieces of one video, in turn for calibrating and for checking, each with as many rendered scenes: one target alone is no variety.
+
+    Args:
+        source: what `sightline.read` takes.
+        box: the target in the first frame.
+        tracker: says where it is in the others.
+
+    Raises:
+        BadData: too few frames in which the target is found.
+        VideoError, BadBox: the source cannot be read, or the box is not in it.
+    """
+    pieces: list[list[Shot]] = [[]]
+    for step in itertools.islice(follow(source, box=box, tracker=tracker), NUM_PIECES * PIECE):
+        index = step.frame.index % PIECE
+        if index == 0 and pieces[-1]:
+            pieces.append([])
+        if index % KEPT == 0 and step.estimate.status != "lost":
+            pieces[-1].append(functools.partial(_of_jpeg, _jpeg(step.frame), step.estimate.box))
+    name = Path(source).name
+    takes = _long([Take(f"{name}/frame {i * PIECE}", tuple(shots)) for i, shots in enumerate(pieces)])
+    if len(takes) < 2 * FEWEST_PIECES:
+        raise BadData(
+            f"{source} has {len(takes)} pieces of {PIECE} frames in which the target is found; expected {2 * FEWEST_PIECES} or more. "
+            "Give a longer video, or another --box."
+        )
+    drawn = rendered()
+    return Footage(f"{source} and rendered scenes", (*takes[::2], *drawn.calibrate), (*takes[1::2], *drawn.check))
+
+
 def spread(items: Sequence[Take], count: int) -> list[Take]:
-    """At most `count` of them, evenly from first to last."""
-    if len(items) <= count:
-        return list(items)
-    return [items[i * len(items) // count] for i in range(count)]
+    """At most `count` of them, evenly from first to last; of every source alike, as far as it goes, where names are SOURCE/TRACK."""
+    sources: dict[str, list[Take]] = {}
+    for take in items:
+        source, slash, _ = take.name.partition("/")
+        sources.setdefault(source if slash else "", []).append(take)
+    shares = dict.fromkeys(sources, 0)
+    for _ in range(min(count, len(items))):
+        fewest = min((source for source in sources if shares[source] < len(sources[source])), key=lambda source: shares[source])
+        shares[fewest] += 1
+    return [several[i * len(several) // shares[source]] for source, several in sources.items() for i in range(shares[source])]
 
 
 def _training(folder: Path) -> Footage:
@@ -119,6 +168,18 @@ def _of_file(path: str, box: Box) -> tuple[Frame, Box]:
 def _of_picture(picture: Picture) -> tuple[Frame, Box]:
     image, box = picture.read()
     return Frame(image), box
+
+
+def _jpeg(frame: Frame) -> bytes:
+    """Hundreds of frames are kept at once, and videos are lossy anyway."""
+    _, content = cv2.imencode(".jpg", cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, 95))
+    return content.tobytes()
+
+
+def _of_jpeg(content: bytes, box: Box) -> tuple[Frame, Box]:
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB)
+    assert image is not None  # our own
+    return Frame(image.astype(np.uint8, copy=False)), box
 
 
 def _of_scene(seed: int, index: int) -> tuple[Frame, Box]:

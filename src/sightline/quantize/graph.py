@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import onnx
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-__all__ = ["exact", "folded", "has_attention", "on_pixels", "products"]
+__all__ = ["LEVELS", "correlations", "exact", "folded", "has_attention", "on_pixels", "products", "spared"]
+
+LEVELS = (  # what stays in f32 besides, each with all before it: from the fastest form of a network to the most careful
+    "nothing more",
+    "what the maps are read from",
+    "what works on large maps",
+    "depthwise convolutions",
+    "all convolutions",
+)
+LARGE = 1 / 16  # of the cells of the picture
 
 COSTLY = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum")  # where the time goes
 FEW = 6  # channels of two pictures
@@ -44,6 +54,41 @@ def exact(graph: onnx.GraphProto) -> list[str]:
     return kept[::-1]
 
 
+def spared(graph: onnx.GraphProto, level: int) -> list[str]:
+    """Names of the costly nodes that stay in f32 at a level of `LEVELS`.
+
+    The last ones before the decoder and those on large maps, which are few weights and many numbers of a wide range, cost most of the
+    overlap where int8 costs much; of depthwise convolutions each channel has a range of its own, which one scale for all does not fit.
+    The last level is that of networks with linear layers: without them nothing would be left in int8.
+    """
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    others = {*exact(graph), *products(graph)}
+    is_linear = any(node.op_type in ("Gemm", "MatMul") and node.name not in others for node in graph.node)
+    parts = (
+        _last(graph),
+        _on_large_maps(graph),
+        [node.name for node in convolutions if _groups(node) > 1],
+        [node.name for node in convolutions if is_linear],
+    )
+    return sorted({name for part in parts[:level] for name in part})
+
+
+def correlations(graph: onnx.GraphProto) -> list[str]:
+    """Names of the products of two arrays outside attention, and of what reads them up to the next costly node.
+
+    NNCF gives what such a product makes a range for each channel, of which OpenVINO then cannot compile the fusion.
+    """
+    shares = {name for node in graph.node if node.op_type == "Softmax" for name in node.output}
+    found: list[str] = []
+    multiplying = set(products(graph))
+    for node in graph.node:
+        if node.name in multiplying:
+            following = list(_following(graph, node))
+            if not any(name in shares for name in node.input) and all(other.op_type != "Softmax" for other in following):
+                found += [node.name, *(other.name for other in following)]
+    return list(dict.fromkeys(found))
+
+
 def has_attention(graph: onnx.GraphProto) -> bool:
     """Whether some product weighs what a softmax has made."""
     shares = {name for node in graph.node if node.op_type == "Softmax" for name in node.output}
@@ -59,9 +104,39 @@ def products(graph: onnx.GraphProto) -> list[str]:
 def on_pixels(graph: onnx.GraphProto) -> list[str]:
     """Names of the convolutions of a picture's few channels."""
     channels = {entry.name: entry.dims[1] for entry in graph.initializer if len(entry.dims) == 4}
-    groups = {node.name: next((a.i for a in node.attribute if a.name == "group"), 1) for node in graph.node if node.op_type == "Conv"}
-    convolutions = [node for node in graph.node if node.op_type == "Conv" and groups[node.name] == 1]
+    convolutions = [node for node in graph.node if node.op_type == "Conv" and _groups(node) == 1]
     return [node.name for node in convolutions if channels.get(node.input[1], FEW + 1) <= FEW]
+
+
+def _following(graph: onnx.GraphProto, start: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
+    """What reads the output of a node, at any distance, up to and with the next costly ones."""
+    reached = set(start.output)
+    begun = False
+    for node in graph.node:  # sorted: what is read stands before its readers
+        if begun and any(name in reached for name in node.input):
+            if node.op_type not in COSTLY:
+                reached.update(node.output)
+            yield node
+        begun = begun or node.name == start.name
+
+
+def _last(graph: onnx.GraphProto) -> list[str]:
+    """Names of the costly nodes that no other one of those in int8 follows."""
+    decoding = set(exact(graph))
+    costly = {node.name: node for node in graph.node if node.op_type in COSTLY and node.name not in decoding}
+    return [name for name, node in costly.items() if not any(other.name in costly for other in _following(graph, node))]
+
+
+def _on_large_maps(graph: onnx.GraphProto) -> list[str]:
+    """Names of the convolutions that read more than a sixteenth of the cells of the picture itself."""
+    shapes = {entry.name: [axis.dim_value for axis in entry.type.tensor_type.shape.dim] for entry in (*graph.value_info, *graph.input)}
+    convolutions = [node for node in graph.node if node.op_type == "Conv" and len(shapes.get(node.input[0], ())) == 4]
+    cells = {node.name: shapes[node.input[0]][2] * shapes[node.input[0]][3] for node in convolutions}
+    return [name for name, number in cells.items() if number > LARGE * max(cells.values())]
+
+
+def _groups(node: onnx.NodeProto) -> int:
+    return next((a.i for a in node.attribute if a.name == "group"), 1) if node.op_type == "Conv" else 1
 
 
 def _constants(graph: onnx.GraphProto) -> set[str]:

@@ -2,6 +2,9 @@
 
 Bytes between a product and its bias, or between the pieces of a GELU, keep the two from being one operation; a softmax between quantised
 products becomes one of integers, which takes a quarter of the time; a convolution of three channels is many times slower in int8.
+
+Ranges are the means of those of all crops: by the crops of the training folder's split "train" .960 of merlin's boxes, where the extremes of all
+give .941, percentiles .939 to .951 and entropy .947; .959 of kestrel-nano's, where they give .953, .955 to .965 and .960.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
 from sightline.engines import Array
-from sightline.quantize.graph import exact, folded, on_pixels, products
+from sightline.quantize.graph import correlations, exact, on_pixels, products
 
 __all__ = ["quantize"]
 
@@ -30,14 +33,13 @@ class _Samples(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has 
         return next(self.left, None)
 
 
-def quantize(weights: Path, samples: Sequence[Mapping[str, Array]]) -> onnx.ModelProto:
+def quantize(model: onnx.ModelProto, samples: Sequence[Mapping[str, Array]], spared: Sequence[str]) -> onnx.ModelProto:
     """As `sightline.quantize.openvino.quantize`."""
-    names = {entry.name for entry in onnx.load(weights).graph.input}
+    graph = model.graph
+    names = {entry.name for entry in graph.input}
     given = [{name: array for name, array in sample.items() if name in names} for sample in samples]
     with TemporaryDirectory() as folder:
         after = Path(folder, "after.onnx")
-        model = folded(weights)
-        graph = model.graph
         quantize_static(
             model,
             after,
@@ -46,7 +48,7 @@ def quantize(weights: Path, samples: Sequence[Mapping[str, Array]]) -> onnx.Mode
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            nodes_to_exclude=[*exact(graph), *products(graph), *on_pixels(graph)],
-            extra_options={"OpTypesToExcludeOutputQuantization": ["Gemm", "MatMul"]},
+            nodes_to_exclude=sorted({*exact(graph), *products(graph), *correlations(graph), *on_pixels(graph), *spared}),
+            extra_options={"OpTypesToExcludeOutputQuantization": ["Gemm", "MatMul"], "CalibMovingAverage": True},
         )
         return onnx.load(after)
