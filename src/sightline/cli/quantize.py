@@ -34,7 +34,7 @@ def quantize(
     """Write an exported network in int8, for `--precision int8` of the other commands; refuse where it loses more than --budget.
 
     The boxes of int8 and f32 are compared in the same crops, of sequences that it was not calibrated on. Nothing is trained.
-    Tried in turn, until the boxes are kept: nothing in f32 beside the decoder; then what reads the maps, too; large maps; depthwise convolutions.
+    Forms are tried in turn, from all in int8 but the decoder to more and more in f32, until the boxes are kept.
     Needs nncf for openvino: pip install 'sightline[int8]'.
 
     Example: sightline quantize kestrel-nano --calibrate sequences
