@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 import sightline
 from sightline.box import iou
+from sightline.builtin import DEFAULT
 from sightline.draw import draw
 from sightline.evaluate.clips import open_dataset
 from sightline.evaluate.imported import import_boxes
@@ -46,7 +47,7 @@ REPORT = {
 PAIR = Scene(seed=11, target="person", size=(640, 360), num_frames=90, look="pair")
 
 
-def main(tracker: str = "merlin") -> None:
+def main(tracker: str = DEFAULT) -> None:
     """Render all pictures.
 
     Args:

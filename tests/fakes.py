@@ -11,7 +11,7 @@ from sightline.engines import Array, Role
 from sightline.spec import Spec
 from sightline.zoo import SPECS
 
-SPEC = replace(SPECS["kestrel-nano"], name="fake", lost_below=0.3, sure_above=0.6, max_batch=4)
+SPEC = replace(SPECS["kestrel-nano"], name="fake", lost_below=0.3, sure_above=0.6, hold=None, max_batch=4)
 
 
 def stay(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:

@@ -1,6 +1,6 @@
 """Follow one object through a video, on an ordinary CPU.
 
-    tracker = sightline.load("merlin")
+    tracker = sightline.load()
     tracker.init(first, box=(120, 80, 40, 60))   # x, y, width, height in pixels
     estimate = tracker.update(frame)             # estimate.box, estimate.score, estimate.status
 

@@ -52,7 +52,7 @@ class Steps(NamedTuple, Generic[K]):
 
 
 def follow(
-    source: str | int | Path | Iterable[Frame], *, box: BoxLike, tracker: str | Path | Tracker[Any] = "merlin", start: int = 0
+    source: str | int | Path | Iterable[Frame], *, box: BoxLike, tracker: str | Path | Tracker[Any] = DEFAULT, start: int = 0
 ) -> Generator[Step, None, None]:
     """Every frame of a source with the target's place in it.
 
@@ -84,7 +84,7 @@ def follow_all(
     source: str | int | Path | Iterable[Frame],
     *,
     boxes: Mapping[K, BoxLike] | Iterable[Mark[K]],
-    tracker: str | Path | Tracker[Any] = "merlin",
+    tracker: str | Path | Tracker[Any] = DEFAULT,
     start: int = 0,
     callers: int = 1,
 ) -> Generator[Steps[K], None, None]:

@@ -23,6 +23,7 @@ __all__ = [
     "Crop",
     "Feed",
     "History",
+    "Hold",
     "Learning",
     "Memory",
     "MethodName",
@@ -160,6 +161,20 @@ class History:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Where a target is looked for after a frame whose score is under `Spec.lost_below` (rule: `sightline.methods.hold`).
+
+    Around the same place as before, and as large as in the frame that was surest of it: the found box is reported, and not followed.
+    """
+
+    fade: float = 0.98  # of the best score, in every frame: how long the size of an old frame outweighs those of later, less sure ones
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fade <= 1:
+            raise BadSpec(f"the best score fades to {self.fade} of itself in every frame; expected more than 0, and at most 1.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Augment:
     """Further pictures of a first frame, by which a filter is learned. Those that are not shifted wander at random.
 
@@ -243,9 +258,16 @@ class Spec:
     mask_above: float = 0.5  # where it says masks: values over this count as the target's
     lost_below: float | None = None  # scores under this: the status is "lost"
     sure_above: float | None = None  # scores from this on: "tracked"; between: "uncertain"
+    hold: Hold | None = None  # of the method "network", while lost; None: what was found is followed, whatever its score
     origin: Origin = Origin()
     reported: tuple[Reported, ...] = ()
     version: int = VERSION
+
+    def __post_init__(self) -> None:
+        if self.hold is not None and (self.lost_below is None or self.score != "probability"):
+            raise BadSpec(
+                f"{self.name} holds lost targets, which needs a score that is a probability, and `lost_below` to say when one is lost."
+            )
 
 
 def spec_to_json(spec: Spec) -> str:

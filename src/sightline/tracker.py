@@ -12,6 +12,7 @@ from typing import Any, Generic, Literal, TypeVar
 from sightline import zoo
 from sightline.auto import Way, choose
 from sightline.box import Box, BoxLike
+from sightline.builtin import DEFAULT
 from sightline.engines import Precision, Session, engine_of, open_session, open_untrained
 from sightline.errors import NotStarted
 from sightline.estimate import Estimate
@@ -145,7 +146,7 @@ class MultiTracker(Generic[K, S]):
 
 
 def load(
-    name_or_path: str | Path = "merlin",
+    name_or_path: str | Path = DEFAULT,
     *,
     engine: str | None = None,
     threads: int | None = None,

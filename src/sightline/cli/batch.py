@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from sightline.builtin import DEFAULT
 from sightline.cli.arguments import Json, optional
 from sightline.cli.environment import versions
 from sightline.cli.extras import needing
@@ -29,7 +30,7 @@ def batch(
     /,
     *,
     output: Annotated[Path, tyro.conf.arg(metavar="DIR", aliases=["-o"])],
-    tracker: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")] = "merlin",
+    tracker: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")] = DEFAULT,
     workers: Annotated[int | None, optional("N")] = None,
     ray: Annotated[str | None, optional("ADDRESS")] = None,
     threads: Annotated[int, tyro.conf.arg(metavar="N")] = 1,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from sightline.builtin import DEFAULT
 from sightline.cli.arguments import Flag, Json, check_suffix, numbers, optional, words
 from sightline.cli.environment import machine, version_of, versions
 from sightline.cli.extras import needing
@@ -32,7 +33,7 @@ PLOTS = (".svg", ".pdf", ".png")
 
 
 def bench(
-    trackers: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[NAME|PATH ...]")] = ("merlin",),
+    trackers: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[NAME|PATH ...]")] = (DEFAULT,),
     /,
     *,
     engine: Annotated[str, tyro.conf.arg(metavar="NAME,...")] = "onnxruntime",

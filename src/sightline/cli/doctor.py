@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
+from sightline.builtin import DEFAULT
 from sightline.cli.arguments import Json, optional
 from sightline.cli.environment import OPTIONAL, machine, version_of, versions
 from sightline.errors import SightlineError
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["doctor"]
 
-TRACKER = "merlin"
 NUM_FRAMES = 40
 HEALTHY_IOU = 0.4  # mean over the rendered clip; the built-in tracker is well above: this finds broken machines, not weak trackers
 
@@ -77,11 +77,11 @@ def _session(engine: str) -> Session:
         from sightline.engines import open_session
         from sightline.weights import find
 
-        return open_session(find(TRACKER), engine=engine)
+        return open_session(find(DEFAULT), engine=engine)
     from sightline import models, zoo
     from sightline.models.session import TorchSession
 
-    spec = zoo.find(TRACKER)
+    spec = zoo.find(DEFAULT)
     return TorchSession(spec, models.build(spec))
 
 
@@ -98,8 +98,8 @@ def _self_test(engine: str | None) -> dict[str, Any]:
     shots = list(render(Scene(seed=3, num_frames=NUM_FRAMES, size=(480, 270), occlusion=0.0, distractors=0)))
     way = None
     try:
-        way = resolve(find(TRACKER), engine=engine)
-        steps = list(follow((shot.frame for shot in shots), box=shots[0].box, tracker=load(TRACKER, engine=way.engine)))
+        way = resolve(find(DEFAULT), engine=engine)
+        steps = list(follow((shot.frame for shot in shots), box=shots[0].box, tracker=load(DEFAULT, engine=way.engine)))
     except (SightlineError, ImportError, OSError) as error:
         return {
             "engine": way.engine if way else engine,
@@ -113,7 +113,7 @@ def _self_test(engine: str | None) -> dict[str, Any]:
     problem = None
     if overlap < HEALTHY_IOU:
         problem = (
-            f"{TRACKER} lost a rendered target: mean IoU {overlap:.2f}, expected {HEALTHY_IOU} or more; please report it with this text."
+            f"{DEFAULT} lost a rendered target: mean IoU {overlap:.2f}, expected {HEALTHY_IOU} or more; please report it with this text."
         )
     fps = len(steps) / sum(step.seconds for step in steps)
     return {"engine": way.engine, "frames": NUM_FRAMES, "mean_iou": round(overlap, 3), "tracker_fps": round(fps, 1), "problem": problem}
@@ -127,7 +127,7 @@ def _print_report(report: Mapping[str, Any]) -> None:
         "optional": {name: version or "not installed" for name, version in report["optional"].items()},
         "engines": {name: problem or "works" for name, problem in report["engines"].items()},
         "machine": {name: str(value) for name, value in report["machine"].items()},
-        "self-test": {TRACKER: test["problem"] or passed},
+        "self-test": {DEFAULT: test["problem"] or passed},
     }
     for title, rows in sections.items():
         print(title)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from sightline.builtin import DEFAULT
 from sightline.cli.arguments import Flag, Json, Precision, check_suffix, optional
 from sightline.cli.environment import versions
 from sightline.cli.loading import load_by_name
@@ -36,7 +37,7 @@ def track(
     point: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, optional("[NAME=]X,Y")] = (),
     mask: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction, optional("FILE")] = (),
     select: Flag = False,
-    tracker: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")] = "merlin",
+    tracker: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")] = DEFAULT,
     output: Annotated[Path | None, optional("VIDEO", "-o")] = None,
     results: Annotated[Path | None, optional("FILE", "-r")] = None,
     start: Annotated[int, tyro.conf.arg(metavar="FRAME")] = 0,

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import tyro
 
+from sightline.builtin import DEFAULT
 from sightline.cli.arguments import optional
 from sightline.errors import SightlineError
 
@@ -16,7 +17,7 @@ __all__ = ["trax"]
 
 def trax(
     *,
-    tracker: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")] = "merlin",
+    tracker: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")] = DEFAULT,
     threads: Annotated[int, tyro.conf.arg(metavar="N")] = 1,
     engine: Annotated[str | None, optional("NAME")] = None,
 ) -> None:

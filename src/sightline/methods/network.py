@@ -16,7 +16,7 @@ from sightline.errors import BadImage
 from sightline.estimate import Estimate, status_of
 from sightline.frame import Frame
 from sightline.mask import Mask
-from sightline.methods import memory
+from sightline.methods import hold, memory
 from sightline.methods.finite import check_finite
 from sightline.placement import REPORT_RULES, SEEK_RULES, START_RULES, at_scales, clip, crop_for, region_around
 from sightline.region import BentRegion, Fill, Region, part_of
@@ -36,6 +36,7 @@ class Target:
         arrays: state of the network, without the batch axis; not to be written to.
         fill: colour outside the frame.
         search: what is cut around it, for its whole life.
+        surest: the frame that was surest of it; the first one is certain, and stays where the spec does not hold lost targets.
         age: frames tracked since the first.
         history: its boxes in the last frames, oldest first, as far back as the network is told; the last one is `box`.
         templates: what the network keeps of every frame's template, oldest first, where `Spec.memory` samples them; of every
@@ -49,6 +50,7 @@ class Target:
     arrays: Mapping[str, Array]
     fill: Fill
     search: Crop
+    surest: hold.Surest
     age: int = 0
     history: tuple[Box, ...] = ()
     templates: tuple[Mapping[str, Array], ...] = ()
@@ -84,7 +86,7 @@ class NetworkMethod:
         pictures = memory.spread(template, rule) if rule.together or rule.otherwise == "first" else {}
         read, own = self._read(pictures if rule.together else template, 0)
         search, history = crop_for(box, self.spec.search, size), self._lengthened((), box)
-        state = Target(box, own, fill, search, history=history, pictures=pictures)
+        state = Target(box, own, fill, search, hold.Surest(box, 1.0), history=history, pictures=pictures)
         if rule.samples:
             return replace(state, templates=(read,))
         state = replace(state, templates=(read,) * rule.slots) if rule.bank else state
@@ -130,13 +132,19 @@ class NetworkMethod:
             reported = REPORT_RULES[self.spec.report](box, size)
             score = float(outputs["score"][i]) if "score" in outputs else float("nan")
             changed = {name.removeprefix("next."): output[i] for name, output in outputs.items() if name.startswith("next.")}
-            box = SEEK_RULES[self.spec.seek](box, state.box, size)
+            estimate = Estimate(reported, score, status_of(score, self.spec), region, self._mask(region, outputs, i))
+            is_held = self.spec.hold is not None and estimate.status == "lost"
+            box = hold.held(state.box, state.surest) if is_held else SEEK_RULES[self.spec.seek](box, state.box, size)
+            surest = state.surest if is_held else hold.surest(self.spec.hold, state.surest, box, score)
             history = self._lengthened(state.history, box)
-            after = replace(state, box=box, arrays={**state.arrays, **changed}, age=state.age + 1, history=history)
+            after = replace(state, box=box, arrays={**state.arrays, **changed}, age=state.age + 1, history=history, surest=surest)
             gate = float(outputs["gate"][i]) if "gate" in outputs else score
-            mask = Mask(outputs["mask"][i], part_of(region, outputs["mask_box"][i]), self.spec.mask_above) if "mask" in outputs else None
-            results.append((self._remember(after, frame, gate), Estimate(reported, score, status_of(score, self.spec), region, mask)))
+            results.append((self._remember(after, frame, -math.inf if is_held else gate), estimate))
         return results
+
+    def _mask(self, region: Region | BentRegion, outputs: Mapping[str, Array], row: int) -> Mask | None:
+        """The mask in a row of what the network said, if it says masks."""
+        return Mask(outputs["mask"][row], part_of(region, outputs["mask_box"][row]), self.spec.mask_above) if "mask" in outputs else None
 
     def _remember(self, state: Target, frame: Frame, gate: float) -> Target:
         """The target with the templates that its memory wants, where `gate` says how good this frame's is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sightline.spec import Crop, Origin, Spec
+from sightline.spec import Crop, Hold, Origin, Spec
 
 __all__ = ["SPECS", "Arch"]
 
@@ -27,6 +27,7 @@ KESTREL_NANO = Spec(
     search=Crop(factor=4.0, size=256),
     lost_below=0.39,  # recipes/LOG.md, "Thresholds"
     sure_above=0.58,
+    hold=Hold(),  # recipes/LOG.md, "Lost targets"
     origin=Origin(code="this package", license="MIT", weights="in the package, Apache-2.0: trained on from VitTrack-nano of opencv_zoo"),
 )
 SPECS = (KESTREL_NANO,)

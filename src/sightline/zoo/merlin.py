@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sightline.spec import Crop, Origin, Spec
+from sightline.spec import Crop, Hold, Origin, Spec
 
 __all__ = ["SPECS", "Arch"]
 
@@ -39,6 +39,7 @@ MERLIN = Spec(
     feed=("target", "prior"),
     lost_below=0.25,  # recipes/LOG.md, "Thresholds" of merlin
     sure_above=0.51,
+    hold=Hold(),  # recipes/LOG.md, "Lost targets"
     origin=Origin(code="this package", license="MIT", weights="in the package, MIT: FEAR-XS of PinataFarms, and a part of our own"),
 )
 SPECS = (MERLIN,)
