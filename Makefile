@@ -20,7 +20,7 @@ export OMP_NUM_THREADS := 1
 demo: .venv/core
 	@mkdir -p demo
 	.venv/bin/sightline scene demo/clip.mp4
-	.venv/bin/sightline track demo/clip.mp4 --box "$$(head -1 demo/clip.txt)" --tracker kestrel-nano --output demo/tracked.mp4 --results demo/track.csv
+	.venv/bin/sightline track demo/clip.mp4 --box "$$(head -1 demo/clip.txt)" --output demo/tracked.mp4 --results demo/track.csv
 
 test: lint
 	.venv/bin/pytest -n 2 --dist loadfile

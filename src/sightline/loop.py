@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from sightline.box import Box, BoxLike
+from sightline.builtin import DEFAULT
 from sightline.errors import BadBox, BadData, VideoError
 from sightline.estimate import Estimate
 from sightline.frame import Frame, read
