@@ -1,5 +1,6 @@
 """The package as a whole: what it shows, what it needs, what it leaves alone."""
 
+import inspect
 import json
 import re
 import subprocess
@@ -12,6 +13,8 @@ import pytest
 
 import sightline
 from sightline import errors
+from sightline.builtin import DEFAULT
+from sightline.weights import builtin_names
 from sightline.zoo import FAMILIES
 
 ROOT = Path(__file__).parents[1]
@@ -108,3 +111,8 @@ def test_every_family_stands_in_the_contract_of_independence() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     [contract] = [c for c in project["tool"]["importlinter"]["contracts"] if c["name"].startswith("Families of networks")]
     assert contract["modules"] == [f"sightline.models.{family}" for family in sorted(FAMILIES)]
+
+
+def test_the_default_tracker_is_in_the_package() -> None:
+    assert DEFAULT in builtin_names()
+    assert inspect.signature(sightline.load).parameters["name_or_path"].default == DEFAULT

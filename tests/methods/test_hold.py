@@ -14,7 +14,7 @@ from sightline.errors import BadSpec
 from sightline.estimate import Estimate
 from sightline.frame import Frame
 from sightline.methods.hold import Surest, held, surest
-from sightline.methods.network import NetworkMethod
+from sightline.methods.network import NetworkMethod, Target
 from sightline.spec import Hold, Memory, Spec, spec_from_json, spec_to_json
 from sightline.tracker import MultiTracker, Tracker
 from sightline.zoo import ARCHES, SPECS
@@ -116,7 +116,7 @@ def test_no_template_is_taken_of_a_frame_in_which_the_target_is_lost() -> None:
 
 def test_many_lost_targets_are_held_each_at_its_own_place() -> None:
     script = Script([(RIGHT, 0.9), (RIGHT, 0.1), (RIGHT, 0.1)])
-    many = MultiTracker(NetworkMethod(FakeSession(spec=HOLDING, step=script)))
+    many: MultiTracker[str, Target] = MultiTracker(NetworkMethod(FakeSession(spec=HOLDING, step=script)))
     places = {"left": Box(80, 180, 40, 40), "right": MARKED}
     for key, box in places.items():
         many.add(key, BLACK, box)
