@@ -11,6 +11,7 @@ started by torchrun, share the samples of every step.
 from __future__ import annotations
 
 import copy
+import gc
 import io
 import platform
 import time
@@ -48,11 +49,13 @@ class Watched(NamedTuple):
     figures  for the log
     weights  the weights file
     more     further files of the run's folder, by name
+    notes    what could not be read, by name, and why
     """
 
     figures: Mapping[str, float]
     weights: bytes
     more: Mapping[str, bytes] = {}
+    notes: Sequence[tuple[str, str]] = ()
 
 
 class Lesson(Protocol):
@@ -121,6 +124,7 @@ def run(
             if world.is_first and (state.step % recipe.save_every == 0 or state.step == recipe.steps):
                 watched = state.lesson.watch(copy.deepcopy(state.mean).eval())
                 log.write({"step": state.step, **watched.figures})
+                log.note(watched.notes, problems)
                 state.save(watched)
                 problems.write(out)
             tick = told.get("tick")
@@ -245,13 +249,11 @@ class _Feed(Iterator[Batch]):
     def __next__(self) -> Batch:
         asked = time.perf_counter()
         if self.is_first:
+            gc.collect()  # pictures that PyAV has decoded are cycles, and convert by threads: a forked worker that found them would wait for these for ever
             self.batches = iter(self.loader)
         batch = next(self.batches)
         self.waited += time.perf_counter() - asked
-        for name, why in batch.notes:
-            if name not in self.problems.bad:
-                self.log.tell(f"skipped {name}: {why}")
-            self.problems.add(name, why)
+        self.log.note(batch.notes, self.problems)
         if self.is_first:
             self.log.samples(batch)
             self.is_first, self.waited, self.counted = False, 0.0, time.perf_counter()  # until now workers were starting
@@ -303,6 +305,13 @@ class _Log:
                 file.write(text + "\n")
             if self.teller is not None:
                 self.teller(text)
+
+    def note(self, notes: Sequence[tuple[str, str]], problems: Problems) -> None:
+        """What could not be read: told once, and reported."""
+        for name, why in notes:
+            if name not in problems.bad:
+                self.tell(f"skipped {name}: {why}")
+            problems.add(name, why)
 
     def samples(self, batch: Batch) -> None:
         if self.out is not None:

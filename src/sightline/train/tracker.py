@@ -112,7 +112,8 @@ class _Tracking:
             with torch.no_grad():
                 for value, first in zip(kept.parameters(), self.origin.parameters(), strict=True):
                     value.lerp_(first, self.recipe.start_share)
-        return Watched(answers(kept, self.held_out, self.spec).figures(), packed_weights(kept, self.spec))
+        found = answers(kept, self.held_out, self.spec)
+        return Watched(found.figures(), packed_weights(kept, self.spec), notes=found.notes)
 
 
 def network_of(spec: Spec) -> nn.Module:

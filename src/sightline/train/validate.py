@@ -21,11 +21,15 @@ __all__ = ["Answers", "answers", "rank_auc"]
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a network said about pairs: (N,) each; `overlap` is the IoU with the truth and means nothing where not `present`."""
+    """What a network said about pairs: (N,) each; `overlap` is the IoU with the truth and means nothing where not `present`.
+
+    `notes` are of what could not be read, by name, and why: other pairs were drawn instead.
+    """
 
     overlap: NDArray[np.float64]
     score: NDArray[np.float64]
     present: NDArray[np.bool_]
+    notes: tuple[tuple[str, str], ...] = ()
 
     def figures(self) -> dict[str, float]:
         """Mean IoU and share of IoU over 0.5 of the present; how well the score parts found targets from absent ones. What there is none of is left out."""
@@ -50,15 +54,17 @@ def answers(network: nn.Module, samples: SampleList | Pairs, spec: Spec, *, batc
     samples = PairSamples(samples) if isinstance(samples, Pairs) else samples
     device = next(network.parameters()).device
     boxes, truths, scores, present = [], [], [], []
+    notes: list[tuple[str, str]] = []
     for start in range(0, len(samples), batch):
-        arrays = collate([samples[i] for i in range(start, min(start + batch, len(samples)))]).arrays
+        arrays, _, found = collate([samples[i] for i in range(start, min(start + batch, len(samples)))])
+        notes += found
         for place, (said, _) in enumerate(answer(network, spec, {name: value.to(device) for name, value in arrays.items()})):
             boxes.append(said["box"].double().cpu().numpy())
             scores.append(said["score"].double().cpu().numpy() if "score" in said else np.full(len(boxes[-1]), np.nan))
             truths.append(arrays["box"][:, place].double().numpy())
             present.append(arrays["present"][:, place].numpy() > 0)
     overlap = iou(xywh_from_cxcywh(np.concatenate(boxes)), xywh_from_cxcywh(np.concatenate(truths)))
-    return Answers(overlap.astype(np.float64), np.concatenate(scores), np.concatenate(present))
+    return Answers(overlap.astype(np.float64), np.concatenate(scores), np.concatenate(present), tuple(notes))
 
 
 def rank_auc(positive: NDArray[np.floating], negative: NDArray[np.floating]) -> float:

@@ -96,15 +96,17 @@ class _Drawing:
         """The mean loss over the samples held out, whose masks never change, and a picture of the first."""
         losses: list[float] = []
         pictures: dict[str, bytes] = {}
+        notes: list[tuple[str, str]] = []
         size = max(1, self.recipe.batch // self.recipe.passes)
         for start in range(0, len(self.held_out), size):
             batch = collate([self.held_out[i] for i in range(start, min(start + size, len(self.held_out)))])
             looked = self._look(kept, batch)
             losses.append(looked.loss.item() * len(batch.names))
+            notes += batch.notes
             if not pictures:
                 pictures["reconstructions.png"] = self._picture(looked)
         assert isinstance(kept, Autoencoder)
-        return Watched({"held_out": sum(losses) / len(self.held_out)}, packed_weights(kept), pictures)
+        return Watched({"held_out": sum(losses) / len(self.held_out)}, packed_weights(kept), pictures, notes)
 
     def _look(self, network: nn.Module, batch: Batch) -> _Looked:
         recipe, arch = self.recipe, self.recipe.arch
