@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -286,13 +286,13 @@ def test_an_encoder_of_another_shape_is_refused(change: dict[str, Any]) -> None:
     assert all(torch.equal(value, before[name]) for name, value in tracker.state_dict().items())
 
 
-@pytest.mark.parametrize("name", ["mtr-nano", "dropmae"])
-def test_half_the_bits_draw_nearly_the_same(name: str, data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name,precision", [("mtr-nano", "bfloat16"), ("dropmae", "bfloat16"), ("mtr-nano", "float16")])
+def test_half_the_bits_draw_nearly_the_same(name: str, precision: Literal["bfloat16", "float16"], data: Path, tmp_path: Path) -> None:
     losses = []
-    for precision in ("float32", "bfloat16"):
-        recipe = replace(tiny(name), precision=precision)
-        pretrain(recipe, data, tmp_path / precision)
-        losses.append(json.loads((tmp_path / precision / "log.jsonl").read_text().splitlines()[-1])["held_out"])
+    for one in ("float32", precision):
+        recipe = replace(tiny(name), precision=one)
+        pretrain(recipe, data, tmp_path / one)
+        losses.append(json.loads((tmp_path / one / "log.jsonl").read_text().splitlines()[-1])["held_out"])
     assert losses[0] != losses[1]
     assert losses[0] == pytest.approx(losses[1], rel=0.02)
 
