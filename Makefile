@@ -65,7 +65,7 @@ table: .venv/dev .venv-bench/made
 		--exported $(foreach pair,$(PUBLISHED),runs/$(firstword $(subst =, ,$(pair))).onnx) \
 		--opencv csrt kcf mosse "vit=$(VITTRACK)" "nano=$(NANOTRACK)" --readme README.md
 
-# The built-in tracker on MNN, ncnn and LiteRT, whose converters want packages of their own (TensorFlow among them).
+# The trackers in the package on MNN, ncnn and LiteRT, whose converters want packages of their own (TensorFlow among them).
 edge: .venv/dev .venv-edge/made
 	.venv/bin/python benchmarks/edge/plain.py --output runs/edge
 	.venv-edge/bin/python benchmarks/edge/run.py

@@ -19,10 +19,18 @@ EDGE = ROOT / "benchmarks" / "edge"
 NEEDS = {"mnn": ("MNN",), "ncnn": ("ncnn", "pnnx"), "litert": ("ai_edge_litert", "onnx2tf")}
 
 
+SCORE = {"kestrel-nano": 1e-4, "merlin": 5e-4}  # merlin's weights stand in the package in half precision, in recipes/ in full
+
+
+@pytest.fixture(scope="module", params=SCORE)
+def tracker(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def plain(tracker: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The two plain graphs: made where torch is, else those that `make edge` has left."""
-    made = ROOT / "runs" / "edge"
+    made = ROOT / "runs" / "edge" / tracker
     if find_spec("torch") is None and not (made / "search.onnx").is_file():
         pytest.skip("no torch to export the plain graphs with, and none in runs/edge: make edge")
     folder = tmp_path_factory.mktemp("plain")
@@ -30,7 +38,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name in ("template.onnx", "search.onnx"):
             (folder / name).write_bytes((made / name).read_bytes())
         return folder
-    import_module("plain").export(ROOT / "recipes" / "kestrel-nano.safetensors", folder)
+    import_module("plain").export(ROOT / "recipes" / f"{tracker}.safetensors", folder)
     return folder
 
 
@@ -50,31 +58,33 @@ def needing(name: str, packages: tuple[str, ...]) -> Any:
 
 @pytest.mark.filterwarnings("default")  # those of other people's converters
 @pytest.mark.parametrize("name", [needing(*row) for row in NEEDS.items()])
-def test_a_converted_network_gives_the_boxes_of_onnxruntime(name: str, plain: Path, tmp_path: Path) -> None:
+def test_a_converted_network_gives_the_boxes_of_onnxruntime(name: str, tracker: str, plain: Path, tmp_path: Path) -> None:
     run = import_module("run")
-    _, session = run.converted(name, plain, tmp_path / name)
+    _, session = run.converted(tracker, name, plain, tmp_path / name)
     frames, corner, score = run.difference(session, frames=12)
     assert frames == 22
     assert corner < 0.01  # pixels; other orders of sums
-    assert score < 1e-4
+    assert score < SCORE[tracker]
 
 
 @pytest.mark.filterwarnings("default")  # of torch's exporter
-def test_the_plain_graphs_decode_to_the_boxes_of_the_package(plain: Path) -> None:
+def test_the_plain_graphs_decode_to_the_boxes_of_the_package(tracker: str, plain: Path) -> None:
     """What a recipe begins with, on onnxruntime: no converter in between."""
-    boxes, run = import_module("boxes"), import_module("run")
+    boxes, run, form = import_module("boxes"), import_module("run"), import_module("forms").FORMS[tracker]
     template, search = (onnxruntime.InferenceSession(plain / f"{name}.onnx") for name in ("template", "search"))
 
     class Plain:
-        def template(self, pixels: np.ndarray) -> list[np.ndarray]:
-            return [array[0] for array in template.run(list(boxes.MEMORY), {"template": boxes.planes(pixels)[np.newaxis]})]
+        def template(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+            names = (*form.memory, *form.kept)
+            said = template.run(list(names), {"template": boxes.planes(pixels)[np.newaxis]})
+            return {name: array[0] for name, array in zip(names, said, strict=True)}
 
-        def search(self, pixels: np.ndarray, memory: list[np.ndarray]) -> tuple[np.ndarray, ...]:
-            given = {name: array[np.newaxis] for name, array in zip(boxes.MEMORY, memory, strict=True)}
-            score, size, offset = search.run(["score", "size", "offset"], {"search": boxes.planes(pixels)[np.newaxis], **given})
-            return score[0, 0], size[0], offset[0]
+        def search(self, pixels: np.ndarray, memory: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+            given = {name: array[np.newaxis] for name, array in memory.items()}
+            said = search.run(list(form.maps), {"search": boxes.planes(pixels)[np.newaxis], **given})
+            return {name: array[0] for name, array in zip(form.maps, said, strict=True)}
 
-    frames, corner, score = run.difference(boxes.EdgeSession(sightline.load("kestrel-nano").spec, Plain()), frames=12)
+    frames, corner, score = run.difference(boxes.EdgeSession(sightline.load(tracker).spec, form, Plain()), frames=12)
     assert frames == 22
     assert corner < 0.01
-    assert score < 1e-4
+    assert score < SCORE[tracker]

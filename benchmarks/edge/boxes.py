@@ -2,42 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from forms import Arrays, Floats, Form  # type: ignore[import-not-found]  # the script beside this one
 
 from sightline.engines import Array, Role
 from sightline.spec import Spec
 
-__all__ = ["MEMORY", "EdgeSession", "Graphs", "Maps", "decode"]
-
-Floats = NDArray[np.float32]
-Maps = tuple[Floats, Floats, Floats]  # score (16, 16), size (2, 16, 16), offset (2, 16, 16)
-MEMORY = ("keys0", "values0", "keys1", "values1", "keys2", "values2")  # what template.onnx gives and search.onnx takes, (64, 48) each
+__all__ = ["EdgeSession", "Graphs", "planes"]
 
 
 class Graphs(Protocol):
-    """Both graphs, converted and opened; pixels are (H, W, 3) uint8 RGB."""
+    """Both graphs, converted and opened; pixels are (H, W, 3) uint8 RGB, other arrays have no axis for a batch."""
 
-    def template(self, pixels: Array) -> list[Floats]:
-        """The arrays of `MEMORY`."""
+    def template(self, pixels: Array) -> Arrays:
+        """What `Form.memory` and `Form.kept` name."""
         ...
 
-    def search(self, pixels: Array, memory: Sequence[Floats]) -> Maps:
-        """The head's maps."""
+    def search(self, pixels: Array, memory: Arrays) -> Arrays:
+        """What `Form.maps` names, channels first."""
         ...
 
 
 class Recipe(Protocol):
     """One of the modules to_mnn, to_ncnn, to_litert."""
 
-    def convert(self, plain: Path, output: Path) -> None: ...
-    def open_graphs(self, output: Path) -> Graphs: ...
-    def layers(self, output: Path, pixels: Array, memory: Sequence[Floats]) -> dict[str, float]: ...
+    def convert(self, plain: Path, output: Path, form: Form) -> None: ...
+    def open_graphs(self, output: Path, form: Form) -> Graphs: ...
+    def layers(self, output: Path, form: Form, pixels: Array, memory: Arrays) -> dict[str, float]: ...
 
 
 def planes(pixels: Array) -> Floats:
@@ -45,33 +41,27 @@ def planes(pixels: Array) -> Floats:
     return np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)
 
 
-def decode(maps: Maps) -> tuple[Floats, float]:
-    """The box cx, cy, w, h (4,) in 0..1 of the crop at the largest product of score and Hann window, and the largest score.
-
-    As `sightline.models.layers.decode.decode_center`; Ye et al., ECCV 2022, section 3.3.
-    """
-    score, size, offset = maps
-    side = len(score)
-    line = 0.5 * (1 - np.cos(2 * np.pi / (side + 1) * np.arange(1, side + 1)))
-    row, column = np.unravel_index(np.argmax(score * np.outer(line, line)), score.shape)
-    centre = (np.array([column, row]) + offset[:, row, column]) / side
-    return np.concatenate([centre, size[:, row, column]]).astype(np.float32), float(score.max())
-
-
 @dataclass(frozen=True)
 class EdgeSession:
     """See `sightline.engines.Session`."""
 
     spec: Spec
+    form: Form
     graphs: Graphs
     roles: frozenset[Role] = frozenset({"init", "step"})
 
     def run(self, role: Role, arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
         """One target after the other: these graphs have no batch."""
-        if role == "init":
-            memories = [self.graphs.template(pixels) for pixels in arrays["template"]]
-            return {name: np.stack(parts) for name, parts in zip(MEMORY, zip(*memories, strict=True), strict=True)}
-        said: list[tuple[Any, float]] = [
-            decode(self.graphs.search(pixels, [arrays[name][i] for name in MEMORY])) for i, pixels in enumerate(arrays["search"])
-        ]
-        return {"box": np.stack([box for box, _ in said]), "score": np.array([score for _, score in said], np.float32)}
+        targets = [{name: array[i] for name, array in arrays.items()} for i in range(len(next(iter(arrays.values()))))]
+        said = [(self._begin if role == "init" else self._step)(target) for target in targets]
+        return {name: np.stack([each[name] for each in said]) for name in said[0]}
+
+    def _begin(self, given: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        known = self.graphs.template(given["template"])
+        begun = self.form.begin(known, given.get("target", np.zeros(4, np.float32)))
+        return {name: known[name] for name in self.form.memory} | {"begun": begun}
+
+    def _step(self, given: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        maps = self.graphs.search(given["search"], {name: given[name] for name in self.form.memory})
+        box, score = self.form.box(maps, given["begun"], given.get("prior", np.zeros(4, np.float32)))
+        return {"box": box, "score": np.float32(score)}

@@ -1,4 +1,4 @@
-"""The built-in tracker on MNN, ncnn and LiteRT: converted, compared box by box with onnxruntime, and timed, as a whole and by layer.
+"""The trackers in the package on MNN, ncnn and LiteRT: converted, compared box by box with onnxruntime, and timed, as a whole and by layer.
 
     make edge          sets up an environment of its own, exports the plain graphs, and runs
     python benchmarks/edge/run.py [mnn ncnn litert] [--plain DIR] [--output FILE.json]
@@ -11,6 +11,7 @@ search on one thread, taken in turns with onnxruntime running the graphs of the 
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -20,7 +21,8 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 import tyro
-from boxes import MEMORY, EdgeSession, Recipe  # type: ignore[import-not-found]  # the script beside this one
+from boxes import EdgeSession, Recipe  # type: ignore[import-not-found]  # the scripts beside this one
+from forms import FORMS  # type: ignore[import-not-found]
 
 import sightline
 from sightline.engines import open_session
@@ -40,6 +42,7 @@ ROOT = Path(__file__).resolve().parents[2]
 class Row:
     """One of them: how far boxes are from onnxruntime's, what a search takes, and where the time goes (milliseconds by kind)."""
 
+    tracker: str
     engine: str
     frames: int
     corner_px: float
@@ -49,7 +52,7 @@ class Row:
     layers: dict[str, float]
 
 
-def converted(name: Name, plain: Path, output: Path) -> tuple[Recipe, EdgeSession]:
+def converted(tracker: str, name: Name, plain: Path, output: Path) -> tuple[Recipe, EdgeSession]:
     """The recipe, and its graphs as a session.
 
     Raises:
@@ -57,13 +60,14 @@ def converted(name: Name, plain: Path, output: Path) -> tuple[Recipe, EdgeSessio
     """
     recipe: Any = importlib.import_module(f"to_{name}")
     output.mkdir(parents=True, exist_ok=True)
-    recipe.convert(plain, output)
-    return recipe, EdgeSession(sightline.load("kestrel-nano", threads=1).spec, recipe.open_graphs(output))
+    form = FORMS[tracker]
+    recipe.convert(plain, output, form)
+    return recipe, EdgeSession(sightline.load(tracker, threads=1).spec, form, recipe.open_graphs(output, form))
 
 
 def difference(session: EdgeSession, *, frames: int = 40) -> tuple[int, float, float]:
     """How many frames were compared, the largest difference of a corner in pixels, and of a score."""
-    ours, theirs = NetworkMethod(open_session(find("kestrel-nano"), threads=1)), NetworkMethod(session)
+    ours, theirs = NetworkMethod(open_session(find(session.spec.name), threads=1)), NetworkMethod(session)
     corner = score = count = 0.0
     for seed in (3, 4):
         shots = list(render(Scene(seed=seed, num_frames=frames)))
@@ -76,11 +80,11 @@ def difference(session: EdgeSession, *, frames: int = 40) -> tuple[int, float, f
     return int(count), float(corner), float(score)
 
 
-def row_of(name: Name, plain: Path, output: Path, *, rounds: int) -> Row:
+def row_of(tracker: str, name: Name, plain: Path, output: Path, *, rounds: int) -> Row:
     """Convert, compare, time."""
-    recipe, session = converted(name, plain, output)
+    recipe, session = converted(tracker, name, plain, output)
     shots = list(render(Scene(seed=3, num_frames=6)))
-    clocks = [Clocked(open_session(find("kestrel-nano"), threads=1)), Clocked(session)]
+    clocks = [Clocked(open_session(find(tracker), threads=1)), Clocked(session)]
     candidates = [
         Candidate(label, Tracker(NetworkMethod(clock)), network=clock) for label, clock in zip(("onnxruntime", name), clocks, strict=True)
     ]
@@ -90,25 +94,31 @@ def row_of(name: Name, plain: Path, output: Path, *, rounds: int) -> Row:
     method = NetworkMethod(session)
     state = method.begin(shots[0].frame, shots[0].box)
     region = region_around(state.box, state.search, (shots[1].frame.width, shots[1].frame.height))
-    spent = recipe.layers(output, region.take(shots[1].frame.image), [state.arrays[key] for key in MEMORY])
+    memory = {key: state.arrays[key] for key in session.form.memory}
+    spent = recipe.layers(output, session.form, region.take(shots[1].frame.image), memory)
     return Row(
-        name, *difference(session), theirs.network, theirs.network / ours.network, dict(sorted(spent.items(), key=lambda item: -item[1]))
+        tracker,
+        name,
+        *difference(session),
+        theirs.network,
+        theirs.network / ours.network,
+        dict(sorted(spent.items(), key=lambda item: -item[1])),
     )
 
 
 def markdown(rows: Sequence[Row]) -> str:
     """Tables of all, and of the layers of each."""
     lines = [
-        "| engine | frames | largest difference of a corner, px | of a score | ms a search | time / onnxruntime |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| tracker | engine | frames | largest difference of a corner, px | of a score | ms a search | time / onnxruntime |",
+        "|---|---|---:|---:|---:|---:|---:|",
     ]
     lines += [
-        f"| {row.engine} | {row.frames} | {row.corner_px:.4f} | {row.score:.6f} | {row.milliseconds:.2f} | {row.to_onnxruntime:.2f} |"
+        f"| {row.tracker} | {row.engine} | {row.frames} | {row.corner_px:.4f} | {row.score:.6f} | {row.milliseconds:.2f} | {row.to_onnxruntime:.2f} |"
         for row in rows
     ]
     for row in rows:
         total = sum(row.layers.values())
-        lines += ["", f"| {row.engine}: kind of layer | ms | share |", "|---|---:|---:|"]
+        lines += ["", f"| {row.tracker} on {row.engine}: kind of layer | ms | share |", "|---|---:|---:|"]
         lines += [f"| {kind} | {spent:.3f} | {spent / total:.0%} |" for kind, spent in row.layers.items()]
     return "\n".join(lines)
 
@@ -117,6 +127,7 @@ def main(
     engines: tyro.conf.Positional[tuple[Name, ...]] = ("mnn", "ncnn", "litert"),
     /,
     *,
+    trackers: tuple[str, ...] = tuple(FORMS),
     plain: Path = ROOT / "runs" / "edge",
     rounds: int = 5,
     output: Path = ROOT / "benchmarks" / "results" / "edge.json",
@@ -125,15 +136,16 @@ def main(
 
     Args:
         engines: which ones; those whose packages are missing are named and left out.
-        plain: where plain.py has put its two graphs; what is converted goes into folders below.
+        trackers: which ones.
+        plain: where plain.py has put its graphs; what is converted goes into folders below.
         rounds: of turns.
         output: all figures.
     """
     cv2.setNumThreads(1)
     rows = []
-    for name in engines:
+    for tracker, name in itertools.product(trackers, engines):
         try:
-            rows.append(row_of(name, plain, plain / name, rounds=rounds))
+            rows.append(row_of(tracker, name, plain / tracker, plain / tracker / name, rounds=rounds))
         except ModuleNotFoundError as error:
             print(f"{name} is left out: {error.name} is not installed.")
     print(markdown(rows))

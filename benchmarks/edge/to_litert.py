@@ -18,18 +18,18 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from ai_edge_litert.tools import flatbuffer_utils
-from boxes import MEMORY, Floats, Maps  # type: ignore[import-not-found]  # the script beside this one
+from forms import Arrays, Form  # type: ignore[import-not-found]  # the script beside this one
 
 from sightline.engines import Array
 
 SAMPLE = "calibration_image_sample_data_20x128x128x3_float32.npy"  # onnx2tf fetches it from the network where it is not there
 
 
-def convert(plain: Path, output: Path) -> None:
+def convert(plain: Path, output: Path, form: Form) -> None:
     """template_float32.tflite and search_float32.tflite."""
     output = output.resolve()
     np.save(output / SAMPLE, np.random.default_rng(0).random((20, 128, 128, 3), np.float32))
-    for name, kept in (("template", ()), ("search", ("-kat", *MEMORY))):
+    for name, kept in (("template", ()), ("search", ("-kat", *form.memory))):
         program = "import sys; from onnx2tf import main; sys.exit(main())"
         words = ["-i", str((plain / f"{name}.onnx").resolve()), "-o", str(output), "-n", "-rtpo", "Erf", "-osd", *kept]
         done = subprocess.run([sys.executable, "-c", program, *words], cwd=output, capture_output=True, text=True, check=False)
@@ -37,30 +37,47 @@ def convert(plain: Path, output: Path) -> None:
             raise SystemExit(f"onnx2tf fails on {name}.onnx: {(done.stdout + done.stderr).strip()[-500:]}")
 
 
+class _Graph:
+    """One graph on one thread. What TensorFlow could not give a signature has its inputs by name and its outputs in the order of `outputs`."""
+
+    def __init__(self, path: Path, outputs: Sequence[str]) -> None:
+        self.interpreter = Interpreter(str(path), num_threads=1)
+        self.outputs = outputs
+        self.interpreter.allocate_tensors()
+        self.runner = self.interpreter.get_signature_runner() if self.interpreter.get_signature_list() else None
+
+    def run(self, arrays: dict[str, Any]) -> Arrays:
+        if self.runner is not None:
+            return {name: array[0] for name, array in self.runner(**arrays).items()}
+        for detail in self.interpreter.get_input_details():
+            self.interpreter.set_tensor(detail["index"], arrays[detail["name"]].reshape(detail["shape"]))
+        self.interpreter.invoke()
+        found = [self.interpreter.get_tensor(detail["index"])[0] for detail in self.interpreter.get_output_details()]
+        return dict(zip(self.outputs, found, strict=True))
+
+
 class LiteRtGraphs:
     """See `boxes.Graphs`."""
 
-    def __init__(self, output: Path) -> None:
-        opened = (Interpreter(str(output / f"{name}_float32.tflite"), num_threads=1) for name in ("template", "search"))
-        self.interpreters = tuple(opened)
-        self.of_template, self.of_search = (interpreter.get_signature_runner() for interpreter in self.interpreters)
+    def __init__(self, output: Path, form: Form) -> None:
+        self.of_template = _Graph(output / "template_float32.tflite", (*form.memory, *form.kept))
+        self.of_search = _Graph(output / "search_float32.tflite", form.maps)
 
-    def template(self, pixels: Array) -> list[Floats]:
-        said = self.of_template(template=pixels[np.newaxis].astype(np.float32))
-        return [said[name][0] for name in MEMORY]
+    def template(self, pixels: Array) -> Arrays:
+        return self.of_template.run({"template": pixels[np.newaxis].astype(np.float32)})
 
-    def search(self, pixels: Array, memory: Sequence[Floats]) -> Maps:
-        said = self.of_search(**_given(pixels, memory))
-        score, size, offset = (np.moveaxis(said[name][0], -1, 0) for name in ("score", "size", "offset"))
-        return score[0], size, offset
+    def search(self, pixels: Array, memory: Arrays) -> Arrays:
+        said = self.of_search.run(_given(pixels, memory))
+        # channels come last, but for maps to which constants were added; grids are square
+        return {name: np.moveaxis(array, -1, 0) if array.shape[0] == array.shape[1] else array for name, array in said.items()}
 
 
-def open_graphs(output: Path) -> LiteRtGraphs:
+def open_graphs(output: Path, form: Form) -> LiteRtGraphs:
     """What `convert` wrote."""
-    return LiteRtGraphs(output)
+    return LiteRtGraphs(output, form)
 
 
-def layers(output: Path, pixels: Array, memory: Sequence[Floats], calls: int = 30) -> dict[str, float]:  # noqa: ARG001  # one interface
+def layers(output: Path, form: Form, pixels: Array, memory: Arrays, calls: int = 30) -> dict[str, float]:  # noqa: ARG001  # one interface
     """Milliseconds by kind of operation, each run alone as a graph of its own: the wheel has no profiler.
 
     Shares to look at, not parts of the time above: in the whole graph XNNPACK joins operations, and one that stands alone has cold inputs.
@@ -92,8 +109,5 @@ def _milliseconds(model: bytes, calls: int) -> float:
     return statistics.median(taken) * 1e3
 
 
-def _given(pixels: Array, memory: Sequence[Floats]) -> dict[str, Any]:
-    return {
-        "search": pixels[np.newaxis].astype(np.float32),
-        **{name: array[np.newaxis] for name, array in zip(MEMORY, memory, strict=True)},
-    }
+def _given(pixels: Array, memory: Arrays) -> dict[str, Any]:
+    return {"search": pixels[np.newaxis].astype(np.float32), **{name: array[np.newaxis] for name, array in memory.items()}}

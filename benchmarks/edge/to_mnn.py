@@ -15,15 +15,15 @@ from typing import Any
 import _tools
 import MNN
 import numpy as np
-from boxes import MEMORY, Floats, Maps, planes  # type: ignore[import-not-found]  # the script beside this one
+from boxes import planes  # type: ignore[import-not-found]  # the scripts beside this one
+from forms import Arrays, Floats, Form  # type: ignore[import-not-found]
 
 from sightline.engines import Array
 
-OUTPUTS = ("score", "size", "offset")
 
-
-def convert(plain: Path, output: Path) -> None:
+def convert(plain: Path, output: Path, form: Form) -> None:
     """template.mnn and search.mnn."""
+    del form  # names stay as they are
     for name in ("template", "search"):
         made = output / f"{name}.mnn"
         _tools.mnnconvert(
@@ -52,33 +52,34 @@ class _Graph:
         tensor.copyToHostTensor(host)
         return np.array(host.getNumpyData(), np.float32).reshape(shape)
 
-    def run(self, arrays: dict[str, Floats], outputs: Sequence[str]) -> list[Floats]:
+    def run(self, arrays: dict[str, Floats], outputs: Sequence[str]) -> Arrays:
         self.give(arrays)
         self.net.runSession(self.session)
-        return [self.take(name)[0] for name in outputs]
+        return {name: self.take(name)[0] for name in outputs}
 
 
 class MnnGraphs:
     """See `boxes.Graphs`."""
 
-    def __init__(self, output: Path) -> None:
+    def __init__(self, output: Path, form: Form) -> None:
+        self.form = form
         self.of_template, self.of_search = (_Graph(output / f"{name}.mnn") for name in ("template", "search"))
 
-    def template(self, pixels: Array) -> list[Floats]:
-        return self.of_template.run({"template": planes(pixels)[np.newaxis]}, MEMORY)
+    def template(self, pixels: Array) -> Arrays:
+        return self.of_template.run({"template": planes(pixels)[np.newaxis]}, (*self.form.memory, *self.form.kept))
 
-    def search(self, pixels: Array, memory: Sequence[Floats]) -> Maps:
-        score, size, offset = self.of_search.run(_given(pixels, memory), OUTPUTS)
-        return score[0], size, offset
+    def search(self, pixels: Array, memory: Arrays) -> Arrays:
+        return self.of_search.run(_given(pixels, memory), self.form.maps)
 
 
-def open_graphs(output: Path) -> MnnGraphs:
+def open_graphs(output: Path, form: Form) -> MnnGraphs:
     """What `convert` wrote."""
-    return MnnGraphs(output)
+    return MnnGraphs(output, form)
 
 
-def layers(output: Path, pixels: Array, memory: Sequence[Floats], calls: int = 30) -> dict[str, float]:
+def layers(output: Path, form: Form, pixels: Array, memory: Arrays, calls: int = 30) -> dict[str, float]:
     """Milliseconds of one search by kind of operation, from MNN's callbacks before and after each."""
+    del form  # names are in the file
     graph, began = _Graph(output / "search.mnn"), [0.0]
     graph.give(_given(pixels, memory))
     spent: dict[str, float] = defaultdict(float)
@@ -98,5 +99,5 @@ def layers(output: Path, pixels: Array, memory: Sequence[Floats], calls: int = 3
     return {kind: seconds / calls * 1e3 for kind, seconds in spent.items()}
 
 
-def _given(pixels: Array, memory: Sequence[Floats]) -> dict[str, Floats]:
-    return {"search": planes(pixels)[np.newaxis], **{name: array[np.newaxis] for name, array in zip(MEMORY, memory, strict=True)}}
+def _given(pixels: Array, memory: Arrays) -> dict[str, Floats]:
+    return {"search": planes(pixels)[np.newaxis], **{name: array[np.newaxis] for name, array in memory.items()}}

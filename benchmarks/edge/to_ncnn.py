@@ -9,18 +9,19 @@ import importlib.util
 import subprocess
 import time
 from collections import defaultdict
-from collections.abc import Sequence
 from pathlib import Path
 
 import ncnn
 import numpy as np
-from boxes import MEMORY, Floats, Maps, planes  # type: ignore[import-not-found]  # the script beside this one
+from boxes import planes  # type: ignore[import-not-found]  # the scripts beside this one
+from forms import Arrays, Floats, Form  # type: ignore[import-not-found]
 
 from sightline.engines import Array
 
 
-def convert(plain: Path, output: Path) -> None:
+def convert(plain: Path, output: Path, form: Form) -> None:
     """template.ncnn.param, template.ncnn.bin, and the same of search."""
+    del form  # names are lost, the order stays
     found = importlib.util.find_spec("pnnx")
     if found is None or found.origin is None:
         raise SystemExit("ncnn needs its converter: pip install --no-deps pnnx")
@@ -45,27 +46,27 @@ def _open(output: Path, name: str) -> ncnn.Net:
 class NcnnGraphs:
     """See `boxes.Graphs`. ncnn has no axis for the batch, and numbers its inputs and outputs."""
 
-    def __init__(self, output: Path) -> None:
+    def __init__(self, output: Path, form: Form) -> None:
+        self.form = form
         self.of_template, self.of_search = (_open(output, name) for name in ("template", "search"))
 
-    def template(self, pixels: Array) -> list[Floats]:
+    def template(self, pixels: Array) -> Arrays:
         with self.of_template.create_extractor() as extractor:
             extractor.input("in0", _mat(planes(pixels)))
-            return [np.array(extractor.extract(f"out{i}")[1]) for i in range(len(MEMORY))]
+            return {name: np.array(extractor.extract(f"out{i}")[1]) for i, name in enumerate((*self.form.memory, *self.form.kept))}
 
-    def search(self, pixels: Array, memory: Sequence[Floats]) -> Maps:
+    def search(self, pixels: Array, memory: Arrays) -> Arrays:
         with self.of_search.create_extractor() as extractor:
-            _give(extractor, pixels, memory)
-            score, size, offset = (np.array(extractor.extract(f"out{i}")[1]) for i in range(3))
-        return score[0], size, offset
+            _give(extractor, self.form, pixels, memory)
+            return {name: np.array(extractor.extract(f"out{i}")[1]) for i, name in enumerate(self.form.maps)}
 
 
-def open_graphs(output: Path) -> NcnnGraphs:
+def open_graphs(output: Path, form: Form) -> NcnnGraphs:
     """What `convert` wrote."""
-    return NcnnGraphs(output)
+    return NcnnGraphs(output, form)
 
 
-def layers(output: Path, pixels: Array, memory: Sequence[Floats], calls: int = 30) -> dict[str, float]:
+def layers(output: Path, form: Form, pixels: Array, memory: Arrays, calls: int = 30) -> dict[str, float]:
     """Milliseconds of one search by kind of layer: outputs are asked for one after the other, and each works out what is missing only."""
     net = _open(output, "search")
     spent: dict[str, float] = defaultdict(float)
@@ -74,7 +75,7 @@ def layers(output: Path, pixels: Array, memory: Sequence[Floats], calls: int = 3
             spent.clear()
         with net.create_extractor() as extractor:
             extractor.set_light_mode(False)  # what was worked out is kept
-            _give(extractor, pixels, memory)
+            _give(extractor, form, pixels, memory)
             for layer in net.layers():
                 if layer.type not in ("Input", "MemoryData", "Split"):
                     began = time.perf_counter()
@@ -83,10 +84,10 @@ def layers(output: Path, pixels: Array, memory: Sequence[Floats], calls: int = 3
     return {kind: seconds / calls * 1e3 for kind, seconds in spent.items()}
 
 
-def _give(extractor: ncnn.Extractor, pixels: Array, memory: Sequence[Floats]) -> None:
+def _give(extractor: ncnn.Extractor, form: Form, pixels: Array, memory: Arrays) -> None:
     extractor.input("in0", _mat(planes(pixels)))
-    for i, array in enumerate(memory, start=1):
-        extractor.input(f"in{i}", _mat(array))
+    for i, name in enumerate(form.memory, start=1):
+        extractor.input(f"in{i}", _mat(memory[name]))
 
 
 def _mat(array: Floats) -> ncnn.Mat:
