@@ -14,7 +14,7 @@ from sightline.cli.progress import progress_bar
 from sightline.errors import BadData, SightlineError
 
 if TYPE_CHECKING:
-    from sightline.evaluate.clips import Clip
+    from sightline.evaluate.dataset import Clip
 
 __all__ = ["check"]
 

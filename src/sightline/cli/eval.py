@@ -18,7 +18,7 @@ from sightline.cli.ready import make_ready
 from sightline.errors import BadData, SightlineError
 
 if TYPE_CHECKING:
-    from sightline.evaluate.clips import Dataset
+    from sightline.evaluate.dataset import Dataset
     from sightline.evaluate.protocols import Protocol
     from sightline.evaluate.results import Maker
     from sightline.evaluate.run import Ran

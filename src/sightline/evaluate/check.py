@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from sightline.errors import VideoError
-from sightline.evaluate.clips import Clip, open_dataset
+from sightline.evaluate.clips import open_dataset
+from sightline.evaluate.dataset import Clip
 from sightline.evaluate.layouts import LAYOUTS
 from sightline.fleet import Lost, Pool
 from sightline.frame.images import begins_as_image, image_size

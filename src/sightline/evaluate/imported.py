@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sightline.errors import BadData
 from sightline.evaluate.annotation import words_of
-from sightline.evaluate.clips import Clip, Dataset
+from sightline.evaluate.dataset import Clip, Dataset
 from sightline.evaluate.region_files import box_around
 from sightline.evaluate.results import Maker, read_bytes, rows_to_text, sha256, to_json, write_result
 from sightline.weights import write_whole

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import BadData
-from sightline.evaluate.clips import Clip, Dataset
+from sightline.evaluate.dataset import Clip, Dataset
 from sightline.weights import init_path, write_whole
 
 __all__ = [

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sightline.errors import SightlineError
-from sightline.evaluate.clips import Clip, Dataset
+from sightline.evaluate.dataset import Clip, Dataset
 from sightline.evaluate.protocols import ONE_PASS, PROTOCOLS, Protocol
 from sightline.evaluate.results import Maker, combined, lacks, to_json, write_result
 from sightline.evaluate.watch import Board

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import BadData
-from sightline.evaluate.clips import Clip, Dataset
+from sightline.evaluate.dataset import Clip, Dataset
 from sightline.evaluate.protocols import ONE_PASS, Protocol
 from sightline.evaluate.results import Maker, combined, lacks, read_record
 from sightline.evaluate.speed import SPEEDS, speed

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import BadData
-from sightline.evaluate.clips import Dataset, boxes_from_file
+from sightline.evaluate.clips import boxes_from_file
+from sightline.evaluate.dataset import Dataset
 from sightline.weights import write_whole
 
 __all__ = ["FORMATS", "check_format", "write_submission"]

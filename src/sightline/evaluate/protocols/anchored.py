@@ -15,7 +15,7 @@ import numpy as np
 from sightline.errors import BadData
 from sightline.evaluate import anchors
 from sightline.evaluate.anchors import AnchoredClip, Run
-from sightline.evaluate.clips import Clip, Dataset
+from sightline.evaluate.dataset import Clip, Dataset
 from sightline.evaluate.protocols.protocol import Counted, Files, Protocol
 from sightline.evaluate.protocols.trajectory import (
     Trajectory,

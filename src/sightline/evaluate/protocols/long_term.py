@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sightline.errors import BadData
 from sightline.evaluate import presence
-from sightline.evaluate.clips import Clip, Dataset
+from sightline.evaluate.dataset import Clip, Dataset
 from sightline.evaluate.protocols.protocol import Counted, Figures, Files, Protocol
 from sightline.evaluate.protocols.trajectory import (
     Trajectory,

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import BadData
-from sightline.evaluate.clips import Clip, Dataset, boxes_from_file
+from sightline.evaluate.clips import boxes_from_file
+from sightline.evaluate.dataset import Clip, Dataset
 from sightline.evaluate.metrics import Frames, average_overlap, frame_values, mean_iou, precision, share_above, success_auc
 from sightline.evaluate.metrics import evaluate as count_all
 from sightline.evaluate.protocols.protocol import Counted, Files, Protocol

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import BadData
-from sightline.evaluate.clips import Clip, Dataset
+from sightline.evaluate.dataset import Clip, Dataset
 from sightline.evaluate.masks import MaskStatistics, boundary_f, region_j, statistics
 from sightline.evaluate.protocols.protocol import Counted, Figures, Files, Protocol
 from sightline.evaluate.region_files import MaskImages, WrittenRegions, mask_to_text

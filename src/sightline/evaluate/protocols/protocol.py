@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import BadData
-from sightline.evaluate.clips import Clip, Dataset
+from sightline.evaluate.dataset import Clip, Dataset
 from sightline.evaluate.results import sha256, to_json
 from sightline.tracker import Tracker
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.evaluate import restarts
-from sightline.evaluate.clips import Clip, Dataset
+from sightline.evaluate.dataset import Clip, Dataset
 from sightline.evaluate.protocols.protocol import Counted, Files, Protocol
 from sightline.evaluate.protocols.trajectory import (
     Trajectory,

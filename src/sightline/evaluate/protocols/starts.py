@@ -21,7 +21,8 @@ import numpy as np
 
 from sightline.box import Box
 from sightline.errors import BadData
-from sightline.evaluate.clips import Clip, Dataset, boxes_from_file
+from sightline.evaluate.clips import boxes_from_file
+from sightline.evaluate.dataset import Clip, Dataset
 from sightline.evaluate.metrics import Frames, frame_values, success_auc
 from sightline.evaluate.protocols.one_pass import by_rules
 from sightline.evaluate.protocols.protocol import Counted, Files, Protocol

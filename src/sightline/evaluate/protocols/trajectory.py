@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from sightline.box import Box
 from sightline.errors import BadData
-from sightline.evaluate.clips import Clip
+from sightline.evaluate.dataset import Clip
 from sightline.evaluate.protocols.protocol import Files
 from sightline.evaluate.regions import Region
 from sightline.evaluate.restarts import FAILED, SKIPPED, STARTED

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import BadData
-from sightline.evaluate.clips import Clip, Dataset, boxes_from_file
+from sightline.evaluate.clips import boxes_from_file
+from sightline.evaluate.dataset import Clip, Dataset
 from sightline.evaluate.metrics import Curves, average
 from sightline.evaluate.protocols.one_pass import ONE_PASS, Compared, by_rules, figures
 from sightline.evaluate.results import lacks

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sightline.box import iou
 from sightline.errors import BadData
-from sightline.evaluate.clips import Clip
+from sightline.evaluate.dataset import Clip
 from sightline.evaluate.report.compare import Comparison, Entry
 from sightline.evaluate.report.plots import colour
 from sightline.evaluate.report.tables import Table, ranked_cells

@@ -6,7 +6,8 @@ import configparser
 from collections.abc import Mapping
 from pathlib import Path
 
-from sightline.evaluate.clips import Clip, open_dataset
+from sightline.evaluate.clips import open_dataset
+from sightline.evaluate.dataset import Clip
 from sightline.train.data.problems import Problems
 from sightline.train.data.track import Modality, Shots, Track, have_boxes
 
