@@ -21,6 +21,8 @@ from sightline.models.export import OF_STEP, example, graphs  # noqa: E402
 from sightline.models.session import TorchSession  # noqa: E402
 from sightline.spec import Augment, Spec  # noqa: E402
 from sightline.tracker import method_of  # noqa: E402
+from sightline.train.forward import answer  # noqa: E402
+from sightline.train.samples import num_templates  # noqa: E402
 from tests.models.stir import stirred  # noqa: E402
 
 SMALL: dict[str, dict[str, object]] = {
@@ -166,6 +168,23 @@ def test_a_network_says_a_box_and_a_score_as_its_spec_promises(family: str) -> N
     else:
         assert all(maps.shape[:2] == (2, 2) for maps in said.values())
     assert all(value.dtype == np.float32 and np.isfinite(value).all() for value in said.values())
+
+
+@FAMILIES
+def test_a_network_makes_nothing_on_another_device_than_its_own(family: str) -> None:
+    spec = small(family)
+    with torch.device("meta"):
+        network = models.build(spec)
+    for module in network.modules():  # tables that are made from numpy lie elsewhere until they are moved, as they would be to a GPU
+        for name, value in module.named_buffers(recurse=False):
+            setattr(module, name, value.to("meta"))
+    given = {name: value.to("meta") for name, value in example(spec, 2).items() if name != "filled"}
+    for name, value in given.items():
+        is_template = name.startswith(("template", "target"))
+        if not (is_template and spec.memory.together):  # these are several already
+            given[name] = value.unsqueeze(1).expand(-1, num_templates(spec) if is_template else 1, *value.shape[1:])
+    said = answer(network, spec, given)[0].said if hasattr(network, "step") else network.describe(given["search"][:, 0])
+    assert {value.device.type for value in said.values()} == {"meta"}
 
 
 @FAMILIES

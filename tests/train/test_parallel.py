@@ -12,7 +12,7 @@ import torch
 from sightline.errors import BadSpec
 from sightline.models.checkpoint import read_tensors
 from sightline.train import fit
-from sightline.train.parallel import World
+from sightline.train.parallel import World, joined
 from tests.train.made import DATA, RECIPE, make_data
 
 PAIRS = replace(DATA, absent=0.0)
@@ -33,7 +33,7 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
     script = tmp_path / "run.py"
     script.write_text(SCRIPT)
     words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script), str(data), str(tmp_path / "two")]
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}  # one GPU cannot be two processes'
     ran = subprocess.run([sys.executable, *words], env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr[-2000:]
     one, two = read_tensors(fit(RUN, data, tmp_path / "one")), read_tensors(tmp_path / "two" / f"{RUN.name}.safetensors")
@@ -52,3 +52,11 @@ def test_a_batch_that_cannot_be_shared_out_is_an_error() -> None:
     with pytest.raises(BadSpec, match="a batch of 5 cannot be shared out to 2 processes and 1 passes"):
         World(0, 2).share(5, 1)
     assert World(0, 2, torch.device("cpu")).share(8, 2) == 2
+
+
+def test_more_processes_than_gpus_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(BadSpec, match="this machine has 1 GPUs, too few for process 2"), joined():
+        pass

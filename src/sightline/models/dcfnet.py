@@ -52,7 +52,7 @@ class Waves(nn.Module):
         size, half = spectra.shape[-3], spectra.shape[-2]
         real = self.cosines @ spectra[..., 0] - self.sines @ spectra[..., 1]
         imaginary = self.cosines @ spectra[..., 1] + self.sines @ spectra[..., 0]
-        twice = 2 - (torch.arange(half) == 0).float()  # those that are not stored
+        twice = 2 - (torch.arange(half, device=spectra.device) == 0).float()  # those that are not stored
         return ((real * twice) @ self.cosines[:half] - (imaginary * twice) @ self.sines[:half]) / size**2
 
 
@@ -101,15 +101,15 @@ class DcfNet(nn.Module):
         """
         arch, size = self.arch, self.arch.size
         seen = self.spectra(search.flatten(0, 1)).reshape(-1, search.shape[1], *target.shape[1:])  # (B, V, C, S, F, 2)
-        product = _times(seen, target.unsqueeze(1) * torch.tensor([1.0, -1.0])).sum(dim=2)  # by the conjugate
+        product = _times(seen, target.unsqueeze(1) * torch.tensor([1.0, -1.0], device=target.device)).sum(dim=2)  # by the conjugate
         responses = self.waves.back(_times(product, filter.unsqueeze(1)))
-        factors = torch.tensor([1.0 if scale == 1 else arch.penalty for scale in arch.scales])
+        factors = torch.tensor([1.0 if scale == 1 else arch.penalty for scale in arch.scales], device=search.device)
         best, place = responses.flatten(2).max(dim=2)  # (B, V)
         score, scale = (best * factors).max(dim=1)
         cell = place.gather(1, scale.unsqueeze(1))  # (B, 1)
         away = torch.cat([cell % size, torch.div(cell, size, rounding_mode="floor")], dim=1)  # column, row
         away = torch.where(away > size // 2, away - size, away)
-        taken = torch.tensor(arch.scales)[scale]
+        taken = torch.tensor(arch.scales, device=search.device)[scale]
         after = (grown * taken).clamp(arch.least, arch.most)
         extent = prior[:, 2:] * (after / grown).unsqueeze(1)
         return {"box": torch.cat([prior[:, :2] + away * (taken / size).unsqueeze(1), extent], dim=1), "score": score, "next.grown": after}

@@ -87,24 +87,24 @@ class SiamFC(nn.Module):
     def decide(self, responses: Tensor, prior: Tensor, size: int) -> dict[str, Tensor]:
         """What `step` says, from responses (B, S, R, R) of crops of `size` pixels."""
         arch = self.arch
-        factors = torch.tensor([1.0 if scale == 1 else arch.penalty for scale in arch.scales]).reshape(1, -1, 1, 1)
+        factors = torch.tensor([1.0 if scale == 1 else arch.penalty for scale in arch.scales], device=prior.device).reshape(1, -1, 1, 1)
         fine = functional.interpolate(responses, scale_factor=arch.finer, mode="bicubic", align_corners=False) * factors
         scale = fine.flatten(2).amax(dim=2).argmax(dim=1)  # (B,)
         side = fine.shape[-1]
         chosen = fine.flatten(2).gather(1, scale.reshape(-1, 1, 1).expand(-1, 1, side * side)).squeeze(1)  # (B, side * side)
         lifted = chosen.double() - chosen.double().amin(dim=1, keepdim=True)
         share = lifted / (lifted.sum(dim=1, keepdim=True) + 1e-16)
-        best = (share * (1 - arch.window) + _window(side) * arch.window).argmax(dim=1)
+        best = (share * (1 - arch.window) + _window(side, share.device) * arch.window).argmax(dim=1)
         peak = torch.stack([best % side, torch.div(best, side, rounding_mode="floor")], dim=1).float()  # (B, 2) column, row
-        taken = torch.tensor(arch.scales)[scale].unsqueeze(1)  # (B, 1)
+        taken = torch.tensor(arch.scales, device=prior.device)[scale].unsqueeze(1)  # (B, 1)
         moved = (peak - (side - 1) / 2) * (arch.stride / arch.finer) * taken / size
         extent = prior[:, 2:] * (1 - arch.rate + arch.rate * taken)
         return {"box": torch.cat([prior[:, :2] + moved, extent], dim=1), "score": chosen.amax(dim=1)}
 
 
-def _window(side: int) -> Tensor:
+def _window(side: int, device: torch.device) -> Tensor:
     """Hann window of sum 1, flat, float64: zero at the border."""
-    line = 0.5 - 0.5 * torch.cos(torch.arange(side).double() * (2 * math.pi / (side - 1)))
+    line = 0.5 - 0.5 * torch.cos(torch.arange(side, device=device).double() * (2 * math.pi / (side - 1)))
     window = line.unsqueeze(1) * line
     return (window / window.sum()).flatten()
 

@@ -28,13 +28,16 @@ from sightline.methods.network import NetworkMethod
 from sightline.models.checkpoint import load
 from sightline.models.session import TorchSession
 from sightline.tracker import Tracker
+from sightline.tracker import load as open_tracker
 from sightline.train.data.index import put
+from sightline.weights import spec_in
 
 __all__ = ["Follower", "Labels", "follow", "is_open", "label_clips", "moving_boxes"]
 
 OPEN = ("Apache-2.0", "MIT", "BSD", "CC0", "CC BY 4.0")
 MOTION = 3  # frames between the two pictures that are compared
 LONGEST, SHORTEST = 60, 16  # frames of a track
+LOOKS = 10  # moments of a clip at which something may move
 PICTURES = 20  # of a track that are stored, about
 CONTEXT, LONG_SIDE = 4.5, 288  # of a stored picture: side over sqrt(w h); pixels
 
@@ -140,10 +143,10 @@ def follow(frames: Sequence[Frame], start: int, box: Box, first: Follower, secon
     return Labels(start, tuple(_mean(a, b) for a, b in zip(there, back, strict=True)))
 
 
-def label_clip(frames: Sequence[Frame], first: Follower, second: Follower) -> list[Labels]:
-    """All tracks of a clip: objects that move at some moment, each followed once."""
+def label_clip(frames: Sequence[Frame], first: Follower, second: Follower, looks: int = LOOKS) -> list[Labels]:
+    """All tracks of a clip: objects that move at one of about so many moments, each followed once."""
     kept: list[Labels] = []
-    for start in range(0, max(1, len(frames) - 25), max(6, len(frames) // 10)):
+    for start in range(0, max(1, len(frames) - 25), max(60 // looks, len(frames) // looks)):
         for box in moving_boxes(frames[start], frames[min(start + MOTION, len(frames) - 1)]):
             if not any(_is_known(labels, start, box) for labels in kept):
                 labels = follow(frames, start, box, first, second)
@@ -156,7 +159,7 @@ def _is_known(labels: Labels, start: int, box: Box) -> bool:
     return 0 <= i < len(labels.boxes) and _overlap(labels.boxes[i], box) > 0.4
 
 
-def label_clips(folder: Path, first: Follower, second: Follower, out: Path) -> Iterator[str]:
+def label_clips(folder: Path, first: Follower, second: Follower, out: Path, looks: int = LOOKS) -> Iterator[str]:
     """Label every open clip of a folder and write a data folder; yields a line for each clip when it is done.
 
     Raises:
@@ -174,7 +177,7 @@ def label_clips(folder: Path, first: Follower, second: Follower, out: Path) -> I
             if not is_open(entry):
                 continue
             frames = list(read(folder / entry["file"]))
-            tracks = label_clip(frames, first, second)
+            tracks = label_clip(frames, first, second, looks)
             split = "val" if number % 10 == 9 else "train"
             for labels in tracks:
                 lines += _store(tar, frames, labels, Path(entry["file"]).stem, {"split": split, "modality": entry["modality"]})
@@ -223,18 +226,22 @@ def _overlap(a: Box, b: Box) -> float:
 
 
 def _tracker(path: Path, name: str) -> Tracker[Any]:
+    if path.suffix == ".onnx" and spec_in(path) is not None:  # exported: the same boxes, several times faster
+        return open_tracker(path, threads=1)
     network, spec = load(path, zoo.find(name))
     return Tracker(NetworkMethod(TorchSession(spec, network.eval())))
 
 
-def main(clips: Path, *, fear: Path, vittrack: Path, output: Path) -> None:
+def main(clips: Path, *, fear: Path, vittrack: Path, output: Path, looks: int = LOOKS) -> None:
     """Label the clips of a folder.
 
     Args:
         clips: folder of video files with its index.jsonl.
-        fear: the published FEAR-XS, as `sightline convert` reads it: one of its two graphs, the other beside it.
-        vittrack: the published VitTrack graph.
+        fear: the published FEAR-XS, as `sightline convert` reads it: one of its two graphs, the other beside it; or what `sightline export`
+            made of it, as "fear-xs-smooth".
+        vittrack: the published VitTrack graph, likewise.
         output: data folder to write.
+        looks: moments of each clip at which moving objects are looked for; more of them find more.
     """
     import sys
 
@@ -242,7 +249,7 @@ def main(clips: Path, *, fear: Path, vittrack: Path, output: Path) -> None:
 
     torch.set_num_threads(1)
     first, second = (_Joint(_tracker(path, name)) for path, name in ((fear, "fear-xs-smooth"), (vittrack, "vittrack-nano")))
-    for line in label_clips(clips, first, second, output):
+    for line in label_clips(clips, first, second, output, looks):
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 

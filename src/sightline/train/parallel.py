@@ -74,8 +74,14 @@ class World:
 
 @contextmanager
 def joined() -> Iterator[World]:
-    """The world that torchrun has started this process in, or this process alone; on its GPU where there is one."""
+    """The world that torchrun has started this process in, or this process alone; on its GPU where there is one.
+
+    Raises:
+        BadSpec: more processes than GPUs.
+    """
     size, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
+    if 0 < torch.cuda.device_count() <= local:
+        raise BadSpec(f"this machine has {torch.cuda.device_count()} GPUs, too few for process {local + 1}; start no more processes than that.")
     device = torch.device("cuda", local) if torch.cuda.is_available() else torch.device("cpu")
     if size == 1:
         yield World(device=device)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
-from sightline.train.objectives import anchors, boxes, cells, center, points, words
+from sightline.train.objectives import anchors, boxes, cells, center, looks, points, words
 from sightline.train.objectives.heard import Heard, Objective, Parts
 
 __all__ = ["OBJECTIVES", "Heard", "Objective", "Parts", "weighted"]
@@ -26,6 +26,7 @@ OBJECTIVES: dict[str, Objective] = {
     "score": Objective((), boxes.score),
     "box and score": Objective((), _boxes_and_score),
     "found": Objective((), boxes.found),
+    "looks": Objective(("choose",), looks.looks),
     "anchors": Objective(("look",), anchors.anchors),
     "points in an ellipse": _points("head", points.ellipse),
     "points inside": _points("look", points.inside),

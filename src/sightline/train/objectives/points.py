@@ -14,7 +14,7 @@ from torch import Tensor
 from sightline.models.layers.siamese import grid_points
 from sightline.train.objectives.heard import Heard, Parts, balanced_entropy, mean_of, some
 
-__all__ = ["Cells", "ellipse", "inside", "near", "points"]
+__all__ = ["Cells", "ellipse", "inside", "losses", "near", "points"]
 
 STRIDE = 16
 
@@ -77,20 +77,26 @@ def points(part: str, rule: Callable[[Grid], Cells], *, logarithm: bool) -> Call
     def parts(given: Heard) -> Parts:
         logits, distances = (value.float() for value in given.heard[part])
         logits = logits[:, 0] if logits.shape[1] == 1 else logits[:, 1] - logits[:, 0]
-        at = grid_points(logits.shape[-1], STRIDE, given.size / 2, logits.device)
-        cx, cy, w, h = (value.reshape(-1, 1, 1) for value in (given.box * given.size).unbind(1))
-        cells = rule(Grid(at.reshape(1, 1, -1), at.reshape(1, -1, 1), (cx, cy, w, h)))
-        there = given.present.reshape(-1, 1, 1)
-        # what an absent target would cover are the cells that must learn to say no
-        gone = torch.where(there, cells.negative, cells.positive | cells.negative)
-        truth = _sides(at, cx, cy, w, h)
-        chosen = cells.boxed & there & (truth.amin(dim=1) > 0)
-        return {
-            "score": balanced_entropy(logits, cells.positive & there, gone),
-            "overlap": _overlap_loss(distances.permute(0, 2, 3, 1)[chosen], truth.permute(0, 2, 3, 1)[chosen], logarithm),
-        }
+        score, overlap = losses(logits, distances, given, rule, logarithm=logarithm)
+        return {"score": score, "overlap": overlap}
 
     return parts
+
+
+def losses(
+    logits: Tensor, distances: Tensor, given: Heard, rule: Callable[[Grid], Cells], *, logarithm: bool = False
+) -> tuple[Tensor, Tensor]:
+    """What cells cost that say logits (B, G, G), and distances (B, 4, G, G) to the sides in pixels of the crop: `score` and `overlap`."""
+    at = grid_points(logits.shape[-1], STRIDE, given.size / 2, logits.device)
+    cx, cy, w, h = (value.reshape(-1, 1, 1) for value in (given.box * given.size).unbind(1))
+    cells = rule(Grid(at.reshape(1, 1, -1), at.reshape(1, -1, 1), (cx, cy, w, h)))
+    there = given.present.reshape(-1, 1, 1)
+    # what an absent target would cover are the cells that must learn to say no
+    gone = torch.where(there, cells.negative, cells.positive | cells.negative)
+    truth = _sides(at, cx, cy, w, h)
+    chosen = cells.boxed & there & (truth.amin(dim=1) > 0)
+    score = balanced_entropy(logits, cells.positive & there, gone)
+    return score, _overlap_loss(distances.permute(0, 2, 3, 1)[chosen], truth.permute(0, 2, 3, 1)[chosen], logarithm)
 
 
 def _sides(at: Tensor, cx: Tensor, cy: Tensor, w: Tensor, h: Tensor) -> Tensor:

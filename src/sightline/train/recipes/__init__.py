@@ -12,6 +12,7 @@ __all__ = ["RECIPES"]
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "kestrel-nano": kestrel.kestrel_nano,
     "merlin": merlin.merlin,
+    "merlin-whole": merlin.merlin_whole,
     **onestream.RECIPES,
     **corners.RECIPES,
     **clips.RECIPES,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sightline.train.recipe import Augment, Data, Optim, Rate, Recipe
+from sightline.train.recipe import Augment, Data, Loss, Optim, Rate, Recipe
 from sightline.train.recipes.kestrel import OPEN, VALIDATION
 
-__all__ = ["merlin"]
+__all__ = ["merlin", "merlin_whole"]
 
 
 def merlin() -> Recipe:
@@ -27,4 +27,28 @@ def merlin() -> Recipe:
         precision="bfloat16",
         steps=160,
         save_every=80,
+    )
+
+
+def merlin_whole() -> Recipe:
+    """All of merlin, the trunk slowly: cells, and the box after the first look. Its mean with the start forgets little and knows more.
+
+    Command   recipes/README.md; `merlin` again afterwards, since presence has to know the new features
+    """
+    return Recipe(
+        name="merlin",
+        start=Path("merlin.safetensors"),
+        start_share=0.6,
+        objective="looks",
+        loss=Loss(overlap=0.5, giou=1.0),
+        data=Data(shares=OPEN, center_jitter=2.5, template_jitter=0.1, stretch=0.15, absent=0.25),
+        augment=Augment(light=0.5, blur=0.15, coarse=0.15, noise=0.03, jpeg=0.15, occluder=0.2, stranger=0.3),
+        validation=VALIDATION,
+        validation_pairs=256,
+        optim=Optim(rate=3e-4, decay=1e-3, rates=(Rate(pattern="trunk.*", factor=0.2), Rate(pattern="neck.*", factor=0.2))),
+        precision="bfloat16",
+        batch=128,
+        steps=1170,
+        save_every=292,
+        workers=4,
     )
