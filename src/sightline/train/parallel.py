@@ -81,7 +81,9 @@ def joined() -> Iterator[World]:
     """
     size, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
     if 0 < torch.cuda.device_count() <= local:
-        raise BadSpec(f"this machine has {torch.cuda.device_count()} GPUs, too few for process {local + 1}; start no more processes than that.")
+        raise BadSpec(
+            f"this machine has {torch.cuda.device_count()} GPUs, too few for process {local + 1}; start no more processes than that."
+        )
     device = torch.device("cuda", local) if torch.cuda.is_available() else torch.device("cpu")
     if size == 1:
         yield World(device=device)
