@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cache
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -183,7 +185,11 @@ def test_a_network_makes_nothing_on_another_device_than_its_own(family: str) -> 
         is_template = name.startswith(("template", "target"))
         if not (is_template and spec.memory.together):  # these are several already
             given[name] = value.unsqueeze(1).expand(-1, num_templates(spec) if is_template else 1, *value.shape[1:])
-    said = answer(network, spec, given)[0].said if hasattr(network, "step") else network.describe(given["search"][:, 0])
+    if hasattr(network, "step"):
+        said = answer(network, spec, given)[0].said
+    else:
+        describe: Callable[[Any], dict[str, Any]] = getattr(network, "describe")  # noqa: B009  # nn.Module's attributes are tensors or modules to mypy
+        said = describe(given["search"][:, 0])
     assert {value.device.type for value in said.values()} == {"meta"}
 
 
