@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
+import av
 import numpy as np
 import pytest
 
@@ -200,6 +201,23 @@ def test_a_truncated_video(tmp_path: Path, asked_for: list[str], capfd: pytest.C
     summary = json.loads(printed.out)
     assert summary["frames"] == len(frames)
     assert summary["stopped"] in line
+
+
+@pytest.mark.usefixtures("fake_tracker")
+def test_a_video_with_wrong_bytes_in_its_middle(tmp_path: Path, asked_for: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    path = make_video(tmp_path / "clip.mp4", 40, noise=True)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 3000] = np.random.default_rng(0).bytes(3000)
+    path.write_bytes(content)
+    assert main(["track", str(path), "--box", f"one={BOX}", "--box", f"two={BOX}", *asked_for]) == 2
+    line = one_line(capfd.readouterr().err)
+    frames = kept_rows(tmp_path)
+    assert frames == [number for number in range(len(frames) // 2) for _ in range(2)]  # a row for each target
+    assert 5 < len(frames) // 2 < 35
+    assert f"frame {len(frames) // 2}" in line
+    with av.open(str(tmp_path / "tracked.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) == len(frames) // 2
 
 
 @pytest.mark.usefixtures("fake_tracker")
