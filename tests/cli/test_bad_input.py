@@ -319,6 +319,10 @@ def test_no_threads(refused: Refused, clip: Path, asked_for: list[str]) -> None:
     assert "--threads is 0" in refused("track", clip, "--box", BOX, "--threads", 0, *asked_for)
 
 
+def test_no_callers(refused: Refused, clip: Path, asked_for: list[str]) -> None:
+    assert "--callers is 0" in refused("track", clip, "--box", BOX, "--callers", 0, *asked_for)
+
+
 # the files to write
 
 

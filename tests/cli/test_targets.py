@@ -72,6 +72,14 @@ def test_results_are_boxes_for_another_run_which_gives_the_same_results(clip: Pa
     assert len(written.splitlines()) - (suffix == ".csv") == 4 + 6 + 12
 
 
+def test_callers_give_the_same_results(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--box", BOX, "--box", "24,44,16,16", "--box", "10,30,40,40")
+    alone = track(clip, tmp_path / "one.csv", *words)
+    capsys.readouterr()
+    assert track(clip, tmp_path / "two.csv", *words, "--callers", "2", "--json") == alone
+    assert json.loads(capsys.readouterr().out)["callers"] == 2
+
+
 def test_results_of_one_target_are_a_box_for_another_run(clip: Path, tmp_path: Path) -> None:
     first = track(clip, tmp_path / "first.csv", "--box", BOX, "--start", "3")
     again = rows(track(clip, tmp_path / "again.csv", "--boxes", tmp_path / "first.csv"))

@@ -62,7 +62,9 @@ class Run:
         }
 
 
-def run(frames: Iterable[Frame], outputs: Outputs, *, marks: Sequence[Mark[Name]], tracker: Tracker[Any], total: int | None) -> Run:
+def run(
+    frames: Iterable[Frame], outputs: Outputs, *, marks: Sequence[Mark[Name]], tracker: Tracker[Any], total: int | None, callers: int = 1
+) -> Run:
     """Follow the targets and write every frame; an interrupt, and frames that break off, end it in good order.
 
     Raises:
@@ -73,7 +75,7 @@ def run(frames: Iterable[Frame], outputs: Outputs, *, marks: Sequence[Mark[Name]
     with Interrupts() as interrupts, progress_bar() as bar:
         task = bar.add_task("tracking", total=total)
         try:
-            for step in follow_all(frames, boxes=marks, tracker=tracker):
+            for step in follow_all(frames, boxes=marks, tracker=tracker, callers=callers):
                 with interrupts.held():
                     outputs.write(step)
                     done.add(step)

@@ -44,6 +44,7 @@ def track(
     infrared: Annotated[str | None, optional("SOURCE")] = None,
     engine: Annotated[str | None, optional("NAME")] = None,
     threads: Annotated[int | None, optional("N")] = None,
+    callers: Annotated[int, tyro.conf.arg(metavar="N")] = 1,
     precision: Precision = "f32",
     as_json: Json = False,
 ) -> int:
@@ -72,11 +73,12 @@ def track(
         infrared: a second source, aligned with the first frame by frame, for trackers that look at both (the one in the package does not).
         engine: what runs the network, see `sightline doctor`; chosen by the kind of weights file where not given; auto is the fastest here, measured once for a second.
         threads: processor threads of the network; one for each physical core where not given.
+        callers: threads that share the objects of a frame between them; with many objects, --threads 1 and as many callers as there are cores move the most.
         precision: what the network is computed in; bf16 (openvino) and int8 (after `sightline quantize`) are faster, with slightly other boxes. Of --engine auto, the limit.
         as_json: print one JSON object about the run on standard output, and nothing else there.
     """
     marks = marks_from(box, boxes, point, mask, select=select)
-    _check_numbers(start=start, threads=threads)
+    _check_numbers(start=start, threads=threads, callers=callers)
     _check_paths((source, infrared, None if boxes is None else str(boxes)), output, results)
     if select:
         from sightline.cli.select import check_window
@@ -84,7 +86,7 @@ def track(
         check_window()
     asked = engine
     loaded, engine, weights, precision = load_by_name(tracker, engine=engine, threads=threads, precision=precision)
-    done = _run(source, marks, loaded, infrared=infrared, start=start, output=output, results=results)
+    done = _run(source, marks, loaded, infrared=infrared, start=start, output=output, results=results, callers=callers)
     paths = {"output": None if output is None else str(output), "results": None if results is None else str(results)}
     sources = {"source": source, "infrared": infrared, "infrared_used": infrared is not None and "extra" in loaded.spec.feed}
     summary = {
@@ -97,7 +99,11 @@ def track(
         **paths,
     }
     if as_json:
-        print(json.dumps({**summary, "engine": engine, "precision": precision, "threads": threads, "versions": versions()}))
+        print(
+            json.dumps(
+                {**summary, "engine": engine, "precision": precision, "threads": threads, "callers": callers, "versions": versions()}
+            )
+        )
     else:
         _print_summary(summary)
         if asked == "auto":
@@ -108,11 +114,13 @@ def track(
     return 130 if done.interrupted else 0
 
 
-def _check_numbers(*, start: int, threads: int | None) -> None:
+def _check_numbers(*, start: int, threads: int | None, callers: int) -> None:
     if start < 0:
         raise SightlineError(f"--start is {start}; expected the number of a frame, counted from 0.")
     if threads is not None and threads < 1:
         raise SightlineError(f"--threads is {threads}; expected at least 1, or leave it out for one on each physical core.")
+    if callers < 1:
+        raise SightlineError(f"--callers is {callers}; expected at least 1.")
 
 
 def _check_paths(sources: Sequence[str | None], output: Path | None, results: Path | None) -> None:
@@ -141,6 +149,7 @@ def _run(
     start: int,
     output: Path | None,
     results: Path | None,
+    callers: int,
 ) -> Run:
     """Open the source, find the boxes of what was marked otherwise, and follow."""
     from sightline.cli.outputs import Outputs
@@ -157,7 +166,7 @@ def _run(
             found = marks.found_in(first, tracker)
             frames = itertools.chain([first], frames)
         outputs = Outputs(video=output, results=results, fps=reader.fps or FALLBACK_FPS, numbers=numbers_of(marks))
-        return run(frames, outputs, marks=found, tracker=tracker, total=reader.num_frames)
+        return run(frames, outputs, marks=found, tracker=tracker, total=reader.num_frames, callers=callers)
 
 
 def _print_summary(summary: dict[str, Any]) -> None:
