@@ -24,7 +24,7 @@ from sightline.estimate import Estimate, Status
 from sightline.frame import Image
 from sightline.mask import Mask
 
-__all__ = ["COLOURS", "VIDEO_SUFFIXES", "VideoWriter", "draw", "draw_all", "label_of"]
+__all__ = ["COLOURS", "VIDEO_SUFFIXES", "VideoWriter", "draw", "draw_all", "label_of", "ruled"]
 
 Colour: TypeAlias = tuple[int, int, int]
 Area: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom in whole pixels
@@ -33,6 +33,7 @@ Area: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom in whole
 COLOURS: Mapping[Status, Colour] = {"tracked": (86, 180, 233), "uncertain": (240, 228, 66), "lost": (213, 94, 0)}
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 VEIL = 0.45  # how much of its colour a mask lays over the picture
+RULES = (10, 20, 50, 100, 200, 500, 1000)  # pixels between two lines of `ruled`
 SHIFT = 4  # OpenCV draws in sixteenths of a pixel
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".webm")
@@ -103,6 +104,37 @@ def draw_all(image: Image, estimates: Mapping[Any, Estimate]) -> Image:
             label = f"{name} {label_of(estimate).removeprefix('tracked').lstrip()}".rstrip()
             taken.append(_label(canvas, estimate.box, label, COLOURS[estimate.status], taken))
     return canvas
+
+
+def ruled(image: Image) -> Image:
+    """A copy of a frame with lines at round numbers of pixels, to read the place of an object from: about a dozen along the longer side.
+
+    Args:
+        image: (H, W, 3) uint8 RGB; not modified.
+
+    Returns:
+        (H, W, 3) uint8 RGB, a new array.
+
+    Raises:
+        BadImage: `image` is not such an array.
+    """
+    _check(image, "draw on")
+    height, width = image.shape[:2]
+    step = next(step for step in RULES if step * 15 >= max(height, width) or step == RULES[-1])
+    lines = np.array(image, order="C")
+    for at in range(step, width, step):
+        lines[:, at] = WHITE if lines[:, at].mean() < 128 else BLACK
+    for at in range(step, height, step):
+        lines[at, :] = WHITE if lines[at, :].mean() < 128 else BLACK
+    canvas = cv2.addWeighted(image, 0.55, lines, 0.45, 0.0)
+    thickness = _thickness(image)
+    font, scale = cv2.FONT_HERSHEY_SIMPLEX, 0.2 * thickness
+    places = [(str(at), (at + 1, 6 * thickness)) for at in range(step, width, step)]
+    places += [(str(at), (1, at + 6 * thickness)) for at in range(step, height, step)]
+    for text, place in places:
+        for colour, stroke in ((BLACK, thickness + 1), (WHITE, max(1, thickness // 2))):  # a dark rim shows on any ground
+            cv2.putText(canvas, text, place, font, scale, colour, stroke, cv2.LINE_AA)
+    return np.asarray(canvas, np.uint8)
 
 
 def label_of(estimate: Estimate) -> str:

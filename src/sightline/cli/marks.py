@@ -86,7 +86,7 @@ def marks_from(boxes: Sequence[str], listed: Path | None, points: Sequence[str],
     if not (boxes or listed or points or masks or select) or (select and (boxes or listed or points or masks)):
         raise SightlineError(
             "say where the object is in the first frame: either --box X,Y,W,H in pixels, --boxes FILE, --point X,Y, --mask FILE, "
-            "or --select to draw it with the mouse."
+            "or --select to draw it with the mouse; --look FILE.png writes that frame to read a box from."
         )
     from sightline.mark import Mark, read_marks
 

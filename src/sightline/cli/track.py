@@ -37,6 +37,7 @@ def track(
     point: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, optional("[NAME=]X,Y")] = (),
     mask: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction, optional("FILE")] = (),
     select: Flag = False,
+    look: Annotated[Path | None, optional("FILE")] = None,
     tracker: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")] = DEFAULT,
     output: Annotated[Path | None, optional("VIDEO", "-o")] = None,
     results: Annotated[Path | None, optional("FILE", "-r")] = None,
@@ -65,6 +66,7 @@ def track(
         point: a point about the middle of the object, instead of its box; the tracker itself tries which size it keeps. Once for each object.
         mask: an image of the first frame's size, not black where the object is, instead of its box. Once for each object.
         select: draw the box with the mouse; needs a display, and opencv-python in place of opencv-python-headless.
+        look: write the first frame here, .png or .jpg, with lines at round numbers of pixels to read --box from, and do nothing else.
         tracker: a name from `sightline zoo`, or the path of a weights file. A name whose weights can neither be found nor fetched runs with random ones, and says so.
         output: write the video with the box drawn here: .mp4 (H.264, plays in a browser), .mov, .mkv, .avi or .webm.
         results: write the boxes here: .csv has the columns frame,time,x,y,w,h,score,status, .jsonl the same keys, .txt only x,y,w,h. With several objects, or
@@ -77,8 +79,13 @@ def track(
         precision: what the network is computed in; bf16 (openvino) and int8 (after `sightline quantize`) are faster, with slightly other boxes. Of --engine auto, the limit.
         as_json: print one JSON object about the run on standard output, and nothing else there.
     """
-    marks = marks_from(box, boxes, point, mask, select=select)
     _check_numbers(start=start, threads=threads, callers=callers)
+    if look is not None:
+        from sightline.cli.look import write_look
+
+        write_look(source, look, start=start)
+        return 0
+    marks = marks_from(box, boxes, point, mask, select=select)
     _check_paths((source, infrared, None if boxes is None else str(boxes)), output, results)
     if select:
         from sightline.cli.select import check_window
