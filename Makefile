@@ -46,13 +46,10 @@ test-toolkits: .venv-toolkits/made
 zoo: .venv/dev
 	.venv/bin/python benchmarks/zoo.py $(if $(wildcard $(SHARED)/golden),--golden "$(SHARED)/golden")
 
-# Speed, overlap and accuracy of engines and precisions: the table of docs/how-to/speed.md.
+# Speed, overlap and accuracy of engines and precisions: the table of docs/how-to/speed.md. Nothing else may run; SPEED=--no-speed where it does.
 precision: .venv/dev
-	@mkdir -p runs
-	.venv/bin/sightline convert "$(VITTRACK)" --tracker vittrack-nano --output runs/vittrack-nano.safetensors
-	.venv/bin/sightline export runs/vittrack-nano.safetensors --output runs/vittrack-nano.onnx
 	.venv/bin/python benchmarks/precision.py --calibrate "$(SHARED)/data/train" --data "$(SHARED)/data/eval" \
-		--trackers kestrel-nano runs/vittrack-nano.onnx --docs docs/how-to/speed.md
+		--trackers merlin kestrel-nano $(SPEED) --docs docs/how-to/speed.md
 
 # Published networks by way of our own, and OpenCV's trackers from a wheel that cannot stand beside the core's.
 table: .venv/dev .venv-bench/made

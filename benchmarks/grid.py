@@ -5,7 +5,8 @@
     python benchmarks/grid.py --count         multiply-accumulates alone, the same on any machine (docs/studies/savings.md)
 
 dXcY is X blocks of width Y with Y / 64 heads, a stem of four 2x2 convolutions, a centre head of width 256, a 128 pixel template and a 256
-pixel search crop. Weights are random: only speed counts. Three forms of each:
+pixel search crop. Weights are random: only speed counts, and what int8 costs in accuracy is told beneath the table, of the trained networks of
+benchmarks/precision.py. Its int8 is that of `sightline quantize`, with as much in f32 as kestrel-nano needs there. Three forms of each:
 
     plain    both crops go through the network in every frame, the head is computed everywhere: what authors publish
     saved    the same network, nothing trained again: template tokens kept, the last block trimmed, the head lazy
@@ -48,6 +49,7 @@ from sightline.models.export import calls, graphs
 from sightline.models.layers.conv import Stem, StemKind
 from sightline.models.layers.decode import decode_center, normalize
 from sightline.models.layers.onestream import OneStream
+from sightline.quantize.make import BUDGET
 from sightline.spec import Spec
 from sightline.zoo.kestrel import Arch as OwnArch
 from sightline.zoo.vittrack_dist import Arch as PlainArch
@@ -56,6 +58,8 @@ FORMS = ("plain", "saved", "own")
 ENGINES = ("torch", "onnxruntime f32", "openvino f32", "openvino bf16", "openvino int8", "openvino int8+bf16")
 PRECISION = {"f32": "f32", "bf16": "bf16", "int8": "int8", "int8+bf16": "int8"}  # of the ceiling
 HEAD_WIDTH = 256
+ACCURACY = Path(__file__).parent / "results" / "precision.json"
+TRAINED = "kestrel-nano"
 SAMPLES = 8  # of the calibration: random pictures, as only the speed counts
 
 
@@ -191,13 +195,44 @@ def shaped(model: Any, arrays: Mapping[str, Any]) -> Any:
 
 
 def quantised(path: Path, samples: Sequence[Mapping[str, Tensor]]) -> Any:
-    """A graph in int8 by NNCF."""
-    import nncf
+    """A graph in int8 as `sightline quantize` makes it: with as much in f32 as kestrel-nano, the trained network of this kind, needs."""
     import openvino
 
-    model = shaped(openvino.Core().read_model(path), samples[0])
-    data = nncf.Dataset([{name: value.numpy() for name, value in sample.items()} for sample in samples])
-    return nncf.quantize(model, data, model_type=nncf.ModelType.TRANSFORMER, subset_size=len(samples))
+    from sightline.quantize.graph import LEVELS, folded, spared
+    from sightline.quantize.openvino import quantize
+
+    level = LEVELS.index(
+        next((row["exact"] for row in accuracies() if row["tracker"] == TRAINED and row["engine"] == "openvino"), LEVELS[0])
+    )
+    model = folded(path)
+    written = path.with_suffix(".int8.onnx")
+    written.write_bytes(
+        quantize(
+            model, [{name: value.numpy() for name, value in sample.items()} for sample in samples], spared(model.graph, level)
+        ).SerializeToString()
+    )
+    return shaped(openvino.Core().read_model(written), samples[0])
+
+
+def accuracies() -> list[dict[str, Any]]:
+    """The rows of `benchmarks/precision.py` that are in int8; none where it never ran."""
+    if not ACCURACY.is_file():
+        return []
+    rows: list[dict[str, Any]] = json.loads(ACCURACY.read_text())["rows"]
+    return [row for row in rows if "int8" in row["precision"]]
+
+
+def accurate() -> Iterator[str]:
+    """What int8 costs in boxes, told of trained networks: those of the table have random weights, of which no box means anything."""
+    rows = accuracies()
+    if not rows:
+        yield f"the accuracy of int8 is not known: {ACCURACY.name} is not there; run `make precision`"
+    for row in rows:
+        check = f"{row['check']:.3f}{'' if row['check'] >= BUDGET else ', refused'}"
+        yield (
+            f"int8 of trained networks: {row['tracker']} on {row['engine']} in {row['precision']}: overlap with f32 {row['overlap']:.3f} "
+            f"({check} by the check of `sightline quantize`), AUC {row['auc']:.3f} against {row['auc_f32']:.3f} (make precision)"
+        )
 
 
 def present(engines: Sequence[str]) -> tuple[list[str], dict[str, str]]:
@@ -380,7 +415,7 @@ def main(
                 rows += run(race, forms, rounds=rounds, seconds=seconds, clock=clock)
                 print(f"{time.perf_counter() - began:6.0f} s  {race.network}, {race.threads} threads, batch {race.batch}", file=sys.stderr)
                 gc.collect()
-    said = list(verdicts(rows, networks[0], left_out))
+    said = [*verdicts(rows, networks[0], left_out), *accurate()]
     told = setting(ceilings, stem)
     print(table(rows), *said, *(f"left out: {engine}: {why}" for engine, why in left_out.items()), sep="\n")
     output.parent.mkdir(parents=True, exist_ok=True)

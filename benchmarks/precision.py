@@ -38,7 +38,7 @@ from sightline.quantize.footage import Footage, open_footage
 from sightline.quantize.graph import LEVELS
 from sightline.quantize.make import BUDGET, prepare, write
 from sightline.tracker import Tracker, method_of
-from sightline.weights import find
+from sightline.weights import find, sha256_of
 
 PLAIN: tuple[tuple[str, Precision], ...] = (("onnxruntime", "f32"), ("openvino", "f32"), ("openvino", "bf16"))
 ROUNDS, TURN, PAUSE = 6, 0.15, 0.02
@@ -58,6 +58,7 @@ class Row:
     worst: float
     elsewhere: float
     auc: float
+    auc_f32: float
     check: float | None
     exact: str | None
 
@@ -120,13 +121,28 @@ def rows_of(name: str, footage: Footage, data: Dataset, frames: Mapping[str, Seq
         exact = opened["onnxruntime", "f32"]
         given = looks(exact, (*takes.calibrate, *takes.check), each=EACH, seed=2)
         rounds = speeds(opened, given) if speed else {}
-        found = []
+        found: list[Row] = []
         for (engine, precision), session in opened.items():
             said, auc = agreement(exact, session, given), mean_auc(session, data, frames)
             best = min(rounds[engine, precision]) if speed else None
             ratio = min(rounds["onnxruntime", "f32"]) / best if best else None
             check, kept = checks.get((engine, precision), (None, None))
-            found.append(Row(exact.spec.name, engine, precision, best, ratio, said.mean, said.worst, said.elsewhere, auc, check, kept))
+            found.append(
+                Row(
+                    exact.spec.name,
+                    engine,
+                    precision,
+                    milliseconds=best,
+                    times_faster=ratio,
+                    overlap=said.mean,
+                    worst=said.worst,
+                    elsewhere=said.elsewhere,
+                    auc=auc,
+                    auc_f32=found[0].auc if found else auc,
+                    check=check,
+                    exact=kept,
+                )
+            )
             print(found[-1], flush=True)
     return found
 
@@ -145,6 +161,12 @@ def markdown(rows: Sequence[Row], setting: str) -> str:
             f"{row.auc:.3f} | {check} | {row.exact or '-'} |"
         )
     return "\n".join([*lines, "", setting])
+
+
+def _by(*, speed: bool) -> str:
+    if speed:
+        return "Made by `make precision`; ratios carry over to like processors, milliseconds do not."
+    return "Made by `make precision SPEED=--no-speed`, which measures no speed."
 
 
 def main(
@@ -174,8 +196,8 @@ def main(
     packages = ", ".join(f"{name} {version_of(name)}" for name in ("onnxruntime", "openvino", "nncf"))
     setting = (
         f"One thread of {processor()} ({platform.machine()}); {packages}, Sightline {versions()['sightline']}. {len(clips)} sequences, "
-        f"{sum(len(several) for several in frames.values())} frames, one pass; overlap over {EACH} crops of each. Made by `make precision`; "
-        "ratios carry over to like processors, milliseconds do not."
+        f"{sum(len(several) for several in frames.values())} frames, one pass; overlap over {EACH} crops of each. "
+        f"Weights: {', '.join(f'{Path(name).stem} {sha256_of(find(name))[:12]}' for name in trackers)}. {_by(speed=speed)}"
     )
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps({"setting": setting, "rows": [asdict(row) for row in rows]}, indent=1) + "\n")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("torch")
@@ -51,3 +54,23 @@ def test_calls_take_turns_and_ratios_are_those_within_a_round() -> None:
     assert [len(times) for times in taken.values()] == [2, 2]
     assert "".join(order) == "aaaaabbbbb" * 2
     assert ratio([1.0, 4.0, 9.0], [1.0, 2.0, 3.0]) == 2.0
+
+
+def test_beside_int8_stands_what_it_costs_trained_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grid, "ACCURACY", tmp_path / "precision.json")
+    [said] = grid.accurate()
+    assert "not known" in said
+    figures = {
+        "tracker": "kestrel-nano",
+        "engine": "onnxruntime",
+        "overlap": 0.9712,
+        "auc": 0.689,
+        "auc_f32": 0.695,
+        "check": 0.938,
+        "exact": "-",
+    }
+    rows = [figures | {"precision": precision} for precision in ("f32", "int8")]
+    grid.ACCURACY.write_text(json.dumps({"rows": rows}))
+    [said] = grid.accurate()
+    assert "kestrel-nano on onnxruntime in int8: overlap with f32 0.971 (0.938, refused by the check" in said
+    assert "AUC 0.689 against 0.695" in said
