@@ -93,6 +93,17 @@ def test_rough_precisions_are_taken_only_where_they_are_allowed(opened: list[Way
     assert opened == []
 
 
+def test_a_file_in_int8_says_so(opened: list[Way], monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("auto", "tracker", "engines"):
+        monkeypatch.setattr(f"sightline.{module}.int8_in", lambda _: {"engine": "openvino"})
+    mixed = Way("openvino", "int8+bf16")
+    assert ways(BUILTIN, "f32") == ways(BUILTIN, "int8") == [INT8]
+    assert ways(BUILTIN, "bf16") == ways(BUILTIN, "int8+bf16") == [INT8, mixed]
+    assert choose(BUILTIN, method_of, roughest="int8+bf16") == INT8  # as fast
+    assert opened == [INT8, mixed]
+    assert [resolve(BUILTIN, engine=None, precision=precision) for precision in get_args(Precision)] == [INT8, mixed, INT8, mixed]
+
+
 def test_the_second_start_reads_what_the_first_has_measured(opened: list[Way]) -> None:
     assert choose(BUILTIN, method_of, threads=1) == OV
     assert opened == [ORT, OV]

@@ -98,8 +98,12 @@ def choose(
 
 def ways(path: Path, roughest: Precision) -> list[Way]:
     """How a weights file could be run with what is installed here, the plainest first."""
-    if kind_of(path) != "onnx" or int8_in(path) is not None:
+    if kind_of(path) != "onnx":
         return [Way(engine_of(path), roughest)]
+    if int8_in(path) is not None:  # asked for by its name
+        engine = engine_of(path)
+        is_mixed = "bf16" in roughest and "int8+bf16" in COMPUTES[engine]
+        return [Way(engine, "int8"), *([Way(engine, "int8+bf16")] if is_mixed else [])]
     allowed = PRECISIONS[: PRECISIONS.index(roughest) + 1]
     found = []
     for engine in ("onnxruntime", "openvino"):
@@ -166,7 +170,7 @@ def _update(method: Method[Any]) -> Callable[[], object]:
 def _facts(path: Path, possible: Iterable[Way], threads: int | None, device: str) -> dict[str, Any]:
     """Everything that the choice depends on."""
     possible = list(possible)
-    quantised = {int8_path(path, way.engine) for way in possible if "int8" in way.precision}
+    quantised = {int8_path(path, way.engine) for way in possible if "int8" in way.precision and int8_in(path) is None}
     return {
         "ways": [str(way) for way in possible],
         "weights": {file.name: sha256_of(file) for file in sorted({path} | quantised)},

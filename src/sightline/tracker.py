@@ -22,7 +22,7 @@ from sightline.methods.eco import EcoMethod
 from sightline.methods.network import NetworkMethod
 from sightline.methods.online import OnlineMethod
 from sightline.spec import MethodName, Spec
-from sightline.weights import find
+from sightline.weights import find, int8_in
 
 __all__ = ["METHODS", "MultiTracker", "Tracker", "load", "method_of", "resolve", "untrained"]
 
@@ -192,12 +192,15 @@ def resolve(
 ) -> Way:
     """Engine and precision that a weights file is opened with: as asked for, by its kind (None), or the fastest ("auto"). Arguments as `load`.
 
+    A file in int8 is never in f32: what was asked for is said of the rest of it.
+
     Raises:
         WeightsMissing, WeightsMismatch, EngineError: what they say.
     """
     if engine == "auto":
         return choose(path, method_of, roughest=precision, threads=threads, device=device, spec=spec)
-    return Way(engine or engine_of(path), precision)
+    rest: dict[Precision, Precision] = {"f32": "int8", "bf16": "int8+bf16"} if int8_in(path) is not None else {}
+    return Way(engine or engine_of(path), rest.get(precision, precision))
 
 
 def method_of(session: Session) -> Method[Any]:
