@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -232,6 +233,13 @@ def test_the_fastest_form_that_keeps_the_boxes_is_taken(weights: Path, monkeypat
     assert tried == [0, 1, 3]  # and no level beyond
     assert done.exact == LEVELS[2]
     assert [line.partition(": mean")[0] for line in said] == [f"in f32 beside the decoder: {what}" for what in LEVELS[1:3]]
+
+
+@pytest.mark.usefixtures("recipe")
+def test_on_rendered_scenes_forms_begin_with_more_in_f32(weights: Path) -> None:
+    footage = replace(SMALL, first=rendered(2).first)
+    done = make.quantize(weights, int8_path(weights, "onnxruntime"), engine="onnxruntime", footage=footage)
+    assert done.exact == LEVELS[2]
 
 
 @pytest.mark.parametrize("where", ["while it is made", "when it runs"])

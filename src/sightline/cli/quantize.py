@@ -77,7 +77,9 @@ def quantize(
         return
     for file in done.files:
         print(f"{file} ({file.stat().st_size / 1e6:.1f} MB)")
-    print(f"calibrated on {done.calibrated} crops of {done.source}{'' if calibrate else ' (--calibrate with real sequences is better)'}")
+    print(
+        f"calibrated on {done.calibrated} crops of {done.source}{'' if calibrate else ' (real pictures are harder, so the overlap says less; better is --calibrate)'}"
+    )
     for precision, found in done.agreements.items():
         print(f"{precision}: boxes against f32 in the same crops: {found} (budget {budget:g})")
 

@@ -137,7 +137,7 @@ def prepare(
     held_out = looks(exact, spread(footage.check, TAKES), each=CHECKED_EACH, seed=1)
     bench = _Bench(weights, engine, exact)
     samples = [arrays for several in seen.values() for arrays in several]
-    level, model, chosen = _chosen(recipe, bench, samples, choosing, least=budget + MARGIN, tell=tell)
+    level, model, chosen = _chosen(recipe, bench, samples, choosing, first=footage.first, least=budget + MARGIN, tell=tell)
     found = bench.agreements(model, held_out)
     note = {
         "engine": engine,
@@ -188,15 +188,16 @@ def _chosen(
     samples: Sequence[Mapping[str, Array]],
     choosing: Looks,
     *,
+    first: int,
     least: float,
     tell: Callable[[str], object] | None,
 ) -> tuple[int, onnx.ModelProto, Agreements]:
-    """The first level that reaches `least`, else the best of all that run."""
+    """The first level, from `first` on, that reaches `least`, else the best of all that run."""
     plain = folded(bench.weights)
     tried: list[tuple[int, onnx.ModelProto, Agreements]] = []
     problems: list[EngineError] = []
     kept: list[str] | None = None
-    for level, what in enumerate(LEVELS):
+    for level, what in list(enumerate(LEVELS))[first:]:
         before, kept = kept, spared(plain.graph, level)
         if kept == before:  # it has none of that
             continue
