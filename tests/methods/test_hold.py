@@ -8,15 +8,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sightline.box import Box
+from sightline.box import Box, iou
 from sightline.engines import Array
 from sightline.errors import BadSpec
 from sightline.estimate import Estimate
 from sightline.frame import Frame
 from sightline.methods.hold import Surest, held, surest
 from sightline.methods.network import NetworkMethod, Target
+from sightline.scene import Scene, render
 from sightline.spec import Hold, Memory, Spec, spec_from_json, spec_to_json
-from sightline.tracker import MultiTracker, Tracker
+from sightline.tracker import MultiTracker, Tracker, load
 from sightline.zoo import ARCHES, SPECS
 from tests.fakes import SPEC, FakeSession
 
@@ -154,6 +155,16 @@ def test_a_score_that_fades_to_nothing_or_grows_is_refused(fade: float) -> None:
 
 def test_a_spec_keeps_its_rule_in_a_file() -> None:
     assert spec_from_json(spec_to_json(HOLDING), ARCHES) == HOLDING
+
+
+def test_the_default_tracker_has_the_car_of_the_demo_again_when_it_comes_out_from_under_a_tree() -> None:
+    shots = list(render(Scene(num_frames=150, target="car"), range(61)))
+    tracker = load(threads=1)
+    tracker.init(shots[0].frame, shots[0].box)
+    found = np.array([tracker.update(shot.frame).box for shot in shots[1:]])
+    truth = np.array([shot.box for shot in shots[1:]])
+    assert shots[47].seen > 0.99
+    assert iou(found[49:], truth[49:]).min() > 0.6  # 0 in all of these frames where the target is not held
 
 
 def test_no_published_tracker_holds_lost_targets() -> None:
