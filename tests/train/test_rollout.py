@@ -36,3 +36,4 @@ def test_stills_and_short_tracks_are_left_out(tracks: list[Track]) -> None:
     assert rollout(tracker, tracks) == {}
     longer = dataclasses.replace(tracks[0], pictures=(*tracks[0].pictures, *tracks[0].pictures))
     assert rollout(tracker, [longer]).keys() == {"clips"}
+    assert [len(values) for values in rollout(tracker, [longer, tracks[0]], shortest=2, both_ways=True).values()] == [4]

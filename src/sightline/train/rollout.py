@@ -2,8 +2,8 @@
 
     python -m sightline.train.rollout --weights W.safetensors --data DATA
 
-follows the object of every video track of the sources that no open recipe trains on, from its first stored picture to its last,
-once and without help, and prints the mean IoU of each source and of all tracks. Stored pictures show the object with some
+follows the object of every video track of the sources that no open recipe trains on, from its first stored picture to its last
+(`--both-ways`: and back), without help, and prints the mean IoU of each source and of all tracks. Stored pictures show the object with some
 surroundings; the rest of the frame is filled with their mean colour.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ import numpy as np
 from sightline.box import iou
 from sightline.methods.network import NetworkMethod
 from sightline.models.session import TorchSession
-from sightline.tracker import Tracker
+from sightline.tracker import Tracker, load
+from sightline.train.data import Split
 from sightline.train.pairs import Track, read_tracks
 from sightline.train.recipes.kestrel import ALL_VIDEOS
 from sightline.train.start import network_in
+from sightline.weights import spec_in
 
 __all__ = ["SHORTEST", "mean_overlap", "rollout"]
 
@@ -37,27 +40,44 @@ def mean_overlap(tracker: Tracker[Any], track: Track) -> float:
     return float(iou(found, np.array([box for _, box in frames[1:]])).mean())
 
 
-def rollout(tracker: Tracker[Any], tracks: Sequence[Track]) -> Mapping[str, list[float]]:
-    """`mean_overlap` of every video track of at least six pictures, by source."""
+def rollout(
+    tracker: Tracker[Any], tracks: Sequence[Track], *, shortest: int = SHORTEST, both_ways: bool = False
+) -> Mapping[str, list[float]]:
+    """`mean_overlap` of every video track of at least so many pictures, perhaps of it backwards as well, by source."""
     overlaps: defaultdict[str, list[float]] = defaultdict(list)
     for track in tracks:
-        if not track.is_still and len(track.pictures) >= SHORTEST:
-            overlaps[track.source].append(mean_overlap(tracker, track))
+        if not track.is_still and len(track.pictures) >= shortest:
+            ways = (track, replace(track, pictures=track.pictures[::-1])) if both_ways else (track,)
+            overlaps[track.source] += [mean_overlap(tracker, way) for way in ways]
     return overlaps
 
 
-def table(weights: Path, *, data: Path, sources: tuple[str, ...] = ALL_VIDEOS) -> str:
+def table(
+    weights: Path,
+    *,
+    data: Path,
+    sources: tuple[str, ...] = ALL_VIDEOS,
+    splits: tuple[Split, ...] = ("train", "val"),
+    shortest: int = SHORTEST,
+    both_ways: bool = False,
+) -> str:
     """The figures of a weights file, a line for each source and one for all.
 
     Args:
-        weights: a network of ours or a published one.
-        data: folder of training data; tracks of both splits are followed.
+        weights: a network of ours or a published one; or an exported graph, which is quicker.
+        data: folder of training data.
         sources: whose tracks.
+        splits: of which parts of the data; of a source that was learnt from, only "val" says something.
+        shortest: pictures of a track.
+        both_ways: from the last picture to the first as well.
     """
-    network, spec = network_in(weights)
-    tracker = Tracker(NetworkMethod(TorchSession(spec, network.eval())), channels="rgb")
-    tracks = [track for split in ("train", "val") for track in read_tracks(data, split) if track.source in sources]
-    overlaps = rollout(tracker, tracks)
+    if weights.suffix == ".onnx" and spec_in(weights) is not None:
+        tracker = load(weights, threads=1, channels="rgb")
+    else:
+        network, spec = network_in(weights)
+        tracker = Tracker(NetworkMethod(TorchSession(spec, network.eval())), channels="rgb")
+    tracks = [track for split in splits for track in read_tracks(data, split) if track.source in sources]
+    overlaps = rollout(tracker, tracks, shortest=shortest, both_ways=both_ways)
     every = [value for values in overlaps.values() for value in values]
     rows = [*sorted(overlaps.items()), ("all", every)]
     return "\n".join(f"{name:20} {len(values):3} tracks  IoU {np.mean(values):.4f}" for name, values in rows) + "\n"
