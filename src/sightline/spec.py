@@ -164,14 +164,25 @@ class History:
 class Hold:
     """Where a target is looked for after a frame whose score is under `Spec.lost_below` (rule: `sightline.methods.hold`).
 
-    Around the same place as before, and as large as in the frame that was surest of it: the found box is reported, and not followed.
+    As large as in the frame that was surest of it, and where it would be by its motion: the found box is reported, and not followed.
+
+    Raises:
+        BadSpec: shares that are none, or a wait without an end.
     """
 
     fade: float = 0.98  # of the best score, in every frame: how long the size of an old frame outweighs those of later, less sure ones
+    slow: float = 0.8  # of the motion, in every lost frame
+    reach: float = 1.0  # waited for no longer than the target needs for so many of its sizes, at the speed that it had
+    longest: int = 30  # frames, whatever the speed
 
     def __post_init__(self) -> None:
         if not 0 < self.fade <= 1:
             raise BadSpec(f"the best score fades to {self.fade} of itself in every frame; expected more than 0, and at most 1.")
+        if not (0 <= self.slow <= 1 and self.reach > 0 and self.longest > 0):
+            raise BadSpec(
+                f"a lost target slows to {self.slow} of its motion, and is waited for {self.longest} frames or {self.reach} sizes; "
+                "expected a share of 0 to 1, and waits of more than 0."
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from sightline.engines import Array
 from sightline.errors import BadSpec
 from sightline.estimate import Estimate
 from sightline.frame import Frame
-from sightline.methods.hold import Surest, held, surest
+from sightline.methods.hold import Known, held, seen
 from sightline.methods.network import NetworkMethod, Target
 from sightline.scene import Scene, render
 from sightline.spec import Hold, Memory, Spec, spec_from_json, spec_to_json
@@ -23,7 +23,8 @@ from tests.fakes import SPEC, FakeSession
 
 BLACK = np.zeros((400, 600, 3), np.uint8)
 MARKED = Box(280, 180, 40, 40)
-HOLDING = replace(SPEC, hold=Hold(fade=0.9))  # lost below 0.3
+STAYING = Hold(fade=0.9, slow=0.0, reach=100.0)
+HOLDING = replace(SPEC, hold=STAYING)  # lost below 0.3
 RIGHT = (0.6, 0.5, 0.25, 0.25)  # a tenth of the search region to the right of its middle, as large as before
 LARGE = (0.6, 0.5, 0.5, 0.5)
 
@@ -84,20 +85,48 @@ def test_a_size_that_changed_long_ago_is_no_longer_taken_back() -> None:
 
 
 def test_the_first_frame_is_the_surest_until_its_certainty_has_faded_to_a_later_score() -> None:
-    rule, known = Hold(fade=0.9), Surest(MARKED, 1.0)
     other = Box(0, 0, 10, 10)
-    known = surest(rule, known, other, 0.89)
+    known = seen(STAYING, Known(MARKED, 1.0), MARKED, other, 0.89)
     assert known.box == MARKED
     assert known.score == pytest.approx(0.9)
-    assert surest(rule, known, other, 0.82) == (other, 0.82)
+    assert seen(STAYING, known, other, other, 0.82)[:2] == (other, 0.82)
 
 
-def test_without_a_rule_the_first_frame_stays_the_surest() -> None:
-    assert surest(None, Surest(MARKED, 1.0), Box(0, 0, 10, 10), 1.0) == (MARKED, 1.0)
+def test_without_a_rule_nothing_is_learnt_of_a_target_and_none_is_held() -> None:
+    first = Known(MARKED, 1.0)
+    assert seen(None, first, MARKED, Box(0, 0, 10, 10), 1.0) == first
+    assert held(None, MARKED, first) is None
 
 
 def test_a_held_box_has_the_place_of_the_last_one_and_the_size_of_the_surest() -> None:
-    assert held(Box(100, 50, 20, 40), Surest(Box(0, 0, 10, 60), 0.5)) == (105, 40, 10, 60)
+    box, known = held(STAYING, Box(100, 50, 20, 40), Known(Box(0, 0, 10, 60), 0.5)) or (None, None)
+    assert box == (105, 40, 10, 60)
+    assert known == Known(Box(0, 0, 10, 60), 0.5, lost=1)
+
+
+def test_a_lost_target_goes_on_as_it_went_and_ever_slower() -> None:
+    rule, place, known = Hold(slow=0.5, reach=100.0), Box(0, 0, 20, 20), Known(Box(0, 0, 20, 20), 1.0)
+    for _ in range(60):
+        known = seen(rule, known, place, Box(place.x + 8, place.y - 4, 20, 20), 0.9)
+    assert known.step == pytest.approx((8, -4), abs=1e-4)
+    assert known.speed == pytest.approx(80**0.5 / 20, rel=1e-4)
+    xs = []
+    for _ in range(3):
+        place, known = held(rule, place, known) or (place, known)
+        xs.append(place.x)
+    assert xs == pytest.approx([4, 6, 7], abs=1e-3)
+
+
+@pytest.mark.parametrize("rule, waits", [(Hold(longest=4), 4), (Hold(reach=0.5), 2), (Hold(reach=0.1), 0)])
+def test_a_target_is_waited_for_as_long_as_it_can_be_near(rule: Hold, waits: int) -> None:
+    known = Known(MARKED, 1.0, speed=0.2 if rule.reach < 1 else 0.0)
+    held_so_long = 0
+    while (waiting := held(rule, MARKED, known)) is not None:
+        _, known = waiting
+        held_so_long += 1
+    assert held_so_long == waits
+    assert held(rule, MARKED, known) is None  # and stays given up until it is seen again
+    assert held(rule, MARKED, seen(rule, known, MARKED, MARKED, 0.9)) is not None or rule.reach == 0.1
 
 
 def test_no_template_is_taken_of_a_frame_in_which_the_target_is_lost() -> None:
@@ -136,7 +165,7 @@ def test_a_held_target_goes_on_in_another_process_as_here() -> None:
     for _ in range(2):
         [(state, _)] = method.advance([Frame(BLACK)], [state])
     again = pickle.loads(pickle.dumps(state))
-    assert (again.box, again.surest) == (state.box, state.surest)
+    assert (again.box, again.known) == (state.box, state.known)
 
 
 @pytest.mark.parametrize(
@@ -151,6 +180,12 @@ def test_a_spec_that_cannot_say_when_a_target_is_lost_may_not_hold_it(change: di
 def test_a_score_that_fades_to_nothing_or_grows_is_refused(fade: float) -> None:
     with pytest.raises(BadSpec, match="fades"):
         Hold(fade=fade)
+
+
+@pytest.mark.parametrize("change", [{"slow": 1.1}, {"reach": 0.0}, {"longest": 0}])
+def test_a_wait_that_makes_no_sense_is_refused(change: dict[str, float]) -> None:
+    with pytest.raises(BadSpec, match="waits of more than 0"):
+        Hold(**change)  # type: ignore[arg-type]  # any field
 
 
 def test_a_spec_keeps_its_rule_in_a_file() -> None:

@@ -36,7 +36,7 @@ class Target:
         arrays: state of the network, without the batch axis; not to be written to.
         fill: colour outside the frame.
         search: what is cut around it, for its whole life.
-        surest: the frame that was surest of it; the first one is certain, and stays where the spec does not hold lost targets.
+        known: its surest frame and its motion, for the time when it is lost; the first frame is certain.
         age: frames tracked since the first.
         history: its boxes in the last frames, oldest first, as far back as the network is told; the last one is `box`.
         templates: what the network keeps of every frame's template, oldest first, where `Spec.memory` samples them; of every
@@ -50,7 +50,7 @@ class Target:
     arrays: Mapping[str, Array]
     fill: Fill
     search: Crop
-    surest: hold.Surest
+    known: hold.Known
     age: int = 0
     history: tuple[Box, ...] = ()
     templates: tuple[Mapping[str, Array], ...] = ()
@@ -86,7 +86,7 @@ class NetworkMethod:
         pictures = memory.spread(template, rule) if rule.together or rule.otherwise == "first" else {}
         read, own = self._read(pictures if rule.together else template, 0)
         search, history = crop_for(box, self.spec.search, size), self._lengthened((), box)
-        state = Target(box, own, fill, search, hold.Surest(box, 1.0), history=history, pictures=pictures)
+        state = Target(box, own, fill, search, hold.Known(box, 1.0), history=history, pictures=pictures)
         if rule.samples:
             return replace(state, templates=(read,))
         state = replace(state, templates=(read,) * rule.slots) if rule.bank else state
@@ -133,13 +133,17 @@ class NetworkMethod:
             score = float(outputs["score"][i]) if "score" in outputs else float("nan")
             changed = {name.removeprefix("next."): output[i] for name, output in outputs.items() if name.startswith("next.")}
             estimate = Estimate(reported, score, status_of(score, self.spec), region, self._mask(region, outputs, i))
-            is_held = self.spec.hold is not None and estimate.status == "lost"
-            box = hold.held(state.box, state.surest) if is_held else SEEK_RULES[self.spec.seek](box, state.box, size)
-            surest = state.surest if is_held else hold.surest(self.spec.hold, state.surest, box, score)
+            is_lost = estimate.status == "lost"
+            waiting = hold.held(self.spec.hold, state.box, state.known) if is_lost else None
+            if waiting is not None:
+                box, known = waiting
+            else:
+                box = SEEK_RULES[self.spec.seek](box, state.box, size)
+                known = state.known if is_lost else hold.seen(self.spec.hold, state.known, state.box, box, score)
             history = self._lengthened(state.history, box)
-            after = replace(state, box=box, arrays={**state.arrays, **changed}, age=state.age + 1, history=history, surest=surest)
+            after = replace(state, box=box, arrays={**state.arrays, **changed}, age=state.age + 1, history=history, known=known)
             gate = float(outputs["gate"][i]) if "gate" in outputs else score
-            results.append((self._remember(after, frame, -math.inf if is_held else gate), estimate))
+            results.append((self._remember(after, frame, -math.inf if waiting is not None else gate), estimate))
         return results
 
     def _mask(self, region: Region | BentRegion, outputs: Mapping[str, Array], row: int) -> Mask | None:

@@ -33,7 +33,7 @@ def merlin() -> Recipe:
 def merlin_whole() -> Recipe:
     """All of merlin, the trunk slowly: cells, and the box after the first look. Its mean with the start forgets little and knows more.
 
-    Command   recipes/README.md; `merlin` again afterwards, since presence has to know the new features
+    Command   recipes/README.md; `merlin` again afterwards, since presence has to know the new features. Not what is shipped: recipes/LOG.md
     """
     return Recipe(
         name="merlin",
