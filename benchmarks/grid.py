@@ -198,13 +198,13 @@ def quantised(path: Path, samples: Sequence[Mapping[str, Tensor]]) -> Any:
     """A graph in int8 as `sightline quantize` makes it: with as much in f32 as kestrel-nano, the trained network of this kind, needs."""
     import openvino
 
-    from sightline.quantize.graph import LEVELS, folded, spared
+    from sightline.quantize.graph import LEVELS, spared, whole
     from sightline.quantize.openvino import quantize
 
     level = LEVELS.index(
         next((row["exact"] for row in accuracies() if row["tracker"] == TRAINED and row["engine"] == "openvino"), LEVELS[0])
     )
-    model = folded(path)
+    model = whole(path)
     written = path.with_suffix(".int8.onnx")
     written.write_bytes(
         quantize(

@@ -27,7 +27,7 @@ from sightline.quantize import make
 from sightline.quantize.agreement import agreement
 from sightline.quantize.crops import CENTRE, digest, looks, moved
 from sightline.quantize.footage import Footage, Take, followed, open_footage, rendered, spread
-from sightline.quantize.graph import LEVELS, correlations, exact, has_attention, on_pixels, products, spared
+from sightline.quantize.graph import LEVELS, correlations, exact, has_attention, on_pixels, products, spared, whole
 from sightline.scene import Scene, SceneFrame, render
 from sightline.tracker import load
 from sightline.weights import BUILTIN, find, init_path, int8_in, int8_path, sha256_of, spec_in
@@ -142,6 +142,24 @@ def test_all_convolutions_stay_exact_where_linear_layers_are_left() -> None:
     graph = lazy_graph()
     graph.node[1].input[1] = "w9"
     assert spared(graph, 4) == ["on pixels", "score", "size"]
+
+
+def test_weights_in_half_precision_are_widened_and_nothing_else_changes(tmp_path: Path) -> None:
+    pixels = helper.make_tensor_value_info("pixels", TensorProto.FLOAT, [1, 4])
+    half = numpy_helper.from_array(np.arange(4, dtype=np.float16), "half")
+    nodes = [
+        helper.make_node("Cast", ["half"], ["weight"], name="widen", to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["pixels", "weight"], ["scaled"], name="scale"),
+        helper.make_node("HardSwish", ["scaled"], ["box"], name="decode"),
+    ]
+    graph = helper.make_graph(nodes, "half", [pixels], [helper.make_tensor_value_info("box", TensorProto.FLOAT, [1, 4])], [half])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), tmp_path / "half.onnx")
+    found = whole(tmp_path / "half.onnx").graph
+    assert [node.op_type for node in found.node] == ["Mul", "HardSwish"]
+    [weight] = found.initializer
+    assert weight.name == "weight"
+    np.testing.assert_array_equal(numpy_helper.to_array(weight), np.arange(4, dtype=np.float32))
+    assert [entry.name for entry in found.value_info] == ["scaled"]
 
 
 def test_a_moved_box_stays_near() -> None:

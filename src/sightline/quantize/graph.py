@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import onnx
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-__all__ = ["LEVELS", "correlations", "exact", "folded", "has_attention", "on_pixels", "products", "spared"]
+__all__ = ["LEVELS", "correlations", "exact", "folded", "has_attention", "on_pixels", "products", "spared", "whole"]
 
 LEVELS = (  # what stays in f32 besides, each with all before it: from the fastest form of a network to the most careful
     "nothing more",
@@ -25,12 +26,31 @@ FEW = 6  # channels of two pictures
 CHOICE = "ArgMax"  # of the one cell whose box is taken
 
 
+def whole(weights: Path) -> onnx.ModelProto:
+    """A graph with weights in f32, where a file keeps them in half precision, and with the shapes of its arrays."""
+    model = onnx.load(weights)
+    halves = {entry.name: entry for entry in model.graph.initializer if entry.data_type == onnx.TensorProto.FLOAT16}
+    widened = [node for node in model.graph.node if node.op_type == "Cast" and node.input[0] in halves]
+    for node in widened:
+        model.graph.initializer.append(onnx.numpy_helper.from_array(_floats(halves[node.input[0]]), node.output[0]))
+        model.graph.node.remove(node)
+    read = {name for node in model.graph.node for name in node.input}
+    for name, entry in halves.items():
+        if name not in read:
+            model.graph.initializer.remove(entry)
+    return onnx.shape_inference.infer_shapes(model)
+
+
 def folded(weights: Path) -> onnx.ModelProto:
-    """A graph without what can be computed beforehand, and with the shapes of its arrays, which both recipes need."""
+    """The same without what can be computed beforehand, as onnxruntime likes it: it takes operations apart that OpenVINO has whole."""
     with TemporaryDirectory() as folder:
         written = Path(folder, "folded.onnx")
         quant_pre_process(weights, written, skip_symbolic_shape=True)
         return onnx.load(written)
+
+
+def _floats(entry: onnx.TensorProto) -> np.ndarray:
+    return onnx.numpy_helper.to_array(entry).astype(np.float32)
 
 
 def exact(graph: onnx.GraphProto) -> list[str]:

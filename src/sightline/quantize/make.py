@@ -25,7 +25,7 @@ from sightline.errors import EngineError, WeightsMismatch
 from sightline.quantize.agreement import Agreement, agreement
 from sightline.quantize.crops import Looks, digest, looks
 from sightline.quantize.footage import Footage, spread
-from sightline.quantize.graph import LEVELS, folded, spared
+from sightline.quantize.graph import LEVELS, folded, spared, whole
 from sightline.spec import spec_to_json
 from sightline.weights import INT8_KEY, SPEC_KEY, init_path, int8_in, kind_of, sha256_of, write_whole
 
@@ -37,6 +37,7 @@ Agreements: TypeAlias = Mapping[str, Agreement]  # by precision
 BUDGET = 0.95  # mean overlap with f32: variants above it kept their overlap with the truth within .01, those at .90 had lost .05
 MARGIN = 0.01  # above the budget, where the form is chosen: two sets of some 250 crops differ by as much
 RECIPES = {"openvino": "sightline.quantize.openvino", "onnxruntime": "sightline.quantize.onnx"}
+PREPARED = {"openvino": whole, "onnxruntime": folded}  # the graph that a recipe is given
 MADE_BY = {"openvino": "nncf", "onnxruntime": "onnxruntime"}
 TAKES, CROPS = 64, 192  # sequences of each of the three, and crops that ranges come from
 ENOUGH = 16  # sequences from which on the form is chosen on others than the ranges come from
@@ -193,7 +194,7 @@ def _chosen(
     tell: Callable[[str], object] | None,
 ) -> tuple[int, onnx.ModelProto, Agreements]:
     """The first level, from `first` on, that reaches `least`, else the best of all that run."""
-    plain = folded(bench.weights)
+    plain = PREPARED[bench.engine](bench.weights)
     tried: list[tuple[int, onnx.ModelProto, Agreements]] = []
     problems: list[EngineError] = []
     kept: list[str] | None = None

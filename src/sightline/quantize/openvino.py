@@ -25,7 +25,7 @@ def quantize(model: onnx.ModelProto, samples: Sequence[Mapping[str, Array]], spa
     """A graph with rounding in it.
 
     Args:
-        model: in f32, folded (`graph.folded`).
+        model: in f32 (`graph.whole`; for onnxruntime, `graph.folded`).
         samples: inputs of it, of batch 1.
         spared: names of nodes that stay in f32, besides those that decode.
     """
