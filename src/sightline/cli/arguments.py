@@ -24,6 +24,7 @@ __all__ = [
     "Precision",
     "box_from_text",
     "check_suffix",
+    "is_source",
     "name_from_text",
     "numbers",
     "optional",
@@ -75,6 +76,11 @@ def parse(commands: Mapping[str, Command], arguments: Sequence[str], *, descript
 def optional(metavar: str, *aliases: str) -> Any:
     """Annotation of an option that may be left out, and whose description says what happens then."""
     return tyro.conf.arg(metavar=metavar, aliases=aliases or None, help_behavior_hint="")
+
+
+def is_source(path: Path, source: str) -> bool:
+    """Whether a file that is to be written is the one that is read."""
+    return Path(source).exists() and path.exists() and path.samefile(source)
 
 
 def name_from_text(text: str) -> tuple[str, str]:

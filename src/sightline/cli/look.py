@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 
-from sightline.cli.arguments import check_suffix
+from sightline.cli.arguments import check_suffix, is_source
 from sightline.draw import ruled
 from sightline.errors import SightlineError, VideoError
 from sightline.frame import read
@@ -29,7 +29,7 @@ def write_look(source: str, path: Path, *, start: int) -> None:
         VideoError: the source cannot be read.
     """
     check_suffix(path, (".png", ".jpg"), "--look")
-    if Path(source).exists() and path.exists() and path.samefile(source):
+    if is_source(path, source):
         raise SightlineError(f"--look {path} is the source itself; choose another name.")
     with contextlib.closing(read(source, start=start)) as frames:
         frame = next(iter(frames), None)

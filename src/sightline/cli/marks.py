@@ -108,7 +108,10 @@ class _Names:
 
     def take(self, text: str) -> Name:
         """A name as `sightline.mark.Name`, made sure of."""
-        name: Name = int(text) if text.isascii() and text.isdecimal() else text or len(self.taken) + 1
+        from sightline.mark import name_from
+
+        name = name_from(text)
+        name = len(self.taken) + 1 if name is None else name
         if name in self.taken:
             raise SightlineError(f"two targets are called {name}; give each a name of its own, as in --box car=120,80,40,60.")
         self.taken.append(name)

@@ -13,7 +13,7 @@ from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 from sightline.box import Box, BoxLike
 from sightline.errors import BadData
 
-__all__ = ["Mark", "Name", "read_marks"]
+__all__ = ["Mark", "Name", "name_from", "read_marks"]
 
 K = TypeVar("K", bound=Hashable)
 Name: TypeAlias = int | str  # a name of digits alone is a number
@@ -263,7 +263,7 @@ def _row(place: str, values: Mapping[str, Any], called: Mapping[str, str]) -> _R
         raise BadData(
             f"{place}: {called['last']} is {last}, before frame {frame or 0}; expected the last frame that the target is followed in."
         )
-    return _Row(place, _name(values.get("name")), box, frame, last)
+    return _Row(place, name_from(values.get("name")), box, frame, last)
 
 
 def _number(place: str, called: str, value: Any) -> float:
@@ -286,11 +286,10 @@ def _frame(place: str, called: str, value: Any) -> int | None:
     return int(number)
 
 
-def _name(value: Any) -> Name | None:
-    if value is None or str(value).strip() == "":
-        return None
-    text = str(value).strip()
-    return int(text) if text.isascii() and text.isdecimal() else text
+def name_from(value: Any) -> Name | None:
+    """A name out of a word or a number; None where nothing is said."""
+    text = "" if value is None else str(value).strip()
+    return int(text) if text.isascii() and text.isdecimal() else text or None
 
 
 def _is_number(word: str) -> bool:

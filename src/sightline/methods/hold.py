@@ -45,10 +45,10 @@ def seen(rule: Hold | None, before: Known, place: Box, box: Box, score: float) -
     faded = before.score * rule.fade
     best, known = (box, score) if score >= faded else (before.box, faded)
     (old_x, old_y), (x, y) = place.centre, box.centre
-    gone = x - old_x, y - old_y
-    across, down = (RECENT * mean + (1 - RECENT) * now for mean, now in zip(before.step, gone, strict=True))
-    speed = RECENT * before.speed + (1 - RECENT) * math.hypot(*gone) / _size(place)
-    return Known(best, known, (across, down), speed)
+    across, down = x - old_x, y - old_y
+    step = RECENT * before.step[0] + (1 - RECENT) * across, RECENT * before.step[1] + (1 - RECENT) * down
+    speed = RECENT * before.speed + (1 - RECENT) * math.hypot(across, down) / math.sqrt(max(1.0, place.w * place.h))
+    return Known(best, known, step, speed)
 
 
 def held(rule: Hold | None, place: Box, known: Known) -> tuple[Box, Known] | None:
@@ -66,7 +66,3 @@ def held(rule: Hold | None, place: Box, known: Known) -> tuple[Box, Known] | Non
     (cx, cy), (_, _, w, h) = place.centre, known.box
     cx, cy = cx + slowed * known.step[0], cy + slowed * known.step[1]
     return Box(cx - 0.5 * w, cy - 0.5 * h, w, h), known._replace(lost=lost)
-
-
-def _size(box: Box) -> float:
-    return math.sqrt(max(1.0, box.w * box.h))

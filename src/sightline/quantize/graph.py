@@ -98,7 +98,7 @@ def correlations(graph: onnx.GraphProto) -> list[str]:
 
     NNCF gives what such a product makes a range for each channel, of which OpenVINO then cannot compile the fusion.
     """
-    shares = {name for node in graph.node if node.op_type == "Softmax" for name in node.output}
+    shares = _shares(graph)
     found: list[str] = []
     multiplying = set(products(graph))
     for node in graph.node:
@@ -111,7 +111,7 @@ def correlations(graph: onnx.GraphProto) -> list[str]:
 
 def has_attention(graph: onnx.GraphProto) -> bool:
     """Whether some product weighs what a softmax has made."""
-    shares = {name for node in graph.node if node.op_type == "Softmax" for name in node.output}
+    shares = _shares(graph)
     return any(node.op_type in ("MatMul", "Einsum") and any(name in shares for name in node.input) for node in graph.node)
 
 
@@ -126,6 +126,11 @@ def on_pixels(graph: onnx.GraphProto) -> list[str]:
     channels = {entry.name: entry.dims[1] for entry in graph.initializer if len(entry.dims) == 4}
     convolutions = [node for node in graph.node if node.op_type == "Conv" and _groups(node) == 1]
     return [node.name for node in convolutions if channels.get(node.input[1], FEW + 1) <= FEW]
+
+
+def _shares(graph: onnx.GraphProto) -> set[str]:
+    """Arrays that a softmax has made."""
+    return {name for node in graph.node if node.op_type == "Softmax" for name in node.output}
 
 
 def _following(graph: onnx.GraphProto, start: onnx.NodeProto) -> Iterator[onnx.NodeProto]:

@@ -24,13 +24,9 @@ from sightline import zoo
 from sightline.box import Box, iou
 from sightline.errors import BadData
 from sightline.frame import Frame, read
-from sightline.methods.network import NetworkMethod
-from sightline.models.checkpoint import load
-from sightline.models.session import TorchSession
 from sightline.tracker import Tracker
-from sightline.tracker import load as open_tracker
 from sightline.train.data.index import put
-from sightline.weights import spec_in
+from sightline.train.start import tracker_in
 
 __all__ = ["Follower", "Labels", "follow", "is_open", "label_clips", "moving_boxes"]
 
@@ -225,13 +221,6 @@ def _overlap(a: Box, b: Box) -> float:
     return float(iou(np.array(a), np.array(b)))
 
 
-def _tracker(path: Path, name: str) -> Tracker[Any]:
-    if path.suffix == ".onnx" and spec_in(path) is not None:  # exported: the same boxes, several times faster
-        return open_tracker(path, threads=1)
-    network, spec = load(path, zoo.find(name))
-    return Tracker(NetworkMethod(TorchSession(spec, network.eval())))
-
-
 def main(clips: Path, *, fear: Path, vittrack: Path, output: Path, looks: int = LOOKS) -> None:
     """Label the clips of a folder.
 
@@ -248,7 +237,7 @@ def main(clips: Path, *, fear: Path, vittrack: Path, output: Path, looks: int = 
     import torch
 
     torch.set_num_threads(1)
-    first, second = (_Joint(_tracker(path, name)) for path, name in ((fear, "fear-xs-smooth"), (vittrack, "vittrack-nano")))
+    first, second = (_Joint(tracker_in(path, zoo.find(name))) for path, name in ((fear, "fear-xs-smooth"), (vittrack, "vittrack-nano")))
     for line in label_clips(clips, first, second, output, looks):
         sys.stdout.write(line + "\n")
         sys.stdout.flush()

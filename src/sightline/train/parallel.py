@@ -80,10 +80,9 @@ def joined() -> Iterator[World]:
         BadSpec: more processes than GPUs.
     """
     size, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
-    if 0 < torch.cuda.device_count() <= local:
-        raise BadSpec(
-            f"this machine has {torch.cuda.device_count()} GPUs, too few for process {local + 1}; start no more processes than that."
-        )
+    num = torch.cuda.device_count()
+    if 0 < num <= local:
+        raise BadSpec(f"this machine has {num} GPUs, too few for process {local + 1}; start no more processes than that.")
     device = torch.device("cuda", local) if torch.cuda.is_available() else torch.device("cpu")
     if size == 1:
         yield World(device=device)

@@ -18,14 +18,11 @@ from typing import Any
 import numpy as np
 
 from sightline.box import iou
-from sightline.methods.network import NetworkMethod
-from sightline.models.session import TorchSession
-from sightline.tracker import Tracker, load
+from sightline.tracker import Tracker
 from sightline.train.data import Split
 from sightline.train.pairs import Track, read_tracks
 from sightline.train.recipes.kestrel import ALL_VIDEOS
-from sightline.train.start import network_in
-from sightline.weights import spec_in
+from sightline.train.start import tracker_in
 
 __all__ = ["SHORTEST", "mean_overlap", "rollout"]
 
@@ -71,11 +68,7 @@ def table(
         shortest: pictures of a track.
         both_ways: from the last picture to the first as well.
     """
-    if weights.suffix == ".onnx" and spec_in(weights) is not None:
-        tracker = load(weights, threads=1, channels="rgb")
-    else:
-        network, spec = network_in(weights)
-        tracker = Tracker(NetworkMethod(TorchSession(spec, network.eval())), channels="rgb")
+    tracker = tracker_in(weights)
     tracks = [track for split in splits for track in read_tracks(data, split) if track.source in sources]
     overlaps = rollout(tracker, tracks, shortest=shortest, both_ways=both_ways)
     every = [value for values in overlaps.values() for value in values]

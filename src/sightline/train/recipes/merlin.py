@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from sightline.train.recipe import Augment, Data, Loss, Optim, Rate, Recipe
@@ -35,18 +36,17 @@ def merlin_whole() -> Recipe:
 
     Command   recipes/README.md; `merlin` again afterwards, since presence has to know the new features. Not what is shipped: recipes/LOG.md
     """
-    return Recipe(
-        name="merlin",
+    first = merlin()
+    return replace(
+        first,
         start=Path("merlin.safetensors"),
         start_share=0.6,
         objective="looks",
         loss=Loss(overlap=0.5, giou=1.0),
-        data=Data(shares=OPEN, center_jitter=2.5, template_jitter=0.1, stretch=0.15, absent=0.25),
-        augment=Augment(light=0.5, blur=0.15, coarse=0.15, noise=0.03, jpeg=0.15, occluder=0.2, stranger=0.3),
-        validation=VALIDATION,
+        data=replace(first.data, absent=0.25),
+        augment=replace(first.augment, blur=0.15, coarse=0.15, noise=0.03, occluder=0.2, stranger=0.3),
         validation_pairs=256,
         optim=Optim(rate=3e-4, decay=1e-3, rates=(Rate(pattern="trunk.*", factor=0.2), Rate(pattern="neck.*", factor=0.2))),
-        precision="bfloat16",
         batch=128,
         steps=1170,
         save_every=292,
