@@ -9,11 +9,13 @@ B batch, N or M tokens, C channels, H heads, D = C / H.
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from sightline.models.layers.heads import PerceptronHead
 
@@ -123,7 +125,10 @@ class ReadAttention(nn.Module):
         A mask (B, M) is true where none may be read. Where tokens are `ordered`, none reads a later one.
         """
         seen = None if mask is None else ~mask.unsqueeze(1).unsqueeze(1)
-        heads = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=seen, is_causal=ordered)
+        # with a mask, the gradients of CUDA's fused kernel can be NaN where those of the plain products are finite (torch 2.11)
+        plain = mask is not None and queries.is_cuda
+        with sdpa_kernel(SDPBackend.MATH) if plain else nullcontext():
+            heads = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=seen, is_causal=ordered)
         return self.out(heads.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]  # nn.Module calls are Any
 
     def forward(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
