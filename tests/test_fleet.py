@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ctypes
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -80,6 +81,17 @@ def test_work_is_done_in_prepared_processes_of_their_own() -> None:
     numbers = {number for number, _ in results}
     assert len(numbers) == 2
     assert os.getpid() not in numbers
+
+
+def ending_of_a_child(_: int) -> int | None:
+    child = multiprocessing.get_context("spawn").Process(target=int)
+    child.start()
+    child.join()
+    return child.exitcode
+
+
+def test_work_may_start_processes_of_its_own() -> None:
+    assert list(Processes(1).map(ending_of_a_child, [0])) == [(0, 0)]
 
 
 @pytest.mark.parametrize("pool", [Here(), Processes(2)], ids=["here", "two processes"])

@@ -80,7 +80,8 @@ class _Worker:
     def start(cls, function: Callable[[Any], Any], prepare: Callable[[], None] | None) -> _Worker:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs, prepare), name="sightline worker", daemon=True)
+        # no daemon: those may have no children, and a training run has some that load its samples
+        process = context.Process(target=_work, args=(theirs, prepare), name="sightline worker", daemon=False)
         process.start()
         theirs.close()  # so that its end is seen when it dies
         worker = cls(process, ours)
