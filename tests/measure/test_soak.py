@@ -39,3 +39,14 @@ def test_memory_is_told_where_the_system_does() -> None:
     clock = Clock()
     [window] = soak(clock, FRAMES, Box(1, 1, 4, 4), seconds=1, window=1, clock=clock)
     assert window.memory_mb is None or window.memory_mb > 10
+
+
+def test_a_machine_that_becomes_slower_is_told_apart_from_the_tracker() -> None:
+    clock = Clock()
+
+    def product() -> None:
+        clock.now += 0.01 if clock.now < 20 else 0.02
+
+    windows = list(soak(clock, FRAMES, Box(1, 1, 4, 4), seconds=41, window=10, yardstick=product, clock=clock))
+    assert [round(window.fps) for window in windows] == [10, 10, 5, 5]
+    assert [round(window.machine or 0) for window in windows] == [100, 100, 50, 50]

@@ -112,7 +112,7 @@ def bench(
         "videos": [_videos(settings[0], frames, box, number, rounds=rounds, seconds=seconds) for number in counts],
         "start": [_started(setting) for setting in settings if setting.targets == 1] if start else [],
         "layers": [_layers(setting) for setting in settings if setting.engine == "onnxruntime" and setting.targets == 1] if layers else [],
-        "soak": _soaked(candidates[0], frames, box, minutes=soak) if soak else [],
+        "soak": _soaked(candidates[0], frames, box, minutes=soak, threads=settings[0].threads) if soak else [],
     }
     if plot is not None:
         _draw(report, plot)
@@ -300,14 +300,16 @@ def _layers(setting: Setting) -> dict[str, Any]:
     return {"name": str(setting), "kinds": [asdict(share) for share in profile(path, seen, threads=setting.threads)]}
 
 
-def _soaked(candidate: Candidate, frames: Sequence[Frame], box: Box, *, minutes: float) -> list[dict[str, Any]]:
+def _soaked(candidate: Candidate, frames: Sequence[Frame], box: Box, *, minutes: float, threads: int) -> list[dict[str, Any]]:
+    from sightline.measure.ceiling import product
     from sightline.measure.soak import soak
 
     candidate.prepare()
+    yardstick = product("f32", threads)
     with progress_bar() as bar:
         task = bar.add_task("soak", total=minutes * 60)
         windows = []
-        for window in soak(candidate.follower, frames, box, seconds=minutes * 60, window=min(10.0, minutes * 6)):
+        for window in soak(candidate.follower, frames, box, seconds=minutes * 60, window=min(10.0, minutes * 6), yardstick=yardstick):
             windows.append(asdict(window))
             bar.update(task, completed=window.at)
             if candidate.network is not None:

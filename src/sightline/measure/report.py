@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -93,13 +94,28 @@ def _layers(entry: Mapping[str, Any]) -> str:
 
 
 def _soak(windows: Sequence[Mapping[str, Any]]) -> str:
-    lines = ["| soak, seconds | fps | memory MB | clock MHz | joules |", "|---:|---:|---:|---:|---:|"]
-    lines += [
-        f"| {window['at']:.0f} | {window['fps']:.0f} | {_number(window['memory_mb'], 1)} | {_number(window['clock_mhz'], 0)} | {_number(window['joules'], 0)} |"
-        for window in windows
-    ]
+    lines = ["| soak, seconds | fps | machine | fps / machine | memory MB | clock MHz | joules |", "|---:|---:|---:|---:|---:|---:|---:|"]
     rates = [window["fps"] for window in windows]
-    return "\n".join([*lines, "", f"The slowest stretch has {min(rates) / max(rates):.1%} of the speed of the fastest."])
+    shares = [window["machine"] and window["fps"] / window["machine"] for window in windows]
+    lines += [
+        f"| {window['at']:.0f} | {window['fps']:.0f} | {_number(window['machine'], 0)} | {_number(share, 3)} | "
+        f"{_number(window['memory_mb'], 1)} | {_number(window['clock_mhz'], 0)} | {_number(window['joules'], 0)} |"
+        for window, share in zip(windows, shares, strict=True)
+    ]
+    told = f"fps {_kept(rates)}"
+    if None not in shares:
+        told += (
+            f"; matrix products of 320 x 256 by 256 x 1024 in a second, between its frames (machine): {_kept([window['machine'] for window in windows])}; "
+            f"the tracker beside them (fps / machine): {_kept(shares)}"
+        )
+    return "\n".join([*lines, "", f"From the first tenth to the last, and the slowest stretch beside the median: {told}."])
+
+
+def _kept(values: Sequence[float]) -> str:
+    """How the end compares with the beginning, and the least with the usual."""
+    tenth = max(1, len(values) // 10)
+    first, last, usual = (statistics.median(part) for part in (values[:tenth], values[-tenth:], values))
+    return f"{last / first:.1%} and {min(values) / usual:.1%}"
 
 
 def _setting(report: Mapping[str, Any]) -> str:
