@@ -12,7 +12,8 @@ from sightline.batch import Done, Job, read_jobs, run
 from sightline.box import Box
 from sightline.errors import BadData
 from sightline.fleet import Here, Pool, Processes
-from sightline.frame import Frame
+from sightline.frame import Frame, Seconds
+from sightline.mark import Mark
 from sightline.methods.network import NetworkMethod, Target
 from sightline.tracker import Tracker
 from tests.cli.clips import make_folder, make_video
@@ -119,22 +120,48 @@ def test_lists_are_csv_or_json_lines(tmp_path: Path) -> None:
         '{"source": "v.mp4", "x": 1, "y": 2, "w": 3, "h": 4}\n\n{"source": "rtsp://there", "x": 1, "y": 2, "w": 3, "h": 4, "start": 5}\n'
     )
     first, second = read_jobs(tmp_path / "a.jsonl")
-    assert (first.source, first.start, first.boxes) == (str(tmp_path / "v.mp4"), 0, {"1": Box(1, 2, 3, 4)})
+    assert (first.source, first.start, first.marks) == (str(tmp_path / "v.mp4"), 0, [Mark("1", Box(1, 2, 3, 4))])
     assert (second.source, second.start) == ("rtsp://there", 5)
+
+
+def test_targets_of_a_list_come_and_go_in_one_pass(jobs: Path) -> None:
+    jobs.write_text("source;frame;last;name;x;y;w;h\none.mp4;;3;car;20;40;24;24\none.mp4;0:00.2;;man;30;40;24;24\n")
+    [job] = read_jobs(jobs)
+    assert job.marks == [Mark("car", (20, 40, 24, 24), None, 3), Mark("man", (30, 40, 24, 24), Seconds(0.2))]
+    assert list(ran(jobs).made.values()) == [12]
+    found = [(row["frame"], row["target"]) for row in rows(jobs.parent / "tracks")]
+    assert found == [(i, "car") for i in range(4)] + [(i, "man") for i in range(5, 12)]
+    assert len(ran(jobs).skipped) == 1
+    jobs.write_text(jobs.read_text().replace(";3;", ";4;"))
+    assert list(ran(jobs).made.values()) == [12]
+
+
+def test_what_a_row_leaves_out_at_its_end_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("source,x,y,w,h,start,target\nv.mp4,1,2,3,4\nv.mp4,1,2,3,4,7.0\nv.mp4,1,2,3,4,,car,,\n")
+    first, second = read_jobs(tmp_path / "a.csv")
+    assert [mark.key for mark in first.marks] == ["1", "car"]
+    assert second.start == 7
 
 
 @pytest.mark.parametrize(
     "name,text,told",
     [
-        ("a.csv", HEAD, "lists no video"),
+        ("a.csv", HEAD, "has no boxes"),
         ("a.csv", "source,x,y,w\nv.mp4,1,2,3\n", "no column 'h'"),
-        ("a.csv", HEAD + "v.mp4,1,2,3,wide\n", r"a\.csv:2: .* is no job"),
-        ("a.csv", HEAD + "v.mp4,1,2,3\n", r"a\.csv:2: .* is no job"),
-        ("a.csv", HEAD + "v.mp4,1,2,3,nan\n", r"a\.csv:2: .* is no job"),
-        ("a.csv", "source,x,y,w,h,target\nv,1,2,3,4,a\nv,1,2,3,4,a\n", r"a\.csv:3: v has a target 'a' already"),
-        ("a.jsonl", "{}\n", r"a\.jsonl:1: \{\} is no job"),
-        ("a.jsonl", "[1]\n", r"a\.jsonl:1: '\[1\]' is no JSON object"),
-        ("a.jsonl", '{"source": "v", "x": 1, "y": 2, "w": 3, "h": 4, "start": -1}\n', "is no job"),
+        ("a.csv", HEAD + "v.mp4,1,2,3,wide\n", r"a\.csv:2: column 5 \(h\) is 'wide'"),
+        ("a.csv", HEAD + "v.mp4,1,2,3\n", r"a\.csv:2: 4 columns, and 5 in the first line"),
+        ("a.csv", HEAD + "v.mp4,1,2,3,nan\n", r"a\.csv:2: column 5 \(h\) is 'nan'"),
+        ("a.csv", HEAD + ",1,2,3,4\n", r"a\.csv:2 has no source"),
+        ("a.csv", "x,y,w,h\n1,2,3,4\n", r"a\.csv:2 has no source"),
+        ("a.csv", "source,x,y,w,h,target\nv,1,2,3,4,a\nv,1,2,3,4,a\n", r"a\.csv:3: target 'a' is marked twice"),
+        ("a.csv", "source,x,y,w,h,frame,last\nv,1,2,3,4,9,5\n", r"a\.csv:2: column 7 \(last\) is 5, before frame 9"),
+        ("a.jsonl", "{}\n", r"a\.jsonl:1 has no 'x'"),
+        ("a.jsonl", "[1]\n", r"a\.jsonl:1 has no 'x'"),
+        (
+            "a.jsonl",
+            '{"source": "v", "x": 1, "y": 2, "w": 3, "h": 4, "start": -1}\n',
+            r"a\.jsonl:1: 'start' is -1; expected the number of a frame",
+        ),
     ],
 )
 def test_a_wrong_list_names_the_line(name: str, text: str, told: str, tmp_path: Path) -> None:
@@ -144,6 +171,6 @@ def test_a_wrong_list_names_the_line(name: str, text: str, told: str, tmp_path: 
 
 
 def test_sources_of_one_name_have_files_of_their_own() -> None:
-    jobs = [Job("a/clip.mp4", 0, {}), Job("b/clip.mp4", 0, {}), Job("a/clip.mp4", 7, {}), Job("rtsp://host/a b?c", 0, {})]
+    jobs = [Job("a/clip.mp4", 0, []), Job("b/clip.mp4", 0, []), Job("a/clip.mp4", 7, []), Job("rtsp://host/a b?c", 0, [])]
     assert len({job.file for job in jobs}) == 4
     assert all(job.file.replace("-", "").replace(".", "").replace("_", "").isalnum() for job in jobs)

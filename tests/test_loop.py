@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sightline import BadBox, BadData, Mark, Tracker, follow_all
+from sightline import BadBox, BadData, Mark, Seconds, Tracker, follow_all
 from sightline.frame import Frame
 from sightline.loop import Steps
 from sightline.methods.network import NetworkMethod
@@ -72,6 +72,45 @@ def test_a_mark_replaces_the_one_before_with_its_own_end() -> None:
     steps = list(follow_all(frames(), boxes=marks, tracker=tracker()))
     assert who(steps) == ["a"] * 8
     assert steps[7].estimates["a"].box == pytest.approx(box(1, 7), abs=1.5)
+
+
+def test_times_and_frames_come_and_go_together() -> None:
+    marks = [
+        Mark("c", box(2, 6), Seconds(0.2401)),
+        Mark("a", box(0, 0), last=Seconds(0.12)),
+        Mark("b", box(1, 2), 2, Seconds(0.1799)),
+        Mark("d", box(0, 7), 7),
+    ]
+    steps = list(follow_all(frames(), boxes=marks, tracker=tracker()))
+    assert who(steps) == ["a", "a", "ab", "ab", "b", "", "c", "cd"]
+    assert steps[6].estimates["c"].box == box(2, 6)
+
+
+def test_a_time_between_two_frames_is_the_later_one_and_one_before_all_is_the_first() -> None:
+    shown = [Frame(frame.image, frame.index, None if frame.time is None else frame.time + 0.5) for frame in frames()]
+    steps = list(follow_all(shown, boxes=[Mark("a", box(0, 0), Seconds(0)), Mark("b", box(1, 3), Seconds(0.59))], tracker=tracker()))
+    assert who(steps) == ["a", "a", "a", "ab", "ab", "ab", "ab", "ab"]
+
+
+@pytest.mark.parametrize(
+    "mark,told",
+    [
+        (Mark("a", box(0, 0), Seconds(0.1)), r"'a' is marked at 0\.1 s, before the first one that is read, 0\.2 s; begin earlier"),
+        (Mark("a", box(0, 0), Seconds(0.3), Seconds(0.25)), r"'a' ends with 0\.25 s, before it is marked"),
+        (Mark("a", box(0, 0), 9, Seconds(0.25)), "'a' was not followed"),
+        (Mark("a", box(0, 0), Seconds(99)), r"ended with frame 12, before it came to the target 'a' \(99 s\)"),
+    ],
+)
+def test_times_that_cannot_be_are_named(mark: Mark[str], told: str) -> None:
+    with pytest.raises(BadData, match=told):
+        list(follow_all(frames(8, first=5), boxes=[Mark("b", box(1, 5)), mark], tracker=tracker()))
+
+
+def test_a_time_in_a_source_without_a_clock_is_told_before_anything_is_tracked() -> None:
+    shown = [Frame(frame.image, frame.index) for frame in frames()]
+    for mark in (Mark("a", box(0, 0), Seconds(0.1)), Mark("a", box(0, 0), None, Seconds(0.1))):
+        with pytest.raises(BadData, match=r"'a' is marked by a time \(0\.1 s\), and the source has no clock"):
+            next(follow_all(shown, boxes=[mark], tracker=tracker()))
 
 
 def test_a_frame_that_a_live_source_leaves_out_adds_its_targets_to_the_next() -> None:

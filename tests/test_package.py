@@ -26,6 +26,7 @@ PUBLIC = {
     "Mark",
     "Mask",
     "MultiTracker",
+    "Seconds",
     "Spec",
     "Tracker",
     "box_from_mask",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         WeightsMissing,
     )
     from sightline.estimate import Estimate
-    from sightline.frame import Frame, read
+    from sightline.frame import Frame, Seconds, read
     from sightline.loop import follow, follow_all
     from sightline.mark import Mark, box_from_mask, box_from_point, read_marks
     from sightline.mask import Mask
@@ -48,6 +48,7 @@ __all__ = [
     "MissingExtra",
     "MultiTracker",
     "NotStarted",
+    "Seconds",
     "SightlineError",
     "Spec",
     "Tracker",
@@ -74,6 +75,7 @@ _HOME = {
     "Mark": "mark",
     "Mask": "mask",
     "MultiTracker": "tracker",
+    "Seconds": "frame",
     "Spec": "spec",
     "Tracker": "tracker",
     "box_from_mask": "mark",

@@ -8,14 +8,13 @@ clock); `x`, `y`, `w`, `h` in pixels of the frame; `score` (null where the track
 
 from __future__ import annotations
 
-import csv
 import functools
 import hashlib
 import io
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,16 +22,17 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
-from sightline.box import Box
 from sightline.errors import BadData, SightlineError
 from sightline.fleet import Lost, Pool
+from sightline.frame import Moment
+from sightline.frame.moment import told
 from sightline.loop import follow_all
+from sightline.mark import Mark, read_lists
 from sightline.tracker import Tracker
 from sightline.weights import write_whole
 
 __all__ = ["Done", "Job", "read_jobs", "run"]
 
-NEEDED = ("source", "x", "y", "w", "h")
 MADE = b"sightline.made"  # keys of a file's metadata
 PROBLEM = b"sightline.problem"
 
@@ -43,18 +43,18 @@ class Job:
 
     Attributes:
         source: what `sightline.read` takes, as text.
-        start: frame to begin at, from 0.
-        boxes: of each target in that frame, by its name.
+        start: where reading begins: a frame, from 0, or a time.
+        marks: the targets; one that says no frame begins there.
     """
 
     source: str
-    start: int
-    boxes: Mapping[str, Box]
+    start: Moment
+    marks: Sequence[Mark[str]]
 
     @property
     def name(self) -> str:
         """For messages."""
-        return f"{self.source} from frame {self.start}" if self.start else self.source
+        return f"{self.source} from {told(self.start)}" if self.start else self.source
 
     @property
     def file(self) -> str:
@@ -68,8 +68,11 @@ class Job:
         Raises:
             BadData: the source cannot be read.
         """
-        told = json.dumps([made_by, self.source, self.start, {name: list(box) for name, box in self.boxes.items()}])
-        content, path = hashlib.sha256(told.encode()), Path(self.source)
+        boxes = {mark.key: list(mark.box) for mark in self.marks}
+        known: list[object] = [made_by, self.source, self.start, boxes]
+        if any(mark.frame is not None or mark.last is not None for mark in self.marks):
+            known += [[mark.key, *mark.box, repr(mark.frame), repr(mark.last)] for mark in self.marks]
+        content, path = hashlib.sha256(json.dumps(known).encode()), Path(self.source)
         try:
             if path.is_dir():
                 for file in sorted(path.iterdir()):
@@ -98,33 +101,13 @@ class Done:
 
 
 def read_jobs(path: Path) -> list[Job]:
-    """The list of videos: .csv with the columns source, x, y, w, h and, where wanted, start and target; or .jsonl with those keys.
-
-    Rows with the same source and start are targets of one video, numbered from 1 where they have no names. Relative sources are
-    relative to the list.
+    """The list of videos, as `sightline.mark.read_lists` reads it: rows of the same source and start are targets of one video.
 
     Raises:
         BadData: the list cannot be read, is empty, or a line of it is wrong.
     """
-    found: dict[tuple[str, int], dict[str, Box]] = {}
-    for place, row in _rows(path):
-        try:
-            source, start = str(row["source"]), int(row.get("start") or 0)
-            box = Box(*(float(row[key]) for key in "xywh"))
-            if not source or start < 0 or not all(map(math.isfinite, box)):
-                raise ValueError
-        except (KeyError, TypeError, ValueError):
-            raise BadData(
-                f"{place}: {json.dumps(dict(row))} is no job; expected source, x, y, w, h and, where wanted, start (0 or more) and target."
-            ) from None
-        boxes = found.setdefault((_absolute(source, path), start), {})
-        name = str(row.get("target") or len(boxes) + 1)
-        if name in boxes:
-            raise BadData(f"{place}: {source} has a target {name!r} already; give each a name of its own.")
-        boxes[name] = box
-    if not found:
-        raise BadData(f"{path} lists no video; expected a line for each target.")
-    return [Job(source, start, boxes) for (source, start), boxes in found.items()]
+    lists = read_lists(path)
+    return [Job(source, start, [mark._replace(key=str(mark.key)) for mark in marks]) for source, start, marks in lists]
 
 
 def run(
@@ -171,7 +154,7 @@ def _follow(job_and_stamp: tuple[Job, str], *, tracker: Tracker[Any], folder: Pa
     columns: dict[str, list[Any]] = {key: [] for key in ("target", "frame", "time", "x", "y", "w", "h", "score", "status")}
     frames, problem = 0, None
     try:
-        for step in follow_all(job.source, boxes=job.boxes, tracker=tracker, start=job.start):
+        for step in follow_all(job.source, boxes=job.marks, tracker=tracker, start=job.start):
             frames += 1
             for name, estimate in step.estimates.items():
                 score = None if math.isnan(estimate.score) else estimate.score
@@ -204,35 +187,3 @@ def _stamp(path: Path) -> str | None:
         return None
     stamp: bytes = told.get(MADE, b"")
     return stamp.decode() or None
-
-
-def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Lines of the list, each with its place for messages."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadData(f"{path} cannot be read ({error}); expected a list of videos, .csv or .jsonl.") from error
-    if path.suffix.lower() == ".jsonl":
-        for number, line in enumerate(text.splitlines(), start=1):
-            if line.strip():
-                try:
-                    row = json.loads(line)
-                except ValueError:
-                    row = None
-                if not isinstance(row, dict):
-                    raise BadData(f"{path}:{number}: {line.strip()[:60]!r} is no JSON object.")
-                yield f"{path}:{number}", row
-        return
-    reader = csv.DictReader(io.StringIO(text), skipinitialspace=True)
-    lacking = [name for name in NEEDED if name not in (reader.fieldnames or ())]
-    if lacking:
-        raise BadData(f"{path} has no column {lacking[0]!r}; expected the first line source,x,y,w,h and, where wanted, start,target.")
-    for row in reader:
-        yield f"{path}:{reader.line_num}", row
-
-
-def _absolute(source: str, path: Path) -> str:
-    """A file beside the list as a path that every process finds; addresses and numbers of cameras as they are."""
-    if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", source) or source.isdigit():
-        return source
-    return str((path.parent / source).resolve())

@@ -12,7 +12,8 @@ from sightline.box import Box, BoxLike
 from sightline.builtin import DEFAULT
 from sightline.errors import BadBox, BadData, VideoError
 from sightline.estimate import Estimate
-from sightline.frame import Frame, read
+from sightline.frame import Frame, Moment, Seconds, read
+from sightline.frame.moment import is_after, is_before, told, when
 from sightline.mark import Mark
 from sightline.placement import region_around
 from sightline.spec import Spec
@@ -53,7 +54,7 @@ class Steps(NamedTuple, Generic[K]):
 
 
 def follow(
-    source: str | int | Path | Iterable[Frame], *, box: BoxLike, tracker: str | Path | Tracker[Any] = DEFAULT, start: int = 0
+    source: str | int | Path | Iterable[Frame], *, box: BoxLike, tracker: str | Path | Tracker[Any] = DEFAULT, start: Moment = 0
 ) -> Generator[Step, None, None]:
     """Every frame of a source with the target's place in it.
 
@@ -61,7 +62,7 @@ def follow(
         source: what `sightline.read` takes, or frames.
         box: the target in the first frame: x, y, w, h in pixels.
         tracker: a name, a weights file, or a tracker that was loaded before.
-        start: frame of a file to begin at, counted from 0.
+        start: frame of a file to begin at, counted from 0, or `Seconds`.
 
     Yields:
         The first frame with the given box (score 1), then one step for each frame. Frames are decoded ahead in a thread of their own.
@@ -86,7 +87,7 @@ def follow_all(
     *,
     boxes: Mapping[K, BoxLike] | Iterable[Mark[K]],
     tracker: str | Path | Tracker[Any] = DEFAULT,
-    start: int = 0,
+    start: Moment = 0,
     callers: int = 1,
 ) -> Generator[Steps[K], None, None]:
     """Every frame of a source with the places of several targets in it; they come and go as they are marked.
@@ -105,7 +106,8 @@ def follow_all(
     Raises:
         VideoError: as for `follow`.
         BadBox: a box marks nothing in a frame of the first one's size; told before anything is yielded.
-        BadData: a target is marked before the first frame that is read, told as early, or after the last one: what was yielded before stays valid.
+        BadData: a target is marked before the first frame that is read, or by a time in a source without a clock, told as early; or after the last
+            frame, or it ends before it begins: what was yielded before stays valid.
     """
     loaded = tracker if isinstance(tracker, Tracker) else load(tracker)
     marks = [Mark(key, box) for key, box in boxes.items()] if isinstance(boxes, Mapping) else list(boxes)
@@ -120,32 +122,27 @@ class _Cast(Generic[K]):
     """Who is followed: enters as marked, leaves as told."""
 
     def __init__(self, marks: Sequence[Mark[K]], many: MultiTracker[K, Any]) -> None:
-        self._waiting = sorted(marks, key=lambda mark: mark.frame or 0)  # as they were given, within a frame
+        # In their order, within a kind of moment, so that of two marks of one target in a frame the later one holds.
+        self._waiting = sorted(marks, key=lambda mark: (isinstance(mark.frame, Seconds), mark.frame or 0))
         self._many = many
-        self._last: dict[K, int | None] = {}
-        self._index = 0  # of the newest frame
+        self._last: dict[K, Moment | None] = {}
+        self._missed: list[K] = []  # who was to end before coming
+        self._newest: Frame | None = None
 
     def begin(self, first: Frame) -> dict[K, Estimate]:
         """The first frame."""
-        for key, box, frame, last in self._waiting:
+        for mark in self._waiting:
             try:
-                Box.checked(box, first.width, first.height)
+                Box.checked(mark.box, first.width, first.height)
             except BadBox as error:
-                raise BadBox(f"target {key!r}: {error}" if len(self._waiting) > 1 else str(error)) from error
-            if frame is not None and frame < first.index:
-                raise BadData(
-                    f"target {key!r} is marked in frame {frame}, before the first one that is read, {first.index}; begin earlier."
-                )
-            if last is not None and last < (first.index if frame is None else frame):
-                raise BadData(
-                    f"target {key!r} ends with frame {last}, before it is marked; expected the last frame that it is followed in."
-                )
+                raise BadBox(f"target {mark.key!r}: {error}" if len(self._waiting) > 1 else str(error)) from error
+            _check_moments(mark, first)
         return self._entering(first)
 
     def update(self, frame: Frame) -> dict[K, Estimate]:
         """A later frame."""
         for key, last in list(self._last.items()):
-            if last is not None and last < frame.index:
+            if last is not None and is_after(frame.index, frame.time, last):
                 self._many.remove(key)
                 del self._last[key]
         return self._many.update(frame) | self._entering(frame)
@@ -154,28 +151,62 @@ class _Cast(Generic[K]):
         """No frame follows.
 
         Raises:
-            BadData: somebody was to come later.
+            BadData: somebody was to come later, or to end before coming.
         """
         if self._waiting:
-            names = ", ".join(f"{mark.key!r} (frame {mark.frame})" for mark in self._waiting[:3])
+            names = ", ".join(f"{mark.key!r} ({told(mark.frame or 0)})" for mark in self._waiting[:3])
             more = f" and {len(self._waiting) - 3} more" if len(self._waiting) > 3 else ""
-            raise BadData(f"the source ended with frame {self._index}, before it came to the target {names}{more}.")
+            raise BadData(
+                f"the source ended with frame {self._newest.index if self._newest else 0}, before it came to the target {names}{more}."
+            )
+        if self._missed:
+            raise BadData(f"target {self._missed[0]!r} was not followed: the last frame that was wanted of it came before its first one.")
 
     def _entering(self, frame: Frame) -> dict[K, Estimate]:
         """Those who are marked in this frame, or in one before it that a live source has left out."""
-        self._index = frame.index
+        before, self._newest = self._newest, frame
         given: dict[K, Estimate] = {}
-        while self._waiting and (self._waiting[0].frame or 0) <= frame.index:
-            key, box, _, last = self._waiting.pop(0)
-            if last is None or last >= frame.index:
-                self._many.add(key, frame, box)
-                self._last[key] = last
-                given[key] = _as_given(box, frame, self._many.method.spec)
+        marks, self._waiting = self._waiting, []
+        for mark in marks:
+            key, box, begin, last = mark
+            if is_before(frame.index, frame.time, begin or 0):
+                self._waiting.append(mark)
+                continue
+            if last is not None and is_after(frame.index, frame.time, last):  # the frames between were left out, or there are none
+                if before is not None and is_after(before.index, before.time, last):
+                    self._missed.append(key)
+                continue
+            self._many.add(key, frame, box)
+            self._last[key] = last
+            given[key] = _as_given(box, frame, self._many.method.spec)
         return given
 
 
+def _check_moments(mark: Mark[Any], first: Frame) -> None:
+    """A mark that can only be wrong, told before anything is tracked."""
+    for moment in (mark.frame, mark.last):
+        if isinstance(moment, Seconds) and first.time is None:
+            raise BadData(
+                f"target {mark.key!r} is marked by a time ({told(moment)}), and the source has no clock; give the number of a frame."
+            )
+    if mark.frame is not None and is_after(first.index, first.time, mark.frame) and first.index > 0:
+        raise BadData(
+            f"target {mark.key!r} is marked {when(mark.frame)}, before the first one that is read, {_place(first, mark.frame)}; begin earlier."
+        )
+    begin = first.index if mark.frame is None else mark.frame
+    if mark.last is not None and type(begin) is type(mark.last) and mark.last < begin:
+        raise BadData(
+            f"target {mark.key!r} ends with {told(mark.last)}, before it is marked; expected the last frame that it is followed in."
+        )
+
+
+def _place(frame: Frame, moment: Moment) -> str:
+    """Where a frame lies, as the moment is said."""
+    return f"{frame.time:g} s" if isinstance(moment, Seconds) else f"{frame.index}"
+
+
 def _timed(
-    source: str | int | Path | Iterable[Frame], start: int, begin: Callable[[Frame], T], update: Callable[[Frame], T]
+    source: str | int | Path | Iterable[Frame], start: Moment, begin: Callable[[Frame], T], update: Callable[[Frame], T]
 ) -> Generator[tuple[Frame, T, float], None, None]:
     """Every frame, what is said about it, and the seconds that took; the source is closed at the end."""
     frames = iter(read(source, start=start) if isinstance(source, str | int | Path) else source)

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from sightline.cli import main
 from tests.cli.clips import BOX, SIZE
@@ -55,9 +56,44 @@ def test_a_box_a_point_and_a_mask_are_three_objects(clip: Path, mask: Path, tmp_
     assert len(rows) == 36
 
 
+def labels(path: Path, kind: str) -> Path:
+    """Three squares one beside the other, 1, 2 and 3 of a grey picture, one with a palette, or one of colours."""
+    numbers = np.zeros((SIZE[1], SIZE[0]), np.uint8)
+    for i in range(3):
+        numbers[40:64, 20 + 30 * i : 44 + 30 * i] = i + 1
+    if kind == "palette":
+        picture = Image.fromarray(numbers)
+        picture.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0, 64, 0, 0])  # the third colour is the darkest
+        picture.save(path)
+    else:
+        cv2.imwrite(str(path), numbers if kind == "grey" else cv2.merge([0 * numbers, numbers, 0 * numbers]))
+    return path
+
+
+@pytest.mark.parametrize("kind", ["grey", "palette", "colours"])
+def test_a_picture_of_several_objects_takes_a_name_for_each(clip: Path, tmp_path: Path, kind: str) -> None:
+    path = labels(tmp_path / "labels.png", kind)
+    rows = tracked(clip, tmp_path / "track.csv", "--mask", f"car, bus,12={path}")
+    assert [(row["target"], float(row["x"]), float(row["w"])) for row in rows[:3]] == [("car", 20, 24), ("bus", 50, 24), ("12", 80, 24)]
+    alone = tracked(clip, tmp_path / "track.csv", "--mask", str(path))
+    assert [float(alone[0][key]) for key in "xywh"] == [20, 40, 84, 24]
+
+
+def test_a_mask_has_a_name_where_one_is_given(clip: Path, mask: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = tracked(clip, tmp_path / "track.csv", "--mask", f"car={mask}", "--mask", str(mask), "--box", f"man={BOX}")
+    assert [row["target"] for row in rows[:3]] == ["man", "car", "3"]
+    monkeypatch.chdir(tmp_path)
+    mask.rename("a=1.png")
+    assert "target" not in tracked(clip, tmp_path / "track.csv", "--mask", "a=1.png")[0]
+
+
 @pytest.mark.parametrize(
     "words,told",
     [
+        (["--mask", "a,b=labels.png"], "labels.png has 3 values besides black (1, 2, 3), and 2 names are given; expected a name for each"),
+        (["--mask", "a,a,b=labels.png"], "two targets are called a"),
+        (["--mask", "=labels.png"], "has no name before the equals sign"),
+        (["--mask", "a=nowhere.png"], "--mask nowhere.png is no image"),
         (["--point", "33"], "--point '33' is not two numbers"),
         (["--point", "a,b"], "not two numbers"),
         (["--point", "500,20"], "outside the 200x120 frame"),
@@ -72,6 +108,7 @@ def test_a_mark_that_marks_nothing_is_one_line(
     words: list[str], told: str, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    labels(Path("labels.png"), "grey")
     cv2.imwrite("small.png", np.full((10, 10), 255, np.uint8))
     cv2.imwrite("black.png", np.zeros((SIZE[1], SIZE[0]), np.uint8))
     assert main(["track", str(clip), *words, "--results", "track.csv"]) == 2

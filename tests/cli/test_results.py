@@ -65,3 +65,18 @@ def test_giving_up_leaves_the_older_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".csv", ".CSV"])
 def test_the_case_of_a_suffix_does_not_matter(tmp_path: Path, suffix: str) -> None:
     assert written(tmp_path / f"track{suffix}").startswith("frame,")
+
+
+def test_mot_challenge_has_no_row_where_a_target_is_lost_and_the_others_have_one(tmp_path: Path) -> None:
+    rows = [row._replace(target="car", number=7) for row in ROWS]
+    texts = {}
+    for suffix in (".txt", ".csv", ".jsonl"):
+        file = ResultsFile(tmp_path / f"track{suffix}", several=True)
+        for row in rows:
+            file.write(row)
+        file.finish()
+        file.commit()
+        texts[suffix] = file.path.read_text(encoding="utf-8")
+    assert texts[".txt"] == "4,7,2.000,3.500,30.000,40.123,1.0000,-1,-1,-1\n"
+    assert texts[".csv"].splitlines()[2] == "4,,car,-1.500,2.000,30.000,40.000,,lost"
+    assert json.loads(texts[".jsonl"].splitlines()[1])["status"] == "lost"

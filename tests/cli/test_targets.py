@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import av
+import numpy as np
 import pytest
 
 from sightline.cli import main
-from tests.cli.clips import BOX
+from tests.cli.clips import BOX, make_folder
+from tests.fakes import FakeSession, brightest
 
 pytestmark = pytest.mark.usefixtures("fake_tracker")
 
@@ -72,6 +76,38 @@ def test_results_are_boxes_for_another_run_which_gives_the_same_results(clip: Pa
     assert len(written.splitlines()) - (suffix == ".csv") == 4 + 6 + 12
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".txt"])
+def test_results_with_gaps_give_the_same_results_again(clip: Path, tmp_path: Path, suffix: str, session: FakeSession) -> None:
+    def lost_when_far(arrays: Mapping[str, Any]) -> dict[str, Any]:
+        said, calls = brightest(arrays), len(session.calls)
+        return said | {"score": np.full_like(said["score"], 0.1 if 4 <= calls % 11 <= 6 else 0.9)}
+
+    session.step = lost_when_far
+    first, again = tmp_path / f"first{suffix}", tmp_path / f"again{suffix}"
+    written = track(clip, first, "--box", f"car={BOX}")
+    session.calls.clear()
+    assert track(clip, again, "--boxes", first).replace(",1,", ",car,") == written.replace(",1,", ",car,")
+    assert len(written.splitlines()) == {".csv": 13, ".jsonl": 12, ".txt": 9}[suffix]
+    assert ("lost" in written) == (suffix != ".txt")
+
+
+def test_targets_begin_and_end_at_times_and_so_does_the_run(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text("name,x,y,w,h,frame,last\ncar,24,40,24,24,,0:00.16\nman,28,40,24,24,0.2s,\n")
+    written = rows(track(clip, tmp_path / "track.csv", "--boxes", boxes, "--start", "0.08s", "--json"))
+    assert [(int(row["frame"]), row["target"]) for row in written] == [(i, "car" if i < 5 else "man") for i in range(2, 12)]
+    assert json.loads(capsys.readouterr().out)["start"] == "0.08s"
+    assert main(["track", str(clip), "--look", str(tmp_path / "look.png"), "--start", "0:00.2"]) == 0
+    assert "frame 5, 200x120 pixels" in capsys.readouterr().out
+
+
+def test_a_list_of_many_videos_does_for_one_of_them(clip: Path, tmp_path: Path) -> None:
+    videos = tmp_path / "videos.csv"
+    videos.write_text(f"source,x,y,w,h,start,target\nother.mp4,1,2,3,4,,\n{clip.name},20,40,24,24,,car\n{clip.name},26,40,24,24,3,late\n")
+    written = rows(track(clip, tmp_path / "track.csv", "--boxes", videos))
+    assert [row["target"] for row in written if row["frame"] in ("2", "3")] == ["car", "car", "late"]
+
+
 def test_callers_give_the_same_results(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--box", BOX, "--box", "24,44,16,16", "--box", "10,30,40,40")
     alone = track(clip, tmp_path / "one.csv", *words)
@@ -110,6 +146,9 @@ def test_boxes_files_and_points_are_numbered_in_this_order(clip: Path, tmp_path:
         (["--boxes", "outside.csv"], "target 'far': box (500.0, 10.0, 20.0, 20.0) lies outside the 200x120 frame"),
         (["--boxes", "late.csv", "--start", "5"], "target 'far' is marked in frame 2, before the first one that is read, 5"),
         (["--boxes", "late.csv", "--select"], "either --box"),
+        (["--boxes", "videos.csv"], "videos.csv has no target of"),
+        (["--box", BOX, "--start", "soon"], "--start is soon; expected the number of a frame, counted from 0, or a time"),
+        (["--box", BOX, "--start", "9s"], "has its last frame at 0.440 s, so it cannot start at 9 s"),
     ],
 )
 def test_what_is_wrong_with_targets_is_one_line(
@@ -118,6 +157,7 @@ def test_what_is_wrong_with_targets_is_one_line(
     monkeypatch.chdir(tmp_path)
     Path("bad.csv").write_text("x,y,w,h\n1,2,3,4\n1,2,wide,4\n")
     Path("outside.csv").write_text("x,y,w,h,name,frame\n20,40,24,24,near,0\n500,10,20,20,far,9\n")
+    Path("videos.csv").write_text("source,x,y,w,h\nother.mp4,20,40,24,24\n")
     Path("late.csv").write_text("x,y,w,h,name,frame\n20,40,24,24,near,9\n20,40,24,24,far,2\n")
     assert told in refused(clip, tmp_path / "track.csv", capsys, *words)
 
@@ -138,3 +178,10 @@ def test_a_target_after_the_end_is_named_and_the_others_are_kept(clip: Path, tmp
     assert "ended with frame 11, before it came to the target 'man' (frame 50)" in error
     assert "Kept: 12 frames" in error
     assert len(rows(results.read_text())) == 12
+
+
+def test_a_folder_of_images_has_no_clock(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, boxes = make_folder(tmp_path / "frames"), tmp_path / "boxes.csv"
+    boxes.write_text("x,y,w,h,frame\n20,40,24,24,0:01\n")
+    assert "is marked by a time (1 s), and the source has no clock" in refused(folder, tmp_path / "track.csv", capsys, "--boxes", boxes)
+    assert "has no clock, so it cannot start at 1 s" in refused(folder, tmp_path / "track.csv", capsys, "--box", BOX, "--start", "1s")

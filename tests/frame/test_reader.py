@@ -41,7 +41,7 @@ class FakeSource:
     def shots(self) -> Iterator[Shot]:
         index = 0
         while index != self.num_frames:
-            yield Shot(index, partial(self.develop, index))
+            yield Shot(index, None, partial(self.develop, index))
             index += 1
         self.all_out.set()
         if self.live:

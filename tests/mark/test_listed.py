@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sightline import BadData, Mark, read_marks
+from sightline import BadData, Mark, Seconds, read_marks
 
 
 def marks(folder: Path, name: str, text: str, **options: Any) -> list[Mark[int | str]]:
@@ -87,6 +88,52 @@ def test_a_track_without_names_is_one_target(tmp_path: Path) -> None:
     assert marks(tmp_path, "track.csv", text) == [Mark(1, (1, 2, 3, 4), 5, 6)]
 
 
+def test_a_track_begins_where_its_target_is_first_seen(tmp_path: Path) -> None:
+    text = "frame,target,x,y,w,h,status\n4,a,9,9,9,9,lost\n4,b,8,8,8,8,lost\n5,a,1,2,3,4,uncertain\n6,a,9,9,9,9,lost\n"
+    assert marks(tmp_path, "track.csv", text) == [Mark("a", (1, 2, 3, 4), 5, 6)]
+
+
+@pytest.mark.parametrize(
+    "written,moment",
+    [
+        ("12", 12),
+        ("12.0", 12),
+        ("12.5s", Seconds(12.5)),
+        (".5 s", Seconds(0.5)),
+        ("0:12.5", Seconds(12.5)),
+        ("75:00", Seconds(4500)),
+        ("1:02:03.25", Seconds(3723.25)),
+        ("3s", Seconds(3)),
+    ],
+)
+def test_a_target_begins_at_a_frame_or_at_a_time(tmp_path: Path, written: str, moment: int | Seconds) -> None:
+    for column in ("frame", "start"):
+        [mark] = marks(tmp_path, "boxes.csv", f"x,y,w,h,{column},last\n1,2,3,4,{written},9999\n")
+        assert (mark.frame, type(mark.frame)) == (moment, type(moment))
+    [mark] = marks(tmp_path, "boxes.json", json.dumps([{"box": [1, 2, 3, 4], "last": written}]))
+    assert (mark.last, type(mark.last)) == (moment, type(moment))
+
+
+def test_a_column_of_times_has_seconds(tmp_path: Path) -> None:
+    found = marks(tmp_path, "boxes.csv", "x,y,w,h,time\n1,2,3,4,12\n1,2,3,4,0:13\n")
+    assert [repr(mark.frame) for mark in found] == ["12.0", "13.0"]
+
+
+LISTS = "source,x,y,w,h,start,target\na.mp4,1,2,3,4,,car\nb.mp4,5,6,7,8,30,\nrtsp://there,5,6,7,8,,\n"
+
+
+def test_of_a_list_of_many_videos_one_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert marks(tmp_path, "videos.csv", LISTS, source=str(tmp_path / "b.mp4")) == [Mark(1, (5, 6, 7, 8), 30)]
+    assert marks(tmp_path, "videos.csv", LISTS, source="rtsp://there") == [Mark(1, (5, 6, 7, 8))]
+    monkeypatch.chdir(tmp_path.parent)
+    assert marks(tmp_path, "videos.csv", LISTS, source=f"{tmp_path.name}/a.mp4") == [Mark("car", (1, 2, 3, 4))]
+    assert marks(tmp_path, "videos.csv", "\n".join(LISTS.splitlines()[:2])) == [Mark("car", (1, 2, 3, 4))]
+    with pytest.raises(BadData, match=r"has no target of c\.mp4; its column source names a\.mp4, b\.mp4, rtsp://there\."):
+        marks(tmp_path, "videos.csv", LISTS, source="c.mp4")
+    with pytest.raises(BadData, match="has no target of one video alone"):
+        marks(tmp_path, "videos.csv", LISTS)
+
+
 def test_a_text_of_one_box_is_one_target(tmp_path: Path) -> None:
     assert marks(tmp_path, "box.txt", "1 2\t3, 4\n") == [Mark(1, (1, 2, 3, 4))]
 
@@ -102,7 +149,17 @@ def test_a_text_of_one_box_is_one_target(tmp_path: Path) -> None:
         ("b.csv", "car,1,2,3,4\n", "b.csv:1: no column 'x'"),
         ("b.csv", "1,2,3,4,5\n", "b.csv:1: 5 numbers; expected four"),
         ("b.csv", "x,y,w,h,frame\n1,2,3,4,1.5\n", "b.csv:2: column 5 (frame) is '1.5'; expected the number of a frame"),
-        ("b.csv", "x,y,w,h,frame\n1,2,3,4,soon\n", "b.csv:2: column 5 (frame) is 'soon'"),
+        (
+            "b.csv",
+            "x,y,w,h,frame\n1,2,3,4,soon\n",
+            "b.csv:2: column 5 (frame) is 'soon'; expected the number of a frame, from 0 on, or a time",
+        ),
+        ("b.csv", "x,y,w,h,frame\n1,2,3,4,0:75\n", "b.csv:2: column 5 (frame) is '0:75'"),
+        ("b.csv", "x,y,w,h,frame\n1,2,3,4,0:01:02:13\n", "b.csv:2: column 5 (frame) is '0:01:02:13'"),
+        ("b.csv", "x,y,w,h,frame,last\n1,2,3,4,1:05,64.9s\n", "b.csv:2: column 6 (last) is 64.9s, before 65 s"),
+        ("b.csv", "x,y,w,h,time\n1,2,3,4,-1\n", "b.csv:2: column 5 (time) is '-1'"),
+        ("b.txt", "1s,1,1,2,3,4\n", "b.txt:1: column 1 is 1.0; expected the number of a frame"),
+        ("b.csv", "x,y,w,h,score,status\n1,2,3,4,,lost\n1,2,3,4,,lost\n", "b.csv:2: the target is lost here and in all other rows"),
         ("b.csv", "x,y,w,h,frame,last\n1,2,3,4,9,8\n", "b.csv:2: column 6 (last) is 8, before frame 9"),
         ("b.csv", "x,y,w,h,name\n1,2,3,4,a\n1,2,3,4,a\n", "b.csv:3: target 'a' is marked twice"),
         ("b.csv", "x,y,w,h\n", "b.csv has no boxes"),

@@ -11,11 +11,14 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_type_hints
 
 import tyro
 
 from sightline.errors import BadBox, SightlineError
+
+if TYPE_CHECKING:
+    from sightline.frame import Moment
 
 __all__ = [
     "Command",
@@ -25,6 +28,7 @@ __all__ = [
     "box_from_text",
     "check_suffix",
     "is_source",
+    "moment_from_text",
     "name_from_text",
     "numbers",
     "optional",
@@ -112,6 +116,20 @@ def box_from_text(text: str) -> tuple[float, float, float, float]:
         )
     x, y, w, h = numbers
     return x, y, w, h
+
+
+def moment_from_text(option: str, text: str) -> Moment:
+    """A frame's number or a time.
+
+    Raises:
+        SightlineError: neither.
+    """
+    from sightline.frame import moment_from
+
+    moment = moment_from(text)
+    if moment is None:
+        raise SightlineError(f"{option} is {text}; expected the number of a frame, counted from 0, or a time as in 12.5s or 0:12.5.")
+    return moment
 
 
 def check_suffix(path: Path, accepted: Sequence[str], option: str) -> None:

@@ -10,19 +10,19 @@ import cv2
 from sightline.cli.arguments import check_suffix, is_source
 from sightline.draw import ruled
 from sightline.errors import SightlineError, VideoError
-from sightline.frame import read
+from sightline.frame import Moment, read
 from sightline.weights import write_whole
 
 __all__ = ["write_look"]
 
 
-def write_look(source: str, path: Path, *, start: int) -> None:
+def write_look(source: str, path: Path, *, start: Moment) -> None:
     """Write a frame of a source with a ruler over it.
 
     Args:
         source: as `sightline.read` takes it, as text.
         path: .png or .jpg.
-        start: number of the frame, from 0.
+        start: number of the frame, from 0, or its time.
 
     Raises:
         SightlineError: another suffix, or the file cannot be written.

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sightline.cli.arguments import box_from_text, name_from_text
-from sightline.errors import BadBox, BadImage, SightlineError
+from sightline.errors import BadBox, SightlineError
 
 if TYPE_CHECKING:
-    from sightline.box import BoxLike
     from sightline.frame import Frame
     from sightline.mark import Mark, Name
     from sightline.tracker import Tracker
@@ -27,19 +26,20 @@ class Marks:
     Attributes:
         boxes: those that are known before a frame is seen.
         points: x, y of each in the first frame, about the centre of an object, by its name.
-        masks: files of images of the first frame's size, not black where an object is, by its name.
+        masks: files of images of the first frame's size, not black where an object is, by the names of the objects in it.
         select: the one object is drawn with the mouse in the first frame.
     """
 
     boxes: Sequence[Mark[Name]] = ()
     points: Mapping[Name, tuple[float, float]] = field(default_factory=dict)
-    masks: Mapping[Name, Path] = field(default_factory=dict)
+    masks: Mapping[tuple[Name, ...], Path] = field(default_factory=dict)
     select: bool = False
 
     @property
     def names(self) -> list[Name]:
         """Of all objects, each once."""
-        return [*dict.fromkeys(mark.key for mark in self.boxes), *self.points, *self.masks, *[1] * self.select]
+        in_masks = [name for names in self.masks for name in names]
+        return [*dict.fromkeys(mark.key for mark in self.boxes), *self.points, *in_masks, *[1] * self.select]
 
     @property
     def are_boxes(self) -> bool:
@@ -53,11 +53,13 @@ class Marks:
             BadBox, BadImage: a point lies outside, or a mask does not fit.
             SightlineError: nothing was drawn.
         """
+        from sightline.cli.masks import boxes_in
         from sightline.mark import Mark, box_from_point
 
         found = list(self.boxes)
         found += [Mark(name, box_from_point(tracker, frame, point)) for name, point in self.points.items()]
-        found += [Mark(name, _box_of(path, frame)) for name, path in self.masks.items()]
+        for names, path in self.masks.items():
+            found += [Mark(name, box) for name, box in zip(names, boxes_in(path, len(names), frame), strict=True)]
         if self.select:
             from sightline.cli.select import select_box
 
@@ -75,8 +77,10 @@ def numbers_of(marks: Marks) -> dict[Name, int] | None:
     return {name: number for number, name in enumerate(names, start=1)}
 
 
-def marks_from(boxes: Sequence[str], listed: Path | None, points: Sequence[str], masks: Sequence[Path], *, select: bool) -> Marks:
-    """The words of the options, and a file of boxes, as marks.
+def marks_from(
+    boxes: Sequence[str], listed: Path | None, points: Sequence[str], masks: Sequence[str], *, select: bool, source: str
+) -> Marks:
+    """The words of the options, and a file of boxes (of a list of many videos, the rows of `source`), as marks.
 
     Raises:
         BadBox: a word is not the numbers that it should be.
@@ -92,11 +96,11 @@ def marks_from(boxes: Sequence[str], listed: Path | None, points: Sequence[str],
 
     names = _Names()
     by_box = [Mark(names.take(name), box_from_text(rest)) for name, rest in map(name_from_text, boxes)]
-    in_file = [] if listed is None else read_marks(listed, first=len(names.taken) + 1)
+    in_file = [] if listed is None else read_marks(listed, first=len(names.taken) + 1, source=source)
     for name in dict.fromkeys(mark.key for mark in in_file):
         names.take(str(name))
     by_point = {names.take(name): _point_from(rest) for name, rest in map(name_from_text, points)}
-    by_mask = {names.take(""): path for path in masks}
+    by_mask = {tuple(names.take(name) for name in said.split(",")): path for said, path in map(_named_file, masks)}
     return Marks([*by_box, *in_file], by_point, by_mask, select)
 
 
@@ -127,24 +131,7 @@ def _point_from(text: str) -> tuple[float, float]:
     return x, y
 
 
-def _box_of(path: Path, frame: Frame) -> BoxLike:
-    import cv2
-    import numpy as np
-
-    from sightline.mark import box_from_mask
-
-    content = path.read_bytes() if path.is_file() else b""
-    mask = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED) if content else None
-    if mask is None:
-        raise BadImage(
-            f"--mask {path} is no image that can be read; expected one of the first frame's size, not black where the object is."
-        )
-    shown = mask if mask.ndim == 2 else mask[..., :3].max(axis=2)
-    if shown.shape != (frame.height, frame.width):
-        raise BadImage(
-            f"--mask {path} has {shown.shape[1]}x{shown.shape[0]} pixels and the first frame {frame.width}x{frame.height}; expected the same."
-        )
-    try:
-        return box_from_mask(shown)
-    except BadBox as error:
-        raise BadBox(f"--mask {path}: {error}") from error
+def _named_file(text: str) -> tuple[str, Path]:
+    """Names and file of "NAME=FILE"; a file whose own name has an equals sign is one without a name."""
+    name, rest = ("", text) if Path(text).exists() else name_from_text(text)
+    return name, Path(rest)

@@ -46,10 +46,16 @@ def _jsonl(row: Row) -> str:
     return json.dumps(dict(zip(_fields(several=row.target is not None), values, strict=True)))
 
 
-def _txt(row: Row) -> str:
-    """Of several, a row of MOTChallenge (Milan et al., "MOT16", arXiv:1603.00831), where frames and pixels are counted from 1."""
+def _txt(row: Row) -> str | None:
+    """Of several, a row of MOTChallenge (Milan et al., "MOT16", arXiv:1603.00831), where frames and pixels are counted from 1.
+
+    There every row says that the target is seen, whatever its confidence: the toolkits count it. So a lost one has none. Plain boxes are read by the
+    number of their line, and none may be missing.
+    """
     if row.target is None:
         return _box(row)
+    if row.status == "lost":
+        return None
     box = row.box._replace(x=row.box.x + 1, y=row.box.y + 1)
     return f"{row.frame + 1},{row.number},{_box(row._replace(box=box))},{1.0 if math.isnan(row.score) else row.score:.4f},-1,-1,-1"
 
@@ -67,7 +73,7 @@ def _fields(*, several: bool) -> tuple[str, ...]:
     return (*FIELDS[:2], "target", *FIELDS[2:]) if several else FIELDS
 
 
-_FORMATS: dict[str, Callable[[Row], str]] = {".csv": _csv, ".jsonl": _jsonl, ".txt": _txt}
+_FORMATS: dict[str, Callable[[Row], str | None]] = {".csv": _csv, ".jsonl": _jsonl, ".txt": _txt}
 SUFFIXES = tuple(_FORMATS)
 
 
@@ -75,7 +81,7 @@ class ResultsFile:
     """Rows go to a hidden file beside the target, which takes the target's place at the end: `write`..., `finish`, `commit`.
 
     The suffix chooses the format: .csv with a header, .jsonl with the same keys, .txt with plain x,y,w,h. Where there are `several` targets,
-    the first two have their names, and .txt is MOTChallenge's format, which has a number for each.
+    the first two have their names, and .txt is MOTChallenge's format, which has a number for each, and no row where it is lost.
 
     Raises:
         OSError: from every method, where the file cannot be written; call `abort` then.
@@ -90,8 +96,10 @@ class ResultsFile:
             self._file.write(",".join(_fields(several=several)) + "\n")
 
     def write(self, row: Row) -> None:
-        """Append one frame."""
-        self._file.write(self._format(row) + "\n")
+        """Append one frame, where the format has a row for it."""
+        text = self._format(row)
+        if text is not None:
+            self._file.write(text + "\n")
 
     def finish(self) -> None:
         """Write what is still buffered; `commit` cannot run out of room after this."""

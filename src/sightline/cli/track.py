@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from sightline.builtin import DEFAULT
-from sightline.cli.arguments import Flag, Json, Precision, check_suffix, is_source, optional
+from sightline.cli.arguments import Flag, Json, Precision, check_suffix, is_source, moment_from_text, optional
 from sightline.cli.environment import versions
 from sightline.cli.loading import load_by_name
 from sightline.cli.marks import Marks, marks_from, numbers_of
@@ -21,6 +21,7 @@ from sightline.errors import SightlineError, VideoError
 
 if TYPE_CHECKING:
     from sightline.cli.run import Run
+    from sightline.frame import Moment
     from sightline.tracker import Tracker
 
 __all__ = ["track"]
@@ -35,13 +36,13 @@ def track(
     box: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, optional("[NAME=]X,Y,W,H")] = (),
     boxes: Annotated[Path | None, optional("FILE")] = None,
     point: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, optional("[NAME=]X,Y")] = (),
-    mask: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction, optional("FILE")] = (),
+    mask: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, optional("[NAME=]FILE")] = (),
     select: Flag = False,
     look: Annotated[Path | None, optional("FILE")] = None,
     tracker: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")] = DEFAULT,
     output: Annotated[Path | None, optional("VIDEO", "-o")] = None,
     results: Annotated[Path | None, optional("FILE", "-r")] = None,
-    start: Annotated[int, tyro.conf.arg(metavar="FRAME")] = 0,
+    start: Annotated[str, tyro.conf.arg(metavar="FRAME|TIME")] = "0",
     infrared: Annotated[str | None, optional("SOURCE")] = None,
     engine: Annotated[str | None, optional("NAME")] = None,
     threads: Annotated[int | None, optional("N")] = None,
@@ -61,17 +62,20 @@ def track(
         source: a video file, a folder of images, a quoted pattern such as "img/*.jpg", the number of a camera, or an address (rtsp://, http://).
         box: the object in the first frame: left, top, width, height in pixels; --box=-5,10,20,30 where it begins outside the frame. Once for each object,
             with a name where wanted (car=120,80,40,60), else they are numbered from 1.
-        boxes: a list of objects: .csv or .json with x,y,w,h and, where wanted, name, frame (where the object is added, counted from 0) and last (the last
-            frame that it is followed in), the text of MOTChallenge, or --results of an earlier run, whose objects are followed again.
+        boxes: a list of objects: .csv or .json with x,y,w,h and, where wanted, name, frame (where the object is added: a frame, counted from 0, or a time
+            such as 12.5s or 0:12.5) and last (the last frame, or time, that it is followed in); the text of MOTChallenge; --results of an earlier run, whose
+            objects are followed again; or a list of `sightline batch`, of which the rows of SOURCE are taken.
         point: a point about the middle of the object, instead of its box; the tracker itself tries which size it keeps. Once for each object.
-        mask: an image of the first frame's size, not black where the object is, instead of its box. Once for each object.
+        mask: an image of the first frame's size, not black where the object is, instead of its box. Once for each object, with a name where wanted
+            (car=car.png). An image with several objects, each in a value or colour of its own, takes a name for each, from the lowest value on:
+            car,person=labels.png.
         select: draw the box with the mouse; needs a display, and opencv-python in place of opencv-python-headless.
         look: write the first frame here, .png or .jpg, with lines at round numbers of pixels to read --box from, and do nothing else.
         tracker: a name from `sightline zoo`, or the path of a weights file. A name whose weights can neither be found nor fetched runs with random ones, and says so.
         output: write the video with the box drawn here: .mp4 (H.264, plays in a browser), .mov, .mkv, .avi or .webm.
-        results: write the boxes here: .csv has the columns frame,time,x,y,w,h,score,status, .jsonl the same keys, .txt only x,y,w,h. With several objects, or
-            names, a row for each, with its name in the column target; .txt is MOTChallenge's format then.
-        start: the frame to begin with, counted from 0; --box belongs to this frame.
+        results: write the boxes here: .csv has the columns frame,time,x,y,w,h,score,status, .jsonl the same keys, .txt only x,y,w,h of every frame. With several
+            objects, or names, a row for each, with its name in the column target; .txt is MOTChallenge's format then, without the frames in which it is lost.
+        start: the frame to begin with, counted from 0, or a time (12.5s, 0:12.5); --box belongs to this frame.
         infrared: a second source, aligned with the first frame by frame, for trackers that look at both (the one in the package does not).
         engine: what runs the network, see `sightline doctor`; chosen by the kind of weights file where not given; auto is the fastest here, measured once for a second.
         threads: processor threads of the network; one for each physical core where not given.
@@ -79,13 +83,14 @@ def track(
         precision: what the network is computed in; bf16 (openvino) and int8 (after `sightline quantize`) are faster, with slightly other boxes. Of --engine auto, the limit.
         as_json: print one JSON object about the run on standard output, and nothing else there.
     """
-    _check_numbers(start=start, threads=threads, callers=callers)
+    _check_numbers(threads=threads, callers=callers)
+    begin = moment_from_text("--start", start)
     if look is not None:
         from sightline.cli.look import write_look
 
-        write_look(source, look, start=start)
+        write_look(source, look, start=begin)
         return 0
-    marks = marks_from(box, boxes, point, mask, select=select)
+    marks = marks_from(box, boxes, point, mask, select=select, source=source)
     _check_paths((source, infrared, None if boxes is None else str(boxes)), output, results)
     if select:
         from sightline.cli.select import check_window
@@ -93,14 +98,14 @@ def track(
         check_window()
     asked = engine
     loaded, engine, weights, precision = load_by_name(tracker, engine=engine, threads=threads, precision=precision)
-    done = _run(source, marks, loaded, infrared=infrared, start=start, output=output, results=results, callers=callers)
+    done = _run(source, marks, loaded, infrared=infrared, start=begin, output=output, results=results, callers=callers)
     paths = {"output": None if output is None else str(output), "results": None if results is None else str(results)}
     sources = {"source": source, "infrared": infrared, "infrared_used": infrared is not None and "extra" in loaded.spec.feed}
     summary = {
         **sources,
         "tracker": loaded.spec.name,
         "weights": weights or "random",
-        "start": start,
+        "start": begin if type(begin) is int else start,
         "targets": len(marks.names),
         **done.figures(),
         **paths,
@@ -121,9 +126,7 @@ def track(
     return 130 if done.interrupted else 0
 
 
-def _check_numbers(*, start: int, threads: int | None, callers: int) -> None:
-    if start < 0:
-        raise SightlineError(f"--start is {start}; expected the number of a frame, counted from 0.")
+def _check_numbers(*, threads: int | None, callers: int) -> None:
     if threads is not None and threads < 1:
         raise SightlineError(f"--threads is {threads}; expected at least 1, or leave it out for one on each physical core.")
     if callers < 1:
@@ -153,7 +156,7 @@ def _run(
     tracker: Tracker[Any],
     *,
     infrared: str | None,
-    start: int,
+    start: Moment,
     output: Path | None,
     results: Path | None,
     callers: int,

@@ -43,4 +43,5 @@ def _shots(camera: cv2.VideoCapture, name: str) -> Iterator[Shot]:
             raise VideoError(f"{name} gave no more pictures after frame {index - 1}; is it still connected?")
         if index == 0:
             began = time.monotonic()
-        yield Shot(index, partial(Frame.of, image, index=index, time=time.monotonic() - began))
+        now = time.monotonic() - began
+        yield Shot(index, now, partial(Frame.of, image, index=index, time=now))

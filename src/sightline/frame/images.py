@@ -69,7 +69,7 @@ def open_images(paths: Sequence[Path], name: str) -> Source:
     missing = next((path for path in paths if not path.is_file()), None)
     if missing is not None:
         raise VideoError(f"{missing} does not exist or is no file; expected a list of image files.")
-    shots = (Shot(i, partial(_read_image, path, i)) for i, path in enumerate(paths))
+    shots = (Shot(i, None, partial(_read_image, path, i)) for i, path in enumerate(paths))
     return Source(name=name, fps=None, num_frames=len(paths), live=False, shots=shots, close=lambda: None)
 
 

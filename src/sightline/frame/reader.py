@@ -15,8 +15,9 @@ from types import TracebackType
 from typing import TypeAlias
 
 from sightline.errors import VideoError
+from sightline.frame.moment import Moment, Seconds, is_before, told
 from sightline.frame.picture import Frame
-from sightline.frame.source import Source, paired
+from sightline.frame.source import Shot, Source, paired
 
 __all__ = ["AHEAD", "FrameReader", "SourceLike", "read"]
 
@@ -26,13 +27,13 @@ AHEAD = 8  # frames decoded before they are asked for
 PATIENCE = 2.0  # seconds for the thread to end; one that waits for a camera or a network ends by its own time limit
 
 
-def read(source: SourceLike, *, start: int = 0, infrared: SourceLike | None = None) -> FrameReader:
+def read(source: SourceLike, *, start: Moment = 0, infrared: SourceLike | None = None) -> FrameReader:
     """Open a source of frames.
 
     Args:
         source: a video file; a folder of images or a pattern such as "img/*.jpg" (natural order: 2 before 10); a list of images
             (in the order given); one image; the number of a camera (0 or "0"); an address (rtsp://, http://, udp://, tcp://).
-        start: the first frame to give, counted from 0; those before it are decoded and dropped, so the number is exact.
+        start: the first frame to give, counted from 0, or `Seconds`; those before it are decoded and dropped, so the number is exact.
         infrared: a second source, aligned with the first: its frame i becomes `Frame.extra` of frame i.
 
     Returns:
@@ -41,10 +42,10 @@ def read(source: SourceLike, *, start: int = 0, infrared: SourceLike | None = No
 
     Raises:
         VideoError: the source cannot be opened; while iterating: it breaks off (after all frames before the break), has no frame
-            `start`, or the infrared source ends first or has another size.
+            `start` (or no clock, where that is a time), or the infrared source ends first or has another size.
     """
     if start < 0:
-        raise VideoError(f"cannot start at frame {start}; expected a number from 0 on.")
+        raise VideoError(f"cannot start at {told(start)}; expected a number from 0 on.")
     opened = _open(source)
     if infrared is not None:
         try:
@@ -67,10 +68,10 @@ class FrameReader(Iterator[Frame]):
         decode_seconds: processor time that the frame given last took to read and decode, in the thread that does; 0 before the first.
     """
 
-    def __init__(self, source: Source, start: int = 0) -> None:
+    def __init__(self, source: Source, start: Moment = 0) -> None:
         self.name = source.name
         self.fps = source.fps
-        self.num_frames = None if source.num_frames is None else max(source.num_frames - start, 0)
+        self.num_frames = _num_frames(source, start)
         self.live = source.live
         self.each: Callable[[], None] = lambda: None
         self.decode_seconds = 0.0
@@ -157,21 +158,23 @@ class _Queue:
             self._changed.notify_all()
 
 
-def _decode_ahead(source: Source, start: int, queue: _Queue) -> None:
+def _decode_ahead(source: Source, start: Moment, queue: _Queue) -> None:
     """What the thread does."""
     failure: Exception | None = None
     try:
-        num_frames, began = 0, time.thread_time()
+        last, is_given, began = None, False, time.thread_time()
         for shot in source.shots:
             if queue.stopped:
                 break
-            num_frames = shot.index + 1
-            if shot.index >= start:
+            last, is_given = shot, is_given or not is_before(shot.index, shot.time, start)
+            if isinstance(start, Seconds) and shot.time is None:
+                raise VideoError(f"{source.name} has no clock, so it cannot start at {told(start)}; give the number of a frame.")
+            if is_given:
                 frame, now = shot.develop(), time.thread_time()
                 queue.put(frame, now - began)
                 began = now
-        if num_frames <= start and not queue.stopped:
-            raise VideoError(_too_short(source.name, num_frames, start))
+        if not is_given and not queue.stopped:
+            raise VideoError(_too_short(source.name, last, start))
     except Exception as error:  # noqa: BLE001  raised again where the frames are asked for, whatever it is
         failure = error
     finally:
@@ -179,10 +182,20 @@ def _decode_ahead(source: Source, start: int, queue: _Queue) -> None:
         queue.end(failure)
 
 
-def _too_short(name: str, num_frames: int, start: int) -> str:
-    if num_frames == 0:
+def _num_frames(source: Source, start: Moment) -> int | None:
+    """How many are given."""
+    if source.num_frames is None or (isinstance(start, Seconds) and source.fps is None):
+        return None
+    skipped = round(start * (source.fps or 1.0)) if isinstance(start, Seconds) else start
+    return max(source.num_frames - skipped, 0)
+
+
+def _too_short(name: str, last: Shot | None, start: Moment) -> str:
+    if last is None:
         return f"{name} has no frames: nothing in it could be decoded."
-    return f"{name} has {num_frames} frames, so it cannot start at frame {start}; expected 0 to {num_frames - 1}."
+    if isinstance(start, Seconds):
+        return f"{name} has its last frame at {last.time:.3f} s, so it cannot start at {told(start)}."
+    return f"{name} has {last.index + 1} frames, so it cannot start at frame {start}; expected 0 to {last.index}."
 
 
 def _end(queue: _Queue, thread: threading.Thread) -> None:

@@ -18,10 +18,12 @@ class Shot:
 
     Attributes:
         index: number of the frame in its source, from 0.
+        time: seconds, as the source says; None where it has no clock.
         develop: gives the frame; raises VideoError where it cannot be decoded.
     """
 
     index: int
+    time: float | None
     develop: Callable[[], Frame]
 
 
@@ -63,7 +65,7 @@ def _in_step(visible: Source, infrared: Source) -> Iterator[Shot]:
             raise VideoError(
                 f"the infrared source {infrared.name} ends before frame {shot.index} of {visible.name}; expected two aligned sources, frame by frame."
             )
-        yield Shot(shot.index, partial(_pair, shot, second, infrared.name))
+        yield Shot(shot.index, shot.time, partial(_pair, shot, second, infrared.name))
 
 
 def _pair(shot: Shot, second: Shot, name: str) -> Frame:

@@ -184,7 +184,8 @@ class _Video:
                     self.steps.append(frame.pts - self.last)
                 self.last = frame.pts
             index, self.count = self.count, self.count + 1
-            yield Shot(index, partial(_develop, frame, index, self._time(frame, index), self.name))
+            time = self._time(frame, index)
+            yield Shot(index, time, partial(_develop, frame, index, time, self.name))
 
     def _time(self, frame: av.VideoFrame, index: int) -> float | None:
         if frame.pts is not None and self.stream.time_base is not None and not self._has_no_times():

@@ -1,4 +1,4 @@
-"""Targets as somebody has written them down: CSV, JSON, or the text of MOTChallenge; what `sightline track` writes is read, too."""
+"""Targets as somebody has written them down, of one video or of many: CSV, JSON, or the text of MOTChallenge; what `sightline track` writes is read, too."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from sightline.box import Box, BoxLike
 from sightline.errors import BadData
+from sightline.frame import Moment, Seconds, moment_from
+from sightline.frame.moment import told
 
-__all__ = ["Mark", "Name", "name_from", "read_marks"]
+__all__ = ["Listed", "Mark", "Name", "name_from", "read_lists", "read_marks"]
 
 K = TypeVar("K", bound=Hashable)
 Name: TypeAlias = int | str  # a name of digits alone is a number
@@ -28,9 +30,13 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "h": ("h", "height"),
     "frame": ("frame",),
     "last": ("last",),
+    "time": ("time",),
+    "source": ("source",),
+    "start": ("start",),
     "status": ("status",),
 }
 COLUMNS = "x,y,w,h and, where wanted, name, frame, last"
+MOMENT = "the number of a frame, from 0 on, or a time as in 12.5s or 0:12.5"
 MOT = ("frame", "name", "x", "y", "w", "h")  # Milan et al., "MOT16", arXiv:1603.00831: frames and pixels are counted from 1
 
 
@@ -40,14 +46,28 @@ class Mark(NamedTuple, Generic[K]):
     Attributes:
         key: its name.
         box: x, y, w, h in pixels of the frame that it was marked in.
-        frame: number of that frame in its source, from 0; None for the first one that is read.
-        last: the last frame that it is followed in; None for the end of the source.
+        frame: number of that frame in its source, from 0, or its time as `Seconds`; None for the first one that is read.
+        last: the last frame that it is followed in, or the last time; None for the end of the source.
     """
 
     key: K
     box: BoxLike
-    frame: int | None = None
-    last: int | None = None
+    frame: Moment | None = None
+    last: Moment | None = None
+
+
+class Listed(NamedTuple):
+    """Targets of one video of a list.
+
+    Attributes:
+        source: what `sightline.read` takes, as text; a relative path is seen from the list, and made absolute.
+        start: where reading begins.
+        marks: the targets.
+    """
+
+    source: str
+    start: Moment
+    marks: list[Mark[Name]]
 
 
 class _Row(NamedTuple):
@@ -56,8 +76,11 @@ class _Row(NamedTuple):
     place: str
     name: Name | None
     box: Box
-    frame: int | None
-    last: int | None
+    frame: Moment | None
+    last: Moment | None
+    start: Moment | None = None
+    source: str | None = None
+    is_lost: bool = False
 
 
 class _Table(NamedTuple):
@@ -67,11 +90,12 @@ class _Table(NamedTuple):
     are_tracks: bool
 
 
-def read_marks(path: str | Path, *, first: int = 1) -> list[Mark[Name]]:
+def read_marks(path: str | Path, *, first: int = 1, source: str | None = None) -> list[Mark[Name]]:
     """Targets from a file.
 
-    A row marks a target: x, y, w, h (or left, top, width, height) in pixels and, where wanted, name (or target, id, track_id), frame and last as in
-    `Mark`. A second row of the same name marks it anew, in a later frame. Rows without a name are targets of their own, numbered in their order.
+    A row marks a target: x, y, w, h (or left, top, width, height) in pixels and, where wanted, name (or target, id, track_id), frame (or start, or time in
+    seconds) and last as in `Mark`, times written as 12.5s or 0:12.5. A second row of the same name marks it anew, in a later frame. Rows without a name are
+    targets of their own, numbered in their order. Where rows name a source, as lists of `sightline batch` do, those of `source` alone are taken.
 
     Of tracks, which have a row for every frame, each target's first row marks it and its last one says when it ends: those that
     `sightline track` writes (they have a column status), and the text of MOTChallenge (frame,id,x,y,w,h,...).
@@ -80,11 +104,58 @@ def read_marks(path: str | Path, *, first: int = 1) -> list[Mark[Name]]:
         path: .csv with a header, or only numbers: x,y,w,h or MOTChallenge's; .txt with such numbers, blanks between them will do; .json, a list of
             objects with these keys, or of lists of four numbers, or an object whose keys are the names; .jsonl, one object in each line.
         first: number of the first target without a name.
+        source: the video whose targets are wanted; None where the file is about one only.
 
     Raises:
-        BadData: the file cannot be read, or a row is wrong; the message says which, and what in it.
+        BadData: the file cannot be read, or a row is wrong, and the message says which, and what in it; or it has no target of `source`.
     """
     path = Path(path)
+    table = _read(path)
+    rows = [row._replace(frame=row.start if row.frame is None else row.frame) for row in _rows_of(source, table.rows, path)]
+    return _marks(table._replace(rows=rows), first)
+
+
+def read_lists(path: str | Path) -> list[Listed]:
+    """Targets of many videos from a file: as for `read_marks`, and every row has a source.
+
+    Rows of the same source and start (a frame, or a time, where reading begins; a target that says no frame begins there) are one video.
+
+    Raises:
+        BadData: as `read_marks`, or a row has no source.
+    """
+    path = Path(path)
+    table = _read(path)
+    groups: dict[tuple[str, Moment], list[_Row]] = {}
+    for row in table.rows:
+        if not row.source:
+            raise BadData(f"{row.place} has no source; expected a list of videos, a target in each row: source,{COLUMNS}, start.")
+        groups.setdefault((_absolute(row.source, path), row.start or 0), []).append(row)
+    return [Listed(source, start, _marks(table._replace(rows=rows), 1)) for (source, start), rows in groups.items()]
+
+
+def _rows_of(source: str | None, rows: Sequence[_Row], path: Path) -> Sequence[_Row]:
+    """Those about one source: all, where they name none."""
+    if not any(row.source for row in rows):
+        return rows
+    named = dict.fromkeys(row.source or "" for row in rows)
+    if source is None and len(named) == 1:
+        return rows
+    asked = None if source is None else {source, str(Path(source).resolve())}
+    found = [row for row in rows if asked and row.source and not asked.isdisjoint((row.source, _absolute(row.source, path)))]
+    if not found:
+        others = ", ".join(list(named)[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else "")
+        raise BadData(f"{path} has no target of {source or 'one video alone'}; its column source names {others}.")
+    return found
+
+
+def _absolute(source: str, path: Path) -> str:
+    """A file beside the list as a path that every process finds; addresses and numbers of cameras as they are."""
+    if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", source) or source.isdigit():
+        return source
+    return str((path.parent / source).resolve())
+
+
+def _read(path: Path) -> _Table:
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise BadData(f"{path} has the suffix {path.suffix!r}; expected a list of boxes that ends in {' or '.join(FORMATS)}.")
@@ -97,13 +168,17 @@ def read_marks(path: str | Path, *, first: int = 1) -> list[Mark[Name]]:
     table = reader(path, text)
     if not table.rows:
         raise BadData(f"{path} has no boxes; expected a row for each target: {COLUMNS}.")
+    return table
+
+
+def _marks(table: _Table, first: int) -> list[Mark[Name]]:
     return _marks_of_tracks(table.rows, first) if table.are_tracks else _marks_of(table.rows, first)
 
 
 def _marks_of(rows: Sequence[_Row], first: int) -> list[Mark[Name]]:
     """Every row as a mark."""
     marks: list[Mark[Name]] = []
-    seen: set[tuple[Name, int | None]] = set()
+    seen: set[tuple[Name, Moment | None]] = set()
     for row in rows:
         name = row.name
         if name is None:
@@ -116,12 +191,14 @@ def _marks_of(rows: Sequence[_Row], first: int) -> list[Mark[Name]]:
 
 
 def _marks_of_tracks(rows: Sequence[_Row], first: int) -> list[Mark[Name]]:
-    """The first row of each target, until its last one; one without a name is the only one."""
+    """The first row of each target in which it is not lost, until its last one; one without a name is the only one."""
     begun: dict[Name, Mark[Name]] = {}
     for row in sorted(rows, key=lambda row: -1 if row.frame is None else row.frame):
         name = first if row.name is None else row.name
-        mark = begun.setdefault(name, Mark(name, row.box, row.frame))
-        begun[name] = mark._replace(last=row.frame)
+        if name in begun or not row.is_lost:  # a box of a lost target is a guess
+            begun[name] = begun.get(name, Mark(name, row.box, row.frame))._replace(last=row.frame)
+    if not begun:
+        raise BadData(f"{rows[0].place}: the target is lost here and in all other rows; expected one in which it is seen.")
     return list(begun.values())
 
 
@@ -135,9 +212,11 @@ def _from_csv(path: Path, text: str) -> _Table:
     if missing:
         raise BadData(f"{path}:{number}: no column {missing[0]!r} in {','.join(header)!r}; expected a first line with {COLUMNS}.")
     rows = []
+    needed = max(columns[column] for column in "xywh") + 1
     for number, words in rest:
-        if len(words) != len(header):
+        if len(words) < needed or any(words[len(header) :]):
             raise BadData(f"{path}:{number}: {len(words)} columns, and {len(header)} in the first line; expected as many.")
+        words += [""] * (len(header) - len(words))  # what is not needed may be left out at the end
         values = {column: words[place] for column, place in columns.items()}
         rows.append(
             _row(f"{path}:{number}", values, {column: f"column {place + 1} ({header[place]})" for column, place in columns.items()})
@@ -188,8 +267,10 @@ def _from_numbers(path: Path, lines: Iterable[tuple[int, Sequence[str]]], *, sev
 
 def _from_mot(row: _Row) -> _Row:
     """A row that counts from 1, as one that counts from 0."""
-    if row.frame == 0:
-        raise BadData(f"{row.place}: column 1 is 0; expected the number of a frame, which counts from 1 in MOTChallenge's format.")
+    if isinstance(row.frame, Seconds) or row.frame == 0:
+        raise BadData(
+            f"{row.place}: column 1 is {row.frame}; expected the number of a frame, which counts from 1 in MOTChallenge's format."
+        )
     if row.name is None or row.name == "-1":
         raise BadData(f"{row.place}: column 2 is {row.name}: boxes without identities are no tracks; expected a number for each target.")
     box = row.box._replace(x=row.box.x - 1, y=row.box.y - 1)
@@ -258,12 +339,15 @@ def _row(place: str, values: Mapping[str, Any], called: Mapping[str, str]) -> _R
     for column in "wh":
         if getattr(box, column) <= 0:
             raise BadData(f"{place}: {called[column]} is {values[column]}; expected a size in pixels, more than 0 (x,y,w,h, not corners).")
-    frame, last = (_frame(place, called[column], values[column]) if column in values else None for column in ("frame", "last"))
-    if last is not None and last < (frame or 0):
+    frame, last, start = (_moment(place, called, values, column) for column in ("frame", "last", "start"))
+    frame = _moment(place, called, values, "time") if frame is None else frame
+    begin = next((moment for moment in (frame, start) if moment is not None), 0)
+    if last is not None and type(last) is type(begin) and last < begin:
         raise BadData(
-            f"{place}: {called['last']} is {last}, before frame {frame or 0}; expected the last frame that the target is followed in."
+            f"{place}: {called['last']} is {values['last']}, before {told(begin)}; expected the last frame that the target is followed in."
         )
-    return _Row(place, name_from(values.get("name")), box, frame, last)
+    source, status = (None if values.get(word) is None else str(values[word]).strip() for word in ("source", "status"))
+    return _Row(place, name_from(values.get("name")), box, frame, last, start, source, status == "lost")
 
 
 def _number(place: str, called: str, value: Any) -> float:
@@ -276,14 +360,20 @@ def _number(place: str, called: str, value: Any) -> float:
     return number
 
 
-def _frame(place: str, called: str, value: Any) -> int | None:
-    """The number of a frame; None where nothing is said."""
+def _moment(place: str, called: Mapping[str, str], values: Mapping[str, Any], column: str) -> Moment | None:
+    """A frame's number, or a time, of which the column `time` has the plain seconds; None where nothing is said."""
+    value = values.get(column)
     if value is None or value == "":
         return None
-    number = _number(place, called, value) if not isinstance(value, str) or _is_number(value) else math.nan
-    if math.isnan(number) or number < 0 or number != int(number):
-        raise BadData(f"{place}: {called} is {value!r}; expected the number of a frame, from 0 on.")
-    return int(number)
+    moment = moment_from(value) if isinstance(value, str) else None
+    if column == "time" and not isinstance(moment, Seconds):
+        number = _number(place, called[column], value)
+        moment = Seconds(number) if number >= 0 else None
+    elif moment is None and not isinstance(value, bool) and _is_number(str(value)) and float(value) == int(float(value)) >= 0:
+        moment = int(float(value))  # 12.0, as tables of numbers are written
+    if moment is None:
+        raise BadData(f"{place}: {called[column]} is {value!r}; expected {MOMENT}.")
+    return moment
 
 
 def name_from(value: Any) -> Name | None:
