@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sightline import BadBox, BadData, Mark, Seconds, Tracker, follow_all
+from sightline import BadBox, BadData, Mark, Seconds, Tracker, follow, follow_all
 from sightline.frame import Frame
 from sightline.loop import Steps
 from sightline.methods.network import NetworkMethod
@@ -140,3 +140,16 @@ def test_who_was_to_come_after_the_end_is_named_there() -> None:
     with pytest.raises(BadData, match=r"ended with frame 7, before it came to the target 'b' \(frame 8\)"):
         seen.extend(steps)
     assert who(seen) == ["a"] * 8
+
+
+def test_plain_arrays_of_a_generator_are_frames_in_the_trackers_order_of_colours() -> None:
+    red = [np.where(frame.image > 0, (255, 0, 0), 0).astype(np.uint8) for frame in frames()]  # the fake looks at red alone
+    for channels in ("rgb", "bgr"):
+        made = Tracker(tracker().method, channels=channels)
+        images = (image if channels == "rgb" else image[..., ::-1].copy() for image in red)
+        steps = list(follow_all(images, boxes=[Mark("a", box(0, 2), 2)], tracker=made))
+        assert [step.frame.index for step in steps] == list(range(8))
+        assert steps[7].estimates["a"].box == pytest.approx(box(0, 7), abs=1.5)
+    assert [step.estimate.box for step in follow(iter(red), box=box(1, 0), tracker=Tracker(tracker().method, channels="rgb"))][
+        5
+    ] == pytest.approx(box(1, 5), abs=1.5)

@@ -574,3 +574,28 @@ def test_a_bgr_array_and_its_frame_are_followed_alike_and_may_be_overwritten_aft
         if isinstance(given, np.ndarray):
             given[:] = 0
     assert np.array_equal(seen[0], seen[1])
+
+
+def test_targets_are_added_and_removed_while_another_thread_updates() -> None:
+    image, session = np.zeros((120, 160, 3), np.uint8), FakeSession()
+    many = MultiTracker[str, Target](NetworkMethod(session))
+    for name in ("stays", "leaves", "again"):
+        many.add(name, image, (40, 30, 32, 24))
+
+    def meanwhile(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        if "comes" not in many.keys:
+            thread = threading.Thread(target=change)
+            thread.start()
+            thread.join(10)
+        return stay(arrays)
+
+    def change() -> None:
+        many.add("comes", image, (90, 60, 20, 20))
+        many.remove("leaves")
+        many.add("again", image, (90, 60, 20, 20))
+
+    session.step = meanwhile
+    assert list(many.update(image)) == ["stays"]
+    after = many.update(image)
+    assert list(after) == ["stays", "again", "comes"]
+    assert after["again"].box == after["comes"].box

@@ -107,7 +107,7 @@ def read_jobs(path: Path) -> list[Job]:
         BadData: the list cannot be read, is empty, or a line of it is wrong.
     """
     lists = read_lists(path)
-    return [Job(source, start, [mark._replace(key=str(mark.key)) for mark in marks]) for source, start, marks in lists]
+    return [Job(source, start, [Mark(str(mark.key), *mark[1:]) for mark in marks]) for source, start, marks in lists]
 
 
 def run(

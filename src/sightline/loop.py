@@ -12,7 +12,7 @@ from sightline.box import Box, BoxLike
 from sightline.builtin import DEFAULT
 from sightline.errors import BadBox, BadData, VideoError
 from sightline.estimate import Estimate
-from sightline.frame import Frame, Moment, Seconds, read
+from sightline.frame import Channels, Frame, Moment, Seconds, read
 from sightline.frame.moment import is_after, is_before, told, when
 from sightline.mark import Mark
 from sightline.placement import region_around
@@ -54,12 +54,12 @@ class Steps(NamedTuple, Generic[K]):
 
 
 def follow(
-    source: str | int | Path | Iterable[Frame], *, box: BoxLike, tracker: str | Path | Tracker[Any] = DEFAULT, start: Moment = 0
+    source: str | int | Path | Iterable[Frame | Any], *, box: BoxLike, tracker: str | Path | Tracker[Any] = DEFAULT, start: Moment = 0
 ) -> Generator[Step, None, None]:
     """Every frame of a source with the target's place in it.
 
     Args:
-        source: what `sightline.read` takes, or frames.
+        source: what `sightline.read` takes; or frames, or what else `Tracker.update` takes, from a list, a generator or whatever gives them.
         box: the target in the first frame: x, y, w, h in pixels.
         tracker: a name, a weights file, or a tracker that was loaded before.
         start: frame of a file to begin at, counted from 0, or `Seconds`.
@@ -77,13 +77,13 @@ def follow(
         loaded.init(first, box)
         return _as_given(box, first, loaded.spec)
 
-    with contextlib.closing(_timed(source, start, begin, loaded.update)) as steps:
+    with contextlib.closing(_timed(source, start, loaded.channels, begin, loaded.update)) as steps:
         for step in steps:
             yield Step(*step)
 
 
 def follow_all(
-    source: str | int | Path | Iterable[Frame],
+    source: str | int | Path | Iterable[Frame | Any],
     *,
     boxes: Mapping[K, BoxLike] | Iterable[Mark[K]],
     tracker: str | Path | Tracker[Any] = DEFAULT,
@@ -112,7 +112,7 @@ def follow_all(
     loaded = tracker if isinstance(tracker, Tracker) else load(tracker)
     marks = [Mark(key, box) for key, box in boxes.items()] if isinstance(boxes, Mapping) else list(boxes)
     cast = _Cast(marks, MultiTracker(loaded.method, callers=callers))
-    with contextlib.closing(_timed(source, start, cast.begin, cast.update)) as steps:
+    with contextlib.closing(_timed(source, start, loaded.channels, cast.begin, cast.update)) as steps:
         for step in steps:
             yield Steps(*step)
     cast.end()
@@ -206,13 +206,18 @@ def _place(frame: Frame, moment: Moment) -> str:
 
 
 def _timed(
-    source: str | int | Path | Iterable[Frame], start: Moment, begin: Callable[[Frame], T], update: Callable[[Frame], T]
+    source: str | int | Path | Iterable[Frame | Any],
+    start: Moment,
+    channels: Channels,
+    begin: Callable[[Frame], T],
+    update: Callable[[Frame], T],
 ) -> Generator[tuple[Frame, T, float], None, None]:
     """Every frame, what is said about it, and the seconds that took; the source is closed at the end."""
     frames = iter(read(source, start=start) if isinstance(source, str | int | Path) else source)
     say = begin
     try:
-        for frame in frames:
+        for index, image in enumerate(frames):
+            frame = Frame.of(image, channels=channels, index=index)
             began = time.perf_counter()
             said = say(frame)
             yield frame, said, time.perf_counter() - began

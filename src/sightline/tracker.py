@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from typing import Any, Generic, Literal, TypeVar
 
 from sightline import zoo
@@ -80,7 +81,8 @@ class Tracker(Generic[S]):
 class MultiTracker(Generic[K, S]):
     """Follows any number of targets, each under a key; they come and go at any frame.
 
-    The boxes equal those of single trackers (within 1e-3 px: batches change the order of sums). Not safe to call from two threads at once.
+    The boxes equal those of single trackers (within 1e-3 px: batches change the order of sums). Another thread may `add` and `remove` while one is in
+    `update`: a target that is marked meanwhile is in the next one, and one that is removed or marked anew is not in this one. Two must not be in `update`.
 
     Args:
         method: of a loaded tracker: `sightline.load().method`.
@@ -98,16 +100,20 @@ class MultiTracker(Generic[K, S]):
         self.callers = callers
         self._helpers = ThreadPoolExecutor(callers - 1, "sightline follows") if callers > 1 else None
         self._states: dict[K, S] = {}
+        self._lock = Lock()  # of the states' dictionary, never held while something is computed
 
     @property
     def keys(self) -> tuple[K, ...]:
         """Who is followed, in the order of `add`."""
-        return tuple(self._states)
+        with self._lock:
+            return tuple(self._states)
 
     def add(self, key: K, image: Frame | Any, box: BoxLike) -> None:
         """Mark a target; a key that is there already starts over. Arguments and errors as `Tracker.init`."""
         frame = Frame.of(image, channels=self.channels)
-        self._states[key] = self.method.begin(frame, Box.checked(box, frame.width, frame.height))
+        state = self.method.begin(frame, Box.checked(box, frame.width, frame.height))
+        with self._lock:
+            self._states[key] = state
 
     def remove(self, key: K) -> None:
         """Follow a target no longer.
@@ -115,16 +121,21 @@ class MultiTracker(Generic[K, S]):
         Raises:
             KeyError: nobody has that key.
         """
-        del self._states[key]
+        with self._lock:
+            del self._states[key]
 
     def update(self, image: Frame | Any) -> dict[K, Estimate]:
         """Where each target is in the next image; empty where nobody is followed."""
         frame = Frame.of(image, channels=self.channels)
-        results = self._advanced(frame, list(self._states.values()))
+        with self._lock:
+            before = dict(self._states)
+        results = self._advanced(frame, list(before.values()))
         estimates = {}
-        for key, (state, estimate) in zip(list(self._states), results, strict=True):
-            self._states[key] = state
-            estimates[key] = estimate
+        with self._lock:
+            for (key, old), (state, estimate) in zip(before.items(), results, strict=True):
+                if key in self._states and self._states[key] is old:
+                    self._states[key] = state
+                    estimates[key] = estimate
         return estimates
 
     def _advanced(self, frame: Frame, states: list[S]) -> list[tuple[S, Estimate]]:

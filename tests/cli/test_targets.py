@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -185,3 +186,12 @@ def test_a_folder_of_images_has_no_clock(tmp_path: Path, capsys: pytest.CaptureF
     boxes.write_text("x,y,w,h,frame\n20,40,24,24,0:01\n")
     assert "is marked by a time (1 s), and the source has no clock" in refused(folder, tmp_path / "track.csv", capsys, "--boxes", boxes)
     assert "has no clock, so it cannot start at 1 s" in refused(folder, tmp_path / "track.csv", capsys, "--box", BOX, "--start", "1s")
+
+
+def test_frames_of_several_sizes_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = make_folder(tmp_path / "frames")
+    track(folder, tmp_path / "track.csv", "--box", BOX)
+    assert "The frames have" not in capsys.readouterr().out
+    cv2.imwrite(str(folder / "5.png"), np.zeros((60, 80, 3), np.uint8))
+    track(folder, tmp_path / "track.csv", "--box", BOX)
+    assert "The frames have 2 sizes (200x120 from frame 0, 80x60 from frame 5)" in capsys.readouterr().out

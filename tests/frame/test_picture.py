@@ -127,7 +127,7 @@ def test_a_deep_pil_image_is_stretched_like_an_array(dtype: Any) -> None:
         (np.zeros((4, 0), np.uint16), "uint16 (4, 0)"),
         (np.zeros(4, np.uint8), "uint8 (4,)"),
         (np.uint8(3) * np.ones((), np.uint8), "uint8"),
-        (None, "NoneType"),
+        (None, "None is no picture: OpenCV gives it at the end of a video"),
         ([[1, 2], [3, 4]], "list"),
         ("street.jpg", "str"),
     ],

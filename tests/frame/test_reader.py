@@ -200,6 +200,8 @@ def test_a_negative_start_is_refused(clip: Path) -> None:
 
 
 def test_what_does_not_exist_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(VideoError, match="the standard input is called /dev/stdin here"):
+        read("-")
     with pytest.raises(VideoError, match=r"nothing\.mp4 does not exist; expected a video file, a folder or pattern"):
         read(tmp_path / "nothing.mp4")
     with pytest.raises(OSError, match="does not exist"):

@@ -11,7 +11,20 @@ from sightline import __version__
 __all__ = ["CORE", "OPTIONAL", "machine", "version_of", "versions"]
 
 CORE = ("numpy", "opencv-python-headless", "onnxruntime", "av", "tyro", "rich")
-OPTIONAL = ("torch", "onnx", "onnxscript", "safetensors", "openvino", "nncf", "tensorboard", "simplejpeg", "matplotlib", "starlette", "ray")
+OPTIONAL = (
+    "torch",
+    "onnx",
+    "onnxscript",
+    "safetensors",
+    "openvino",
+    "nncf",
+    "tensorboard",
+    "simplejpeg",
+    "matplotlib",
+    "pyarrow",
+    "starlette",
+    "ray",
+)
 
 STAND_INS = {  # other distributions of the same module
     "opencv-python-headless": ("opencv-python", "opencv-contrib-python-headless", "opencv-contrib-python"),

@@ -33,6 +33,7 @@ class Run:
         update_seconds: of the tracker alone, for all targets, without the first frame.
         error: why the frames ended early; None where they did not.
         interrupted: Ctrl-C ended it.
+        sizes: width and height of the frames, with the first frame of each.
     """
 
     num_frames: int = 0
@@ -41,12 +42,14 @@ class Run:
     update_seconds: float = 0.0
     error: SightlineError | None = None
     interrupted: bool = False
+    sizes: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def add(self, step: Steps[Name]) -> None:
         """Count one frame."""
         if self.num_frames:
             self.update_seconds += step.seconds
         self.num_frames += 1
+        self.sizes.setdefault((step.frame.width, step.frame.height), step.frame.index)
         self.statuses.update(estimate.status for estimate in step.estimates.values())
 
     def figures(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -117,7 +117,7 @@ def track(
             )
         )
     else:
-        _print_summary(summary)
+        _print_summary(summary, done.sizes)
         if asked == "auto":
             print(f"engine: {engine} {precision}, the fastest here")
     if done.error is not None:
@@ -179,7 +179,7 @@ def _run(
         return run(frames, outputs, marks=found, tracker=tracker, total=reader.num_frames, callers=callers)
 
 
-def _print_summary(summary: dict[str, Any]) -> None:
+def _print_summary(summary: dict[str, Any], sizes: Mapping[tuple[int, int], int]) -> None:
     speed = "" if summary["tracker_fps"] is None else f"; the tracker alone {summary['tracker_fps']:.1f} fps"
     targets = f"{summary['targets']} targets through " if summary["targets"] > 1 else ""
     print(
@@ -191,5 +191,10 @@ def _print_summary(summary: dict[str, Any]) -> None:
             print(f"{title}: {path}")
     if summary["infrared"] is not None and not summary["infrared_used"]:
         print(f"The infrared source was read and not used: {summary['tracker']} looks at one picture only.")
+    if len(sizes) > 1:
+        told = ", ".join(f"{width}x{height} from frame {index}" for (width, height), index in list(sizes.items())[:3])
+        print(
+            f"The frames have {len(sizes)} sizes ({told}): each box is in pixels of its own frame, and a target is hardly found again after a change."
+        )
     if summary["output"] is None and summary["results"] is None:
         print("Nothing was written: give --output or --results to keep the track.")

@@ -90,6 +90,8 @@ def _array_from_pil(image: Any) -> NDArray[Any]:
 
 def _check(image: Any) -> None:
     """Make sure that `_rgb` knows what to do."""
+    if image is None:
+        raise BadImage(f"None is no picture: OpenCV gives it at the end of a video, and for a file that it cannot read; {EXPECTED}.")
     if not isinstance(image, np.ndarray):
         raise BadImage(f"a {type(image).__name__} is not a picture; {EXPECTED}, a PIL image, or a Frame.")
     channels = {2: 1, 3: image.shape[-1] if image.ndim else 0}.get(image.ndim)

@@ -243,4 +243,8 @@ def _open_text(source: str | Path) -> Source:
         return open_file(path)
     if glob.has_magic(text):
         return open_pattern(text)
+    if text == "-":
+        raise VideoError(
+            "the standard input is called /dev/stdin here, as in `ffmpeg ... | sightline track /dev/stdin ...`; a file has a name."
+        )
     raise VideoError(f"{text} does not exist; expected a video file, a folder or pattern of images, the number of a camera, or an address.")
