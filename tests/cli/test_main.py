@@ -74,7 +74,7 @@ def test_every_option_of_a_command_is_explained(name: str, capsys: pytest.Captur
         (["track", "clip.mp4", "--bax", "1,2,3,4"], "Perhaps you meant: --box"),
         (["track", "clip.mp4", "--box", "1", "2", "3", "4"], "2, 3, 4. Numbers that belong together have commas"),
         (["track", "clip.mp4", "--threads", "many"], "--threads cannot be 'many'"),
-        (["track", "clip.mp4", "--start", "soon"], "--start is soon; expected the number of a frame"),
+        (["track", "clip.mp4", "--callers", "soon"], "--callers cannot be 'soon'"),
         (["track", "clip.mp4", "--box"], "Missing value for argument '--box'"),
         (["convert", "weights.pth"], "--output"),
     ],
