@@ -18,6 +18,7 @@ from sightline.spec import Spec
 __all__ = [
     "BUILTIN",
     "INT8_KEY",
+    "OBJECTS_KEY",
     "SPEC_KEY",
     "Kind",
     "builtin_names",
@@ -36,6 +37,7 @@ __all__ = [
 
 SPEC_KEY = "sightline.spec"
 INT8_KEY = "sightline.int8"  # how a quantised file was made, and what it was checked on
+OBJECTS_KEY = "objects"  # in that: how many different ones its check showed
 BUILTIN = Path(__file__).parent / "builtin"
 
 ONNX_FIELDS = b"\x12\x1a\x22\x28\x32\x3a\x42"  # tags that may follow: producer, its version, domain, model version, doc, graph, opset
@@ -119,7 +121,7 @@ def sha256_of(path: Path) -> str:
 
 
 def int8_in(path: Path) -> dict[str, Any] | None:
-    """How a quantised ONNX file was made: `engine`, `source_sha256`, `calibration`, `agreement`; None for any other file.
+    """How a quantised ONNX file was made: `engine`, `source_sha256`, `calibration`, `agreement`, `objects`; None for any other file.
 
     Raises:
         WeightsMissing, WeightsMismatch: the file cannot be read.

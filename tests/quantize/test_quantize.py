@@ -19,14 +19,14 @@ from onnx import TensorProto, helper, numpy_helper  # only where it is there
 from sightline.box import Box, iou, xywh_from_cxcywh
 from sightline.cli import main
 from sightline.cli.ready import make_ready
-from sightline.engines import Array, engine_of, open_session
+from sightline.engines import Array, Session, engine_of, open_session
 from sightline.errors import BadData, EngineError, WeightsMismatch, WeightsMissing
 from sightline.frame import Frame
 from sightline.loop import follow
 from sightline.quantize import make
-from sightline.quantize.agreement import agreement
-from sightline.quantize.crops import CENTRE, digest, looks, moved
-from sightline.quantize.footage import Footage, Take, followed, open_footage, rendered, spread
+from sightline.quantize.agreement import Agreement, agreement
+from sightline.quantize.crops import CENTRE, Looks, digest, looks, moved
+from sightline.quantize.footage import Footage, Take, followed, open_footage, spread
 from sightline.quantize.graph import LEVELS, correlations, exact, has_attention, on_pixels, products, spared, whole
 from sightline.scene import Scene, SceneFrame, render
 from sightline.tracker import load
@@ -46,7 +46,7 @@ def filmed(seed: int) -> Take:
     return Take(f"scene {seed}", tuple(partial(shown, shot) for shot in shots))
 
 
-SMALL = Footage("rendered scenes", (filmed(0), filmed(2)), (filmed(1), filmed(3)))
+SMALL = Footage("what was filmed", (filmed(0), filmed(2)), (filmed(1), filmed(3)), objects=2)
 
 
 @pytest.fixture
@@ -56,6 +56,29 @@ def weights(tmp_path: Path) -> Path:
     copy.write_bytes(KESTREL.read_bytes())
     init_path(copy).write_bytes(init_path(KESTREL).read_bytes())
     return copy
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Four sequences with boxes, as a user has them."""
+    for seed in range(4):
+        take = filmed(seed)
+        (tmp_path / "sequences" / take.name / "img").mkdir(parents=True)
+        shots = [shot() for shot in take.shots]
+        for i, (frame, _) in enumerate(shots):
+            cv2.imwrite(str(tmp_path / "sequences" / take.name / "img" / f"{i}.png"), cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))
+        np.savetxt(tmp_path / "sequences" / take.name / "groundtruth.txt", [box for _, box in shots], delimiter=",")
+    return tmp_path / "sequences"
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[SceneFrame]]:
+    """A film of one target, as a folder of images."""
+    shots = list(render(Scene(seed=5, num_frames=192, size=(320, 180), occlusion=0.0, distractors=0)))
+    images = tmp_path_factory.mktemp("film")
+    for i, shot in enumerate(shots):
+        cv2.imwrite(str(images / f"{i:03}.jpg"), cv2.cvtColor(shot.frame.image, cv2.COLOR_RGB2BGR))
+    return images, shots
 
 
 @pytest.fixture
@@ -196,10 +219,14 @@ def test_agreement_is_the_overlap_in_the_same_crops() -> None:
     assert (found.mean, found.worst, found.elsewhere, found.crops, found.sequences) == (0.0, 0.0, 1.0, 4, 2)
 
 
-def test_nothing_is_checked_on_what_it_was_calibrated_on() -> None:
-    footage = rendered(6)
-    assert not {take.name for take in footage.calibrate} & {take.name for take in footage.check}
-    assert [take.name for take in spread(footage.calibrate, 2)] == ["scene 0", "scene 2"]
+def test_nothing_is_checked_on_what_it_was_calibrated_on(folder: Path) -> None:
+    footage = open_footage(folder)
+    assert [[take.name for take in takes] for takes in (footage.calibrate, footage.check)] == [
+        ["scene 0", "scene 2"],
+        ["scene 1", "scene 3"],
+    ]
+    assert (footage.objects, footage.drawn) == (2, ())
+    assert [take.name for take in spread(footage.calibrate, 1)] == ["scene 0"]
 
 
 @pytest.mark.usefixtures("recipe")
@@ -253,13 +280,6 @@ def test_the_fastest_form_that_keeps_the_boxes_is_taken(weights: Path, monkeypat
     assert [line.partition(": mean")[0] for line in said] == [f"in f32 beside the decoder: {what}" for what in LEVELS[1:3]]
 
 
-@pytest.mark.usefixtures("recipe")
-def test_on_rendered_scenes_forms_begin_with_more_in_f32(weights: Path) -> None:
-    footage = replace(SMALL, first=rendered(2).first)
-    done = make.quantize(weights, int8_path(weights, "onnxruntime"), engine="onnxruntime", footage=footage)
-    assert done.exact == LEVELS[2]
-
-
 @pytest.mark.parametrize("where", ["while it is made", "when it runs"])
 def test_what_cannot_be_quantised_is_refused_in_one_line(where: str, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(model: onnx.ModelProto, *_: object) -> onnx.ModelProto:
@@ -274,28 +294,113 @@ def test_what_cannot_be_quantised_is_refused_in_one_line(where: str, weights: Pa
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.usefixtures("recipe")
-def test_a_video_is_followed_and_cut_in_pieces(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shots = list(render(Scene(seed=5, num_frames=100, size=(480, 270), occlusion=0.0, distractors=0)))
-    (tmp_path / "film").mkdir()
-    for i, shot in enumerate(shots):
-        cv2.imwrite(str(tmp_path / "film" / f"{i:03}.jpg"), cv2.cvtColor(shot.frame.image, cv2.COLOR_RGB2BGR))
-    footage = followed(str(tmp_path / "film"), shots[0].box, load(weights, threads=1))
-    own = [[take for take in takes if "/" in take.name] for takes in (footage.calibrate, footage.check)]
-    assert [[take.name for take in takes] for takes in own] == [["film/frame 0", "film/frame 48"], ["film/frame 24", "film/frame 72"]]
-    for take in (*own[0], *own[1]):
+def test_a_video_is_followed_and_cut_in_pieces(weights: Path, film: tuple[Path, list[SceneFrame]]) -> None:
+    images, shots = film
+    footage = followed(str(images), shots[0].box, load(weights, threads=1))
+    places = [[int(take.name.removeprefix(f"{images.name}/frame ")) for take in takes] for takes in (footage.calibrate, footage.check)]
+    assert places == [[0, 48, 96, 144], [24, 72, 120, 168]]  # and no rendered scene is checked on
+    assert footage.drawn
+    assert footage.objects == 1
+    for take in footage.check:
         first = int(take.name.rpartition(" ")[2])
-        for i, look in enumerate(take.shots):
+        assert len(take.shots) == 1 + 3 * 3
+        for i, look in enumerate((take.shots[0], *take.shots[1::3])):
             frame, box = look()
             true = shots[first + 6 * i]
             assert np.abs(frame.image.astype(int) - true.frame.image).mean() < 4  # JPEG
             assert iou(np.array([box]), np.array([true.box])).item() > 0.5
-    with pytest.raises(BadData, match="0 pieces of 24 frames in which the target is found"):
-        followed(str(tmp_path / "film" / "000.jpg"), shots[0].box, load(weights, threads=1))
-    assert main(["quantize", str(weights), "--calibrate", str(tmp_path / "film" / "000.jpg")]) == 2
+    with pytest.raises(BadData, match="1 pieces of 24 frames in which the target is found; expected 8 or more"):
+        followed(str(images / "00*.jpg"), shots[0].box, load(weights, threads=1))
+
+
+def boxed(box: Box) -> str:
+    return ",".join(f"{value:.1f}" for value in box)
+
+
+@pytest.mark.parametrize("form", ["a folder of sequences", "a video"])
+@pytest.mark.parametrize("levels,passes", [pytest.param(127, True, id="fine"), pytest.param(3, False, id="coarse")])
+def test_the_gate_lets_fine_weights_through_and_coarse_ones_not(
+    form: str,
+    levels: int,
+    passes: bool,
+    weights: Path,
+    folder: Path,
+    film: tuple[Path, list[SceneFrame]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sightline.quantize.onnx.quantize", lambda model, *_: rounded(model, levels))
+    images, shots = film
+    given = [str(folder)] if form == "a folder of sequences" else [str(images), "--box", boxed(shots[0].box)]
+    assert main(["quantize", str(weights), "--engine", "onnxruntime", "--calibrate", *given]) == (0 if passes else 2)
+    assert int8_path(weights, "onnxruntime").exists() == passes
+    said = capsys.readouterr()
+    assert ("loses too much" in said.err) != passes
+    assert (f"for {2 if form == 'a folder of sequences' else 1} real object" in said.out) == passes
+
+
+def test_scenes_that_are_easy_do_not_open_the_gate(
+    weights: Path, film: tuple[Path, list[SceneFrame]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A form that is good for rendered scenes alone is refused, in spite of all that was calibrated on."""
+    images, shots = film
+    footage = followed(str(images), shots[0].box, load(weights, threads=1))
+    ranged: list[int] = []
+
+    def recipe(model: onnx.ModelProto, samples: Sequence[object], _: object) -> onnx.ModelProto:
+        ranged.append(len(samples))
+        return rounded(model, 3)
+
+    monkeypatch.setattr("sightline.quantize.onnx.quantize", recipe)
+    compared: list[set[str]] = []
+    agree = make.agreement
+
+    def on(exact: Session, rough: Session, given: Looks) -> Agreement:
+        compared.append(set(given))
+        found = agree(exact, rough, given)
+        return replace(found, mean=1.0) if all(name.startswith("scene") for name in given) else found
+
+    monkeypatch.setattr(make, "agreement", on)
+    with pytest.raises(EngineError, match="loses too much"):
+        make.quantize(weights, int8_path(weights, "onnxruntime"), engine="onnxruntime", footage=footage)
+    assert ranged[0] > sum(len(take.shots) - 1 for take in footage.calibrate)  # scenes, too
+    assert not any(name.startswith("scene") for names in compared for name in names)
+
+
+def test_without_real_pictures_nothing_is_made(
+    weights: Path, film: tuple[Path, list[SceneFrame]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for more in ([], ["--box", "1,2,3,4"]):
+        assert main(["quantize", str(weights), "--engine", "onnxruntime", *more]) == 2
+        [line] = capsys.readouterr().err.strip().splitlines()
+        assert "give --calibrate SEQUENCES (a folder of NAME/img/*.jpg with NAME/groundtruth.txt" in line
+        assert f"--calibrate street.mp4 --box {more[1] if more else '120,80,40,60'}" in line
+    assert main(["quantize", str(weights), "--calibrate", str(film[0] / "000.jpg")]) == 2
     assert "a file without boxes" in capsys.readouterr().err
-    assert main(["quantize", str(weights), "--box", "1,2,3,4"]) == 2
-    assert "--calibrate street.mp4 --box" in capsys.readouterr().err
+    assert not int8_path(weights, "onnxruntime").exists()
+
+
+@pytest.mark.usefixtures("recipe")
+@pytest.mark.parametrize("objects,warned", [(1, True), (5, False)])
+def test_tracking_in_int8_says_once_that_few_objects_were_checked(
+    objects: int, warned: bool, weights: Path, film: tuple[Path, list[SceneFrame]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make.quantize(weights, int8_path(weights, "onnxruntime"), engine="onnxruntime", footage=replace(SMALL, objects=objects))
+    images, shots = film
+    command = [
+        "track",
+        str(images / "00*.jpg"),
+        "--box",
+        boxed(shots[0].box),
+        "--tracker",
+        str(weights),
+        "--results",
+        str(tmp_path / "r.csv"),
+    ]
+    assert main([*command, "--precision", "int8"]) == 0
+    assert capsys.readouterr().err.count("for 1 real object (what was filmed): nothing is known of others") == warned
+    assert main(command) == 0
+    assert "real object" not in capsys.readouterr().err
 
 
 def test_every_source_gives_as_many_sequences_as_it_can() -> None:
@@ -341,14 +446,15 @@ class DescribingSession(FakeSession):
 @pytest.mark.usefixtures("recipe")
 def test_the_command_says_what_it_did(weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("sightline.quantize.footage.open_footage", lambda _: SMALL)
-    assert main(["quantize", str(weights), "--engine", "onnxruntime", "--json"]) == 0
+    command = ["quantize", str(weights), "--engine", "onnxruntime", "--calibrate", "sequences"]
+    assert main([*command, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["calibrated_on"] == "rendered scenes"
+    assert (told["calibrated_on"], told["objects_checked"]) == ("what was filmed", 2)
     assert told["files"] == [str(int8_path(weights, "onnxruntime")), str(init_path(int8_path(weights, "onnxruntime")))]
-    assert main(["quantize", str(weights), "--engine", "onnxruntime", "--budget", "1"]) == 2
+    assert main([*command, "--budget", "1"]) == 2
     assert "the budget is 1.000, so nothing was written" in capsys.readouterr().err
-    assert main(["quantize", str(weights), "--engine", "onnxruntime", "--budget", "95"]) == 2
-    assert main(["quantize", str(weights), "--engine", "onnxruntime", "--output", str(weights)]) == 2
+    assert main([*command, "--budget", "95"]) == 2
+    assert main([*command, "--output", str(weights)]) == 2
     assert "the file in f32 itself" in capsys.readouterr().err
 
 
@@ -372,14 +478,8 @@ def test_the_recipe_of_onnxruntime_keeps_the_boxes(weights: Path) -> None:
     assert done.agreements["int8"].mean < 1
 
 
-def test_the_recipe_of_openvino_keeps_the_boxes(weights: Path, tmp_path: Path) -> None:
+def test_the_recipe_of_openvino_keeps_the_boxes(weights: Path, folder: Path) -> None:
     pytest.importorskip("nncf")
-    for take in (*SMALL.calibrate, *SMALL.check):
-        (tmp_path / "data" / take.name / "img").mkdir(parents=True)
-        shots = [shot() for shot in take.shots]
-        for i, (frame, _) in enumerate(shots):
-            cv2.imwrite(str(tmp_path / "data" / take.name / "img" / f"{i}.png"), cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))
-        np.savetxt(tmp_path / "data" / take.name / "groundtruth.txt", [box for _, box in shots], delimiter=",")
     command = [
         sys.executable,
         "-m",
@@ -387,7 +487,7 @@ def test_the_recipe_of_openvino_keeps_the_boxes(weights: Path, tmp_path: Path) -
         "quantize",
         str(weights),
         "--calibrate",
-        str(tmp_path / "data"),
+        str(folder),
         "--budget",
         "0.85",
         "--json",

@@ -12,6 +12,7 @@ import tyro
 
 from sightline.cli.arguments import Json, box_from_text, check_suffix, optional
 from sightline.cli.extras import needing
+from sightline.cli.loading import limit_of
 from sightline.errors import SightlineError
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ def quantize(
 ) -> None:
     """Write an exported network in int8, for `--precision int8` of the other commands; refuse where it loses more than --budget.
 
-    The boxes of int8 and f32 are compared in the same crops, of sequences that it was not calibrated on. Nothing is trained.
-    Forms are tried in turn, from all in int8 but the decoder to more and more in f32, until the boxes are kept.
+    The boxes of int8 and f32 are compared in the same crops of real pictures, which have to be given and which it was not calibrated on. Nothing is
+    trained. Forms are tried in turn, from all in int8 but the decoder to more and more in f32, until the boxes are kept.
     Needs nncf for openvino: pip install 'sightline[int8]'.
 
     Example: sightline quantize kestrel-nano --calibrate sequences
@@ -42,16 +43,17 @@ def quantize(
     Args:
         weights: a name from `sightline zoo`, or the path of an .onnx file.
         engine: who will run it; a file of one is slow on the other.
-        calibrate: sequences with boxes, as `sightline eval --dataset folder` reads them (every second one is for the check), a training folder,
-            or with --box a video; rendered scenes where not given.
+        calibrate: sequences with boxes, as `sightline eval --dataset folder` reads them (every second one is for the check: give ten or more), a
+            training folder, or with --box a video, for which alone the check speaks then. Has to be given.
         box: the target in the first frame of a video, which is followed in f32: left, top, width, height in pixels.
         budget: the least mean overlap (IoU, 0 to 1) with the boxes of f32.
         output: write it here, as .onnx; where not given, to where --precision int8 finds it: beside the weights, or in the cache folder for those in the package.
         as_json: print one JSON object on standard output, and nothing else there.
     """
-    if box is not None and calibrate is None:
+    if calibrate is None:
         raise SightlineError(
-            "--box says where the target of a video is; give the video as well, as in --calibrate street.mp4 --box 120,80,40,60."
+            f"int8 is calibrated and checked on real pictures: give --calibrate SEQUENCES (a folder of NAME/img/*.jpg with NAME/groundtruth.txt, a box "
+            f"x,y,w,h for each image; ten or more), or a video of yours with its target, --calibrate street.mp4 --box {box or '120,80,40,60'}."
         )
     if output is not None:
         check_suffix(output, (".onnx",), "--output")
@@ -73,18 +75,23 @@ def quantize(
     if as_json:
         agreements = {precision: asdict(found) for precision, found in done.agreements.items()}
         told = {"files": [str(file) for file in done.files], "engine": engine, "agreement": agreements, "budget": budget}
-        print(json.dumps(told | {"calibrated_on": done.source, "crops": done.calibrated, "f32": done.exact}))
+        print(
+            json.dumps(
+                told | {"calibrated_on": footage.told, "crops": done.calibrated, "f32": done.exact, "objects_checked": footage.objects}
+            )
+        )
         return
     for file in done.files:
         print(f"{file} ({file.stat().st_size / 1e6:.1f} MB)")
-    print(
-        f"calibrated on {done.calibrated} crops of {done.source}{'' if calibrate else ' (real pictures are harder, so the overlap says less; better is --calibrate)'}"
-    )
+    print(f"calibrated on {done.calibrated} crops of {footage.told}{' and of rendered scenes' if footage.drawn else ''}")
     for precision, found in done.agreements.items():
         print(f"{precision}: boxes against f32 in the same crops: {found} (budget {budget:g})")
+    limit = limit_of(done.files[0])
+    if limit is not None:
+        print(limit)
 
 
-def _followed(source: Path | None, box: str, weights: Path) -> Footage:
+def _followed(source: Path, box: str, weights: Path) -> Footage:
     from sightline.quantize.footage import followed
     from sightline.tracker import load
 

@@ -21,20 +21,19 @@ from sightline.errors import BadData
 from sightline.evaluate.clips import open_dataset
 from sightline.frame import Frame, read
 from sightline.loop import follow
-from sightline.quantize.graph import LEVELS
 from sightline.scene import Scene, render
 from sightline.tracker import Tracker
 
 if TYPE_CHECKING:
     from sightline.train.pairs import Picture
 
-__all__ = ["Footage", "Shot", "Take", "followed", "open_footage", "rendered", "spread"]
+__all__ = ["Footage", "Shot", "Take", "followed", "open_footage", "spread"]
 
 Shot: TypeAlias = Callable[[], tuple[Frame, Box]]  # reads one picture, and says where the target is in it
 
-NUM_SCENES, SCENE_FRAMES = 24, 25
-PIECE, NUM_PIECES, FEWEST_PIECES = 24, 60, 2  # frames of a piece of a video, and pieces at most; at least, for each use
-KEPT = 6  # frames from one that is kept to the next
+NUM_SCENES, SCENE_FRAMES = 12, 25
+PIECE, NUM_PIECES, FEWEST_PIECES = 24, 60, 4  # frames of a piece of a video, and pieces at most; at least, for each use
+KEPT, LOOKS = 6, 3  # frames from one that is kept to the next; crops that each of those is good for, at other places
 SHORTEST = 2  # a template and something to look for it in
 
 
@@ -53,18 +52,20 @@ class Footage:
     Attributes:
         told: where it is from, for people.
         calibrate: at least one.
-        check: at least one.
-        first: the level of `graph.LEVELS` that forms begin with.
+        check: at least one, of real pictures.
+        objects: how many different ones the check shows.
+        drawn: rendered scenes, which ranges come from as well: they say nothing of how good a form is.
     """
 
     told: str
     calibrate: tuple[Take, ...]
     check: tuple[Take, ...]
-    first: int = 0
+    objects: int
+    drawn: tuple[Take, ...] = ()
 
 
-def open_footage(folder: Path | None) -> Footage:
-    """The sequences of a folder; rendered ones where there is none.
+def open_footage(folder: Path) -> Footage:
+    """The sequences of a folder.
 
     Args:
         folder: SEQUENCE/img/*.jpg and SEQUENCE/groundtruth.txt, of which every second sequence is kept for checking; or a training
@@ -74,8 +75,6 @@ def open_footage(folder: Path | None) -> Footage:
         BadData: nothing there that can be read, or one sequence alone.
         ModuleNotFoundError: the extra is missing.
     """
-    if folder is None:
-        return rendered()
     if folder.is_file():
         raise BadData(
             f"{folder} is a file without boxes; say where the target is in its first frame (--box X,Y,W,H), or give a folder of sequences."
@@ -83,21 +82,14 @@ def open_footage(folder: Path | None) -> Footage:
     if (folder / "index.jsonl").is_file():
         return _training(folder)
     takes = [_of_clip(clip.frames, clip.truth, clip.visible, clip.name) for clip in open_dataset("folder", folder)]
-    return _checked(Footage(str(folder), _long(takes[::2]), _long(takes[1::2])))
-
-
-def rendered(count: int = NUM_SCENES) -> Footage:
-    """Rendered scenes: never as good as real pictures, and always at hand.
-
-    They are easier: of the form of merlin in which all is in int8, whose boxes overlap by .96 there, real crops say .93. So forms begin with
-    large maps in f32, for which they say .986 and .953.
-    """
-    takes = [Take(f"scene {seed}", tuple(functools.partial(_of_scene, seed, i) for i in range(SCENE_FRAMES))) for seed in range(count)]
-    return Footage("rendered scenes", tuple(takes[::2]), tuple(takes[1::2]), first=LEVELS.index("what works on large maps"))
+    return _checked(str(folder), takes[::2], takes[1::2])
 
 
 def followed(source: str, box: BoxLike, tracker: Tracker[Any]) -> Footage:
-    """Pieces of one video, in turn for calibrating and for checking, each with as many rendered scenes: one target alone is no variety.
+    """Pieces of one video, in turn for calibrating and for checking.
+
+    One target alone is no variety, so ranges come from rendered scenes as well. The check sees none of them: they are easier than real pictures, and a
+    form that loses the boxes of those can keep the boxes of scenes.
 
     Args:
         source: what `sightline.read` takes.
@@ -114,7 +106,8 @@ def followed(source: str, box: BoxLike, tracker: Tracker[Any]) -> Footage:
         if index == 0 and pieces[-1]:
             pieces.append([])
         if index % KEPT == 0 and step.estimate.status != "lost":
-            pieces[-1].append(functools.partial(_of_jpeg, _jpeg(step.frame), step.estimate.box))
+            shot = functools.partial(_of_jpeg, _jpeg(step.frame), step.estimate.box)
+            pieces[-1] += [shot] * (LOOKS if pieces[-1] else 1)  # the first one is the template
     name = Path(source).name
     takes = _long([Take(f"{name}/frame {i * PIECE}", tuple(shots)) for i, shots in enumerate(pieces)])
     if len(takes) < 2 * FEWEST_PIECES:
@@ -122,8 +115,7 @@ def followed(source: str, box: BoxLike, tracker: Tracker[Any]) -> Footage:
             f"{source} has {len(takes)} pieces of {PIECE} frames in which the target is found; expected {2 * FEWEST_PIECES} or more. "
             "Give a longer video, or another --box."
         )
-    drawn = rendered()
-    return Footage(f"{source} and rendered scenes", (*takes[::2], *drawn.calibrate), (*takes[1::2], *drawn.check))
+    return Footage(source, takes[::2], takes[1::2], objects=1, drawn=_rendered())
 
 
 def spread(items: Sequence[Take], count: int) -> list[Take]:
@@ -146,20 +138,28 @@ def _training(folder: Path) -> Footage:
         tracks = [track for track in read_tracks(folder, split) if not track.is_still]
         return _long([Take(track.name, tuple(functools.partial(_of_picture, picture) for picture in track.pictures)) for track in tracks])
 
-    return _checked(Footage(str(folder), takes("train"), takes("val")))
+    return _checked(str(folder), takes("train"), takes("val"))
 
 
 def _long(takes: Sequence[Take]) -> tuple[Take, ...]:
     return tuple(take for take in takes if len(take.shots) >= SHORTEST)
 
 
-def _checked(footage: Footage) -> Footage:
+def _checked(told: str, calibrate: Sequence[Take], check: Sequence[Take]) -> Footage:
+    """Sequences that each show an object of their own."""
+    footage = Footage(told, _long(calibrate), _long(check), objects=len(_long(check)))
     if not footage.calibrate or not footage.check:
         raise BadData(
-            f"{footage.told} has {len(footage.calibrate)} sequences to calibrate on and {len(footage.check)} to check on; "
+            f"{told} has {len(footage.calibrate)} sequences to calibrate on and {len(footage.check)} to check on; "
             "expected at least one of each, of two pictures or more."
         )
     return footage
+
+
+def _rendered() -> tuple[Take, ...]:
+    return tuple(
+        Take(f"scene {seed}", tuple(functools.partial(_of_scene, seed, i) for i in range(SCENE_FRAMES))) for seed in range(NUM_SCENES)
+    )
 
 
 def _of_clip(frames: Sequence[str], truth: np.ndarray, visible: np.ndarray, name: str) -> Take:

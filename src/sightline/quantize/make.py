@@ -27,7 +27,7 @@ from sightline.quantize.crops import Looks, digest, looks
 from sightline.quantize.footage import Footage, spread
 from sightline.quantize.graph import LEVELS, folded, spared, whole
 from sightline.spec import spec_to_json
-from sightline.weights import INT8_KEY, SPEC_KEY, init_path, int8_in, kind_of, sha256_of, write_whole
+from sightline.weights import INT8_KEY, OBJECTS_KEY, SPEC_KEY, init_path, int8_in, kind_of, sha256_of, write_whole
 
 __all__ = ["BUDGET", "RECIPES", "Candidate", "Quantised", "prepare", "quantize", "write"]
 
@@ -81,14 +81,14 @@ class Quantised:
         agreements: with f32, on sequences that nothing was calibrated or chosen on, by precision.
         exact: what stays in f32 besides the decoder.
         calibrated: crops that it was calibrated on.
-        source: where they are from.
+        footage: where they are from.
     """
 
     files: tuple[Path, ...]
     agreements: Agreements
     exact: str
     calibrated: int
-    source: str
+    footage: Footage
 
 
 def quantize(
@@ -115,7 +115,7 @@ def quantize(
             f"{weights.stem} in {precision} on {engine} loses too much: {found}; the budget is {budget:.3f}, so nothing was written. "
             "Calibrate on more sequences (--calibrate), or accept less (--budget)."
         )
-    return Quantised(write(made, output, budget=budget), made.agreements, LEVELS[made.level], made.calibrated, footage.told)
+    return Quantised(write(made, output, budget=budget), made.agreements, LEVELS[made.level], made.calibrated, footage)
 
 
 def prepare(
@@ -133,12 +133,13 @@ def prepare(
     exact = open_session(weights, engine="onnxruntime", threads=1)
     takes = spread(footage.calibrate, 2 * TAKES)
     ranging, deciding = (takes[::2], takes[1::2]) if len(takes) >= ENOUGH else (takes, takes)
+    ranging = [*ranging, *footage.drawn]
     seen = looks(exact, ranging, each=-(-CROPS // len(ranging)))
     choosing = looks(exact, deciding, each=CHOSEN_EACH, seed=2)
     held_out = looks(exact, spread(footage.check, TAKES), each=CHECKED_EACH, seed=1)
     bench = _Bench(weights, engine, exact)
     samples = [arrays for several in seen.values() for arrays in several]
-    level, model, chosen = _chosen(recipe, bench, samples, choosing, first=footage.first, least=budget + MARGIN, tell=tell)
+    level, model, chosen = _chosen(recipe, bench, samples, choosing, least=budget + MARGIN, tell=tell)
     found = bench.agreements(model, held_out)
     note = {
         "engine": engine,
@@ -147,6 +148,7 @@ def prepare(
         "f32": LEVELS[level],
         "choice": _told(chosen),
         "agreement": _told(found),
+        OBJECTS_KEY: footage.objects,
         "versions": {"sightline": __version__, MADE_BY[engine]: version(MADE_BY[engine])},
     }
     return Candidate(model, weights, note, found, level, len(samples), bench.spec)
@@ -189,16 +191,15 @@ def _chosen(
     samples: Sequence[Mapping[str, Array]],
     choosing: Looks,
     *,
-    first: int,
     least: float,
     tell: Callable[[str], object] | None,
 ) -> tuple[int, onnx.ModelProto, Agreements]:
-    """The first level, from `first` on, that reaches `least`, else the best of all that run."""
+    """The first level that reaches `least`, else the best of all that run."""
     plain = PREPARED[bench.engine](bench.weights)
     tried: list[tuple[int, onnx.ModelProto, Agreements]] = []
     problems: list[EngineError] = []
     kept: list[str] | None = None
-    for level, what in list(enumerate(LEVELS))[first:]:
+    for level, what in enumerate(LEVELS):
         before, kept = kept, spared(plain.graph, level)
         if kept == before:  # it has none of that
             continue
