@@ -11,11 +11,12 @@ NANOTRACK ?= $(WEIGHTS)/nanotrack_v2/nanotrack_backbone_sim.onnx+$(WEIGHTS)/nano
 PUBLISHED := vittrack-nano=vittrack/object_tracking_vittrack_2023sep.onnx nanotrack-v1=nanotrack_v1/nanotrackv1.pth \
 	nanotrack-v2=nanotrack_v2/nanotrackv2.pth nanotrack-v3=nanotrack_v3/nanotrackv3.pth fear-xs=fear_xs/fear_xs_encoder.onnx \
 	fear-xs-smooth=fear_xs/fear_xs_encoder.onnx lighttrack-mobile=lighttrack_m/lighttrack_mobile_from_openvino.pth dcfnet=dcfnet/param.pth
+EXPORTED := $(foreach pair,$(PUBLISHED),runs/$(firstword $(subst =, ,$(pair))).onnx)
 INSTALL := -m pip --disable-pip-version-check --quiet install -c constraints.txt
 
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test lint test-golden test-toolkits zoo table precision edge pictures docs clean
+.PHONY: demo test lint test-golden test-toolkits zoo table precision edge pictures docs clean always
 
 demo: .venv/core
 	@mkdir -p demo
@@ -47,19 +48,22 @@ zoo: .venv/dev
 	.venv/bin/python benchmarks/zoo.py $(if $(wildcard $(SHARED)/golden),--golden "$(SHARED)/golden")
 
 # Speed, overlap and accuracy of engines and precisions: the table of docs/how-to/speed.md. Nothing else may run; SPEED=--no-speed where it does.
-precision: .venv/dev
+# TRACKERS takes names, and files that `sightline export` wrote.
+TRACKERS ?= merlin kestrel-nano runs/vittrack-nano.onnx runs/nanotrack-v2.onnx
+precision: .venv/dev $(filter runs/%,$(TRACKERS))
 	.venv/bin/python benchmarks/precision.py --calibrate "$(SHARED)/data/train" --data "$(SHARED)/data/eval" \
-		--trackers merlin kestrel-nano $(SPEED) --docs docs/how-to/speed.md
+		--trackers $(TRACKERS) $(SPEED) --docs docs/how-to/speed.md
+
+# Made again every time: the code that converts and exports is as new as the checkout.
+runs/%.onnx: .venv/dev always
+	@mkdir -p runs
+	.venv/bin/sightline convert "$(WEIGHTS)/$(patsubst $*=%,%,$(filter $*=%,$(PUBLISHED)))" --tracker $* --output runs/$*.safetensors
+	.venv/bin/sightline export runs/$*.safetensors --output $@
 
 # Published networks by way of our own, and OpenCV's trackers from a wheel that cannot stand beside the core's.
-table: .venv/dev .venv-bench/made
-	@mkdir -p runs
-	for pair in $(PUBLISHED); do \
-		.venv/bin/sightline convert "$(WEIGHTS)/$${pair#*=}" --tracker "$${pair%%=*}" --output "runs/$${pair%%=*}.safetensors" && \
-		.venv/bin/sightline export "runs/$${pair%%=*}.safetensors" --output "runs/$${pair%%=*}.onnx" || exit 1; \
-	done
+table: .venv-bench/made $(EXPORTED)
 	OPENCV_LOG_LEVEL=ERROR .venv-bench/bin/python benchmarks/accuracy.py --data "$(SHARED)/data/eval" \
-		--exported $(foreach pair,$(PUBLISHED),runs/$(firstword $(subst =, ,$(pair))).onnx) \
+		--exported $(EXPORTED) \
 		--opencv csrt kcf mosse "vit=$(VITTRACK)" "nano=$(NANOTRACK)" --readme README.md
 
 # The trackers in the package on MNN, ncnn and LiteRT, whose converters want packages of their own (TensorFlow among them).

@@ -73,7 +73,11 @@ def sessions(path: Path, footage: Footage, folder: Path) -> tuple[dict[tuple[str
         except EngineError as error:
             print(f"left out: {engine} {precision}: {error}")
     for engine in ("onnxruntime", "openvino"):
-        made = prepare(path, engine=engine, footage=footage, tell=print)
+        try:
+            made = prepare(path, engine=engine, footage=footage, tell=print)
+        except EngineError as error:
+            print(f"left out: {engine} int8: {error}")
+            continue
         file, *_ = write(made, folder / f"{path.stem}.{engine}.onnx", budget=BUDGET)
         for form, found in made.agreements.items():
             opened[engine, form] = open_session(file, engine=engine, precision="bf16" if "bf16" in form else "f32", threads=1)

@@ -17,7 +17,7 @@ from sightline.errors import EngineError
 from sightline.methods import Method
 from sightline.methods.network import NetworkMethod
 from sightline.tracker import resolve
-from sightline.weights import find
+from sightline.weights import find, int8_path
 from tests.fakes import FakeSession
 
 BUILTIN = find("kestrel-nano")
@@ -91,6 +91,16 @@ def test_rough_precisions_are_taken_only_where_they_are_allowed(opened: list[Way
     assert ways(BUILTIN, "bf16") == [ORT, OV, BF16]
     assert ways(BUILTIN, "int8") == [ORT, OV, BF16]  # nobody has made a file in int8
     assert opened == []
+
+
+def test_a_file_in_int8_beside_the_weights_is_taken_only_where_it_is_asked_for(opened: list[Way], cache: Path) -> None:
+    cache.mkdir()
+    int8_path(BUILTIN, "openvino").touch()
+    assert ways(BUILTIN, "f32") == [ORT, OV]
+    assert ways(BUILTIN, "bf16") == [ORT, OV, BF16]
+    assert ways(BUILTIN, "int8") == [ORT, OV, BF16, INT8]
+    assert choose(BUILTIN, method_of) == OV
+    assert opened == [ORT, OV]
 
 
 def test_a_file_in_int8_says_so(opened: list[Way], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,8 +37,8 @@ RULES = (10, 20, 50, 100, 200, 500, 1000)  # pixels between two lines of `ruled`
 SHIFT = 4  # OpenCV draws in sixteenths of a pixel
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".webm")
-# Quick enough to stand beside a tracker, and good enough to look at. On a noisy 1080p film superfast at crf 22 takes 0.56 of the processor's time
-# of veryfast at crf 20, with the same PSNR (37.05 and 37.07 dB) and a file 1.18 times as large.
+# Quick enough to stand beside a tracker, and good enough to look at: benchmarks/encoding.py sets it beside veryfast at crf 20, which takes 1.7 times
+# as long for nearly the same file.
 ENCODERS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "h264": ("libx264", {"preset": "superfast", "crf": "22"}),
     "vp9": ("libvpx-vp9", {"deadline": "realtime", "cpu-used": "7", "row-mt": "1", "crf": "30", "b": "0"}),

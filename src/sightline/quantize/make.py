@@ -34,8 +34,8 @@ __all__ = ["BUDGET", "RECIPES", "Candidate", "Quantised", "prepare", "quantize",
 Recipe: TypeAlias = Callable[[onnx.ModelProto, Sequence[Mapping[str, Array]], Sequence[str]], onnx.ModelProto]
 Agreements: TypeAlias = Mapping[str, Agreement]  # by precision
 
-BUDGET = 0.95  # mean overlap with f32: variants above it kept their overlap with the truth within .01, those at .90 had lost .05
-MARGIN = 0.01  # above the budget, where the form is chosen: two sets of some 250 crops differ by as much
+BUDGET = 0.95  # mean overlap with f32; what it means for success AUC: `make precision`
+MARGIN = 0.01  # above the budget, where the form is chosen: two sets of crops do not say the same
 RECIPES = {"openvino": "sightline.quantize.openvino", "onnxruntime": "sightline.quantize.onnx"}
 PREPARED = {"openvino": whole, "onnxruntime": folded}  # the graph that a recipe is given
 MADE_BY = {"openvino": "nncf", "onnxruntime": "onnxruntime"}

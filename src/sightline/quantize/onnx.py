@@ -1,10 +1,10 @@
 """int8 for onnxruntime: QDQ, tuned so that what it would fuse in f32 is still fused.
 
 Bytes between a product and its bias, or between the pieces of a GELU, keep the two from being one operation; a softmax between quantised
-products becomes one of integers, which takes a quarter of the time; a convolution of three channels is many times slower in int8.
+products becomes one of integers, which takes longer than all others; a convolution of three channels is many times slower in int8.
 
-Ranges are the means of those of all crops: by the crops of the training folder's split "train" .960 of merlin's boxes, where the extremes of all
-give .941, percentiles .939 to .951 and entropy .947; .959 of kestrel-nano's, where they give .953, .955 to .965 and .960.
+Ranges are the means of those of all crops, which kept merlin's boxes best: better than the extremes of all, percentiles or entropy. For kestrel-nano
+they are all alike.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """int8 for OpenVINO, by NNCF: symmetric ranges, smoothed inputs of linear layers, corrected biases; the result is ONNX again.
 
-Measured on kestrel-nano, vittrack-nano and nanotrack-v2: asymmetric activations cost .03 to .05 of overlap (.02 on merlin); the transformer
-scheme is needed where there is attention (.86 without) and ruins networks without it (.5 with). On merlin, by the crops of the training folder's
-validation split: means of ranges .94, their extremes .88, those without outliers .90; without the correction of biases as with it.
+What was tried on kestrel-nano, vittrack-nano, nanotrack-v2 and merlin and kept their boxes less well: asymmetric activations; NNCF's transformer scheme
+where there is no attention, and its plain one where there is; extremes of ranges, with and without outliers, in place of their means.
 """
 
 from __future__ import annotations
