@@ -353,11 +353,10 @@ def test_scenes_that_are_easy_do_not_open_the_gate(
 
     monkeypatch.setattr("sightline.quantize.onnx.quantize", recipe)
     compared: list[set[str]] = []
-    agree = make.agreement
 
     def on(exact: Session, rough: Session, given: Looks) -> Agreement:
         compared.append(set(given))
-        found = agree(exact, rough, given)
+        found = agreement(exact, rough, given)
         return replace(found, mean=1.0) if all(name.startswith("scene") for name in given) else found
 
     monkeypatch.setattr(make, "agreement", on)
