@@ -4,7 +4,7 @@ Facts     docs/trackers/vittrack.md section 2 (no paper); golden/efficienttrack;
           (Liu et al., CVPR 2023, arXiv:2305.07027), without its cascade
 Spec      sightline/zoo/efficienttrack.py      Weights   never published
 
-The network is `layers.onestream.OneStream` with the blocks below. B batch, N = 320 tokens, C channels, H heads.
+The network is `layers.onestream.OneStream` with the blocks below. B batch, N tokens (320), C channels, H heads.
 """
 
 from __future__ import annotations
@@ -118,4 +118,11 @@ class Block(nn.Module):
 def build(arch: Arch) -> OneStream:
     """An untrained network."""
     blocks = (Block(arch.order, arch.width, arch.heads, arch.key_width) for _ in range(arch.depth))
-    return OneStream(stem=arch.stem, width=arch.width, blocks=blocks, head_width=arch.head_width)
+    return OneStream(
+        stem=arch.stem,
+        width=arch.width,
+        blocks=blocks,
+        head_width=arch.head_width,
+        template_grid=arch.template_grid,
+        search_grid=arch.search_grid,
+    )

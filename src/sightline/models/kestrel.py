@@ -7,7 +7,8 @@ Template tokens read one another, search tokens read the template and one anothe
 (Wei et al., 2023) and MixFormerV2 (Cui et al., NeurIPS 2023); stem, blocks and head are those of VitTrack-nano, so a
 network of the same width can start from its weights.
 
-B batch, T = 64 template tokens, S = 256 search tokens (a 16 x 16 grid), C channels, H heads, D = C / H.
+B batch, T = 64 template tokens, S = 256 search tokens (grids of 8 x 8 and 16 x 16, as `Arch` says), C channels, H heads,
+D = C / H.
 Pixels enter as uint8 (B, H, W, 3) RGB; boxes leave as cx, cy, w, h in 0..1 of the search crop.
 """
 
@@ -37,12 +38,12 @@ class Kestrel(nn.Module):
     def __init__(self, arch: Arch) -> None:
         super().__init__()
         self.stem = Stem(arch.width, "conv3x3")
-        self.template_positions = nn.Parameter(torch.zeros(1, 64, arch.width))
-        self.search_positions = nn.Parameter(torch.zeros(1, 256, arch.width))
+        self.template_positions = nn.Parameter(torch.zeros(1, arch.template_grid**2, arch.width))
+        self.search_positions = nn.Parameter(torch.zeros(1, arch.search_grid**2, arch.width))
         self.blocks = nn.ModuleList(Block(arch.width, arch.heads, eps=1e-5) for _ in range(arch.depth))
         self.norm = nn.LayerNorm(arch.width, eps=1e-5)
         self.head = CenterHead(arch.width, arch.head_width)
-        self.register_buffer("window", hann2d(16), persistent=False)
+        self.register_buffer("window", hann2d(arch.search_grid), persistent=False)
 
     def read_template(self, pixels: Tensor) -> list[KeysValues]:
         """Keys and values (B, H, T, D) of every block, from a normalised template (B, 3, 128, 128)."""

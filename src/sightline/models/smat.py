@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from sightline.models.layers.conv import ConvNorm
-from sightline.models.layers.heads import CENTER_KEYS, CenterMaps, bounded, tower
+from sightline.models.layers.heads import CENTER_KEYS, CenterMaps, bounded, expecting_few, tower
 from sightline.models.layers.mobilevit import TRUNK_KEYS, MixedBlock, MobileTracker, Trunk
 from sightline.zoo.smat import Arch
 
@@ -89,6 +89,7 @@ class Head(nn.Module):
         self.score_lead, self.box_lead = (ConvNorm(channels, hidden, 3, padding=1) for _ in range(2))
         self.score_layers, self.box_layers = _layers(hidden, score_depth), _layers(hidden, box_depth)
         self.score, self.size, self.offset = (tower(hidden, hidden, outputs, depth=3) for outputs in (1, 2, 2))
+        expecting_few(self.score)
 
     def forward(self, grid: Tensor) -> CenterMaps:
         """Search map (B, C, G, G) to `CenterMaps`."""

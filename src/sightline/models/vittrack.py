@@ -3,7 +3,7 @@
 Facts     docs/trackers/vittrack.md (no paper); golden/vittrack      Spec  sightline/zoo/vittrack.py
 Weights   never published
 
-B batch, S = 256 search tokens (16 x 16), T = 64 template tokens, N = 1 + S + T, F tokens of prompts, C channels.
+B batch, S = 256 search tokens (16 x 16), T = 64 template tokens (8 x 8), both as `Arch` says, N = 1 + S + T, F tokens of prompts, C channels.
 Pixels enter as uint8 (B, H, W, 3) RGB; boxes leave as cx, cy, w, h in 0..1 of the search crop.
 """
 
@@ -52,7 +52,6 @@ UNUSED = (
     "preprocess.coord_?",  # column and row numbers
 )
 
-SEARCH, TEMPLATE = 256, 64
 # where in its cell, in sixteenths, each head thinks of the top-left and of the bottom-right corner
 SHIFTS = {"corner": (0.0, 0.0), "corner_v2": (7.5, 7.5), "corner_v3": (0.0, 15.0), "corner_lite": (8.0, 8.0)}
 
@@ -60,11 +59,11 @@ SHIFTS = {"corner": (0.0, 0.0), "corner_v2": (7.5, 7.5), "corner_v3": (0.0, 15.0
 class Pyramid(nn.Module):
     """Neck "FPN": search tokens after blocks 12, 8 and 4 added up; the class token stays apart."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, num: int) -> None:
         super().__init__()
         self.linear0, self.linear1 = nn.Linear(width, width), nn.Linear(width, width)
         # as published: over tokens, not channels, so that each place of the search region has its own scale
-        self.norm0, self.norm1 = nn.BatchNorm1d(SEARCH), nn.BatchNorm1d(SEARCH)
+        self.norm0, self.norm1 = nn.BatchNorm1d(num), nn.BatchNorm1d(num)
         self.to_search, self.to_class = nn.Linear(width, width), nn.Linear(width, width)
 
     def forward(self, class_token: Tensor, last: Tensor, middle: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:
@@ -89,18 +88,21 @@ class VitTrack(nn.Module):
     def __init__(self, arch: Arch) -> None:
         super().__init__()
         self.arch = arch
+        self.num_search = arch.search_grid**2
         self.stem = Stem(arch.width, arch.stem, channels=6 if arch.second == "stack" else 3)
         self.second_stem = Stem(arch.width, arch.stem) if arch.second == "sum" else None
         self.class_token = nn.Parameter(torch.zeros(1, 1, arch.width))
-        self.positions = nn.Parameter(sinusoid_table(SEARCH + TEMPLATE, arch.width).unsqueeze(0))
+        self.positions = nn.Parameter(sinusoid_table(self.num_search + arch.template_grid**2, arch.width).unsqueeze(0))
         self.blocks = nn.ModuleList(PlainBlock(arch.width, arch.heads) for _ in range(arch.depth))
         self.norm = nn.LayerNorm(arch.width, eps=1e-5)
-        self.neck = Pyramid(arch.width) if arch.neck == "pyramid" else None
-        self.prompts = PromptPair(arch.template_prompt, arch.search_prompt, width=arch.width, heads=arch.heads, grids=(8, 16))
+        self.neck = Pyramid(arch.width, self.num_search) if arch.neck == "pyramid" else None
+        self.prompts = PromptPair(
+            arch.template_prompt, arch.search_prompt, width=arch.width, heads=arch.heads, grids=(arch.template_grid, arch.search_grid)
+        )
         kinds = {"center": CenterHead, "corner_lite": CornerLiteHead}
         self.head = kinds.get(arch.head, CornerHead)(arch.width, arch.head_width)
         if arch.head == "center":
-            self.register_buffer("window", hann2d(16), persistent=False)
+            self.register_buffer("window", hann2d(arch.search_grid), persistent=False)
 
     def embed(
         self,
@@ -127,7 +129,7 @@ class VitTrack(nn.Module):
         """Template tokens and those of its prompts (B, T + F, C); arguments as in `embed`."""
         assert (second is None) == (self.arch.second == "none")  # `Spec.feed` asks for it
         template, front = self.prompts.on_template(template, target)
-        tokens = embed_pair(self.stem, self.second_stem, template, second) + self.positions[:, 1 + SEARCH :]
+        tokens = embed_pair(self.stem, self.second_stem, template, second) + self.positions[:, 1 + self.num_search :]
         return torch.cat([self.prompts.add(tokens, target), *front], dim=1)
 
     def embed_search(self, search: Tensor, prior: Marked | None = None, second: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:
@@ -135,7 +137,9 @@ class VitTrack(nn.Module):
         assert (second is None) == (self.arch.second == "none")  # `Spec.feed` asks for it
         search, front = self.prompts.on_search(search, prior)
         tokens = embed_pair(self.stem, self.second_stem, search, second)
-        return torch.cat([self.class_token.expand(search.shape[0], -1, -1), tokens], dim=1) + self.positions[:, : 1 + SEARCH], front
+        return torch.cat([self.class_token.expand(search.shape[0], -1, -1), tokens], dim=1) + self.positions[
+            :, : 1 + self.num_search
+        ], front
 
     def join(self, template: Tensor, search: Tensor, front: list[Tensor]) -> Tensor:
         """One line of tokens of what both embeddings say."""
@@ -154,8 +158,8 @@ class VitTrack(nn.Module):
         """Class token (B, 1, C) and search tokens (B, S, C) for the head."""
         class_token = stages[-1][:, :1]
         if self.neck is None:
-            return class_token, stages[-1][:, 1 : 1 + SEARCH]
-        return self.neck(class_token, *(stages[i][:, 1 : 1 + SEARCH] for i in (11, 7, 3)))  # type: ignore[no-any-return]  # nn.Module calls are Any
+            return class_token, stages[-1][:, 1 : 1 + self.num_search]
+        return self.neck(class_token, *(stages[i][:, 1 : 1 + self.num_search] for i in (11, 7, 3)))  # type: ignore[no-any-return]  # nn.Module calls are Any
 
     def grid(self, stages: list[Tensor]) -> Tensor:
         """The head's input (B, C, 16, 16): for corner heads each search token is weighted by its product with the class token."""
@@ -180,7 +184,7 @@ class VitTrack(nn.Module):
         for block in before:
             tokens = block(tokens)
             stages.append(tokens)
-        return self.grid([*stages, self.norm(last(tokens, kept=slice(1 + SEARCH)))])
+        return self.grid([*stages, self.norm(last(tokens, kept=slice(1 + self.num_search)))])
 
     def init(self, template: Tensor, target: Tensor | None = None, template_extra: Tensor | None = None) -> dict[str, Tensor]:
         """State of a target: `tokens` (B, T + F, C) of its template and of prompts about it.

@@ -1,6 +1,8 @@
-"""The studies of the field's notes at a size that one processor does in minutes to hours: they rank, and their numbers are not those of papers.
+"""The studies of the field's notes at a size that one processor does in minutes: they rank, and their numbers are not those of papers.
 
-Each is a function without arguments that returns a `Study`; one's own is a Python file with a `STUDY` (docs/how-to/train.md).
+All networks look at crops of half the usual sides, so at a quarter of the tokens: enough steps from random weights to learn to find a
+target fit into a minute or two (recipes/LOG.md). Each study is a function without arguments that returns a `Study`; one's own is a
+Python file with a `STUDY` (docs/how-to/train.md).
 """
 
 from __future__ import annotations
@@ -12,11 +14,13 @@ from typing import Literal
 from sightline import zoo
 from sightline.spec import Spec
 from sightline.train.ablate import Study, Variant
+from sightline.train.pretrain.masks import PATCH
 from sightline.train.pretrain.recipe import mtr_nano
-from sightline.train.recipe import Data, Optim, Rate, Recipe, Share
+from sightline.train.recipe import PLAIN, Data, Optim, Rate, Recipe, Share
 from sightline.train.recipes.kestrel import ALL_VIDEOS, OPEN_STILLS, OTHER_STILLS
 from sightline.zoo.efficienttrack import Arch as EfficientTrack
 from sightline.zoo.efficienttrack import Order
+from sightline.zoo.kestrel import Arch as Kestrel
 from sightline.zoo.vittrack import Arch as VitTrack
 from sightline.zoo.vittrack import TemplatePrompt
 
@@ -27,16 +31,33 @@ STEMS: tuple[Literal["conv16", "conv2x2", "conv3x3"], ...] = ("conv16", "conv2x2
 PROMPTS: tuple[TemplatePrompt, ...] = ("none", "red-line", "line", "box", "painted", "alpha", "cutout")
 STILLS = (*OPEN_STILLS, *OTHER_STILLS, "coco")
 VIDEOS = (*ALL_VIDEOS, "drones")
+STEPS = 500
+TEMPLATE_GRID, SEARCH_GRID = 4, 8
+
+
+def small(spec: Spec, arch: Kestrel | VitTrack | EfficientTrack) -> Spec:
+    """A spec with another network, which looks at crops of half the sides."""
+    return replace(
+        spec,
+        arch=replace(arch, template_grid=TEMPLATE_GRID, search_grid=SEARCH_GRID),
+        template=replace(spec.template, size=PATCH * TEMPLATE_GRID),
+        search=replace(spec.search, size=PATCH * SEARCH_GRID),
+    )
+
+
 BASE = Recipe(
     name="kestrel-nano",
-    data=Data(shares=(), center_jitter=2.5, stretch=0.15, absent=0.12),
+    network=small(zoo.find("kestrel-nano"), Kestrel(depth=3, width=48, heads=1, head_width=32)),
+    data=Data(shares=(), center_jitter=2.5, scale_jitter=0.2, stretch=0.1, absent=0.1),
+    augment=replace(PLAIN, flip=0.5, grey=0.05, light=0.5, stranger=0.1),  # strong disturbances are for long runs
     validation=Data(shares=(), center_jitter=1.5, scale_jitter=0.15, stretch=0.1, absent=0.25),
-    optim=Optim(rate=1e-3, mean=0.99, warmup=50),
-    steps=600,
-    save_every=600,
+    optim=Optim(rate=3e-3, mean=0.99, warmup=50),
+    steps=STEPS,
+    save_every=STEPS,
     norms="trained",
 )
-ENCODER = replace(mtr_nano(), steps=600, save_every=600)
+ENCODER = replace(mtr_nano(), steps=STEPS, save_every=STEPS, batch=16)
+ENCODER = replace(ENCODER, arch=replace(ENCODER.arch, sides=(SEARCH_GRID, SEARCH_GRID)))
 SMALL = VitTrack(depth=3, width=64, heads=1, head="center", head_width=32)
 
 
@@ -113,7 +134,7 @@ def _of(base: Spec, arch: VitTrack | EfficientTrack) -> Variant:
     """Training of a network that differs from one of the zoo in its arch, and in what it has to be told."""
     is_corner = isinstance(arch, VitTrack) and arch.head != "center"
     is_told = isinstance(arch, VitTrack) and arch.template_prompt != "none"
-    network = replace(base, arch=arch, feed=("target",) if is_told else (), score="none" if is_corner else base.score)
+    network = replace(small(base, arch), feed=("target",) if is_told else (), score="none" if is_corner else base.score)
     return Variant(replace(BASE, name=base.name, network=network, objective="box" if is_corner else "center"))
 
 

@@ -16,7 +16,8 @@ Order: TypeAlias = Literal["AF", "FAF", "GAF", "FGAF", "A", "F"]
 class Arch:
     """What a block does, in order: F feed-forward (batch norm), A attention, GA attention of channel groups.
 
-    `key_width`: channels of a query or key in each group of GA; the others do not use it.
+    `key_width`: channels of a query or key in each group of GA; the others do not use it. `template_grid`, `search_grid`: tokens
+    along each side of the crops, each of 16 pixels.
     """
 
     order: Order
@@ -26,6 +27,8 @@ class Arch:
     heads: int = 4
     key_width: int = 16
     head_width: int = 128
+    template_grid: int = 8
+    search_grid: int = 16
 
 
 def _spec(order: Order, width: int, depth: int, lasot: float) -> Spec:

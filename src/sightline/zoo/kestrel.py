@@ -11,12 +11,17 @@ __all__ = ["SPECS", "Arch"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arch:
-    """Template tokens see one another; search tokens see both: keys and values of the template are computed once."""
+    """Template tokens see one another; search tokens see both: keys and values of the template are computed once.
+
+    `template_grid`, `search_grid`: tokens along each side of the crops, each of 16 pixels.
+    """
 
     depth: int
     width: int
     heads: int
     head_width: int
+    template_grid: int = 8
+    search_grid: int = 16
 
 
 KESTREL_NANO = Spec(

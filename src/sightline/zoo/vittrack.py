@@ -26,7 +26,8 @@ class Arch:
     `class_weight`: corner heads see each search token times its product with the class token. `neck` "pyramid" adds up
     the tokens of blocks 4, 8 and 12. `template_prompt`, `search_prompt`: how the network is told which part of the template is the target,
     and where in the search crop it was; see `models/layers/prompts.py`. `second`: what becomes of a second picture of each crop: its
-    channels are stacked upon those of the first, or its tokens are added to those of the first.
+    channels are stacked upon those of the first, or its tokens are added to those of the first. `template_grid`, `search_grid`: tokens
+    along each side of the crops, each of 16 pixels.
     """
 
     depth: int
@@ -40,6 +41,8 @@ class Arch:
     template_prompt: TemplatePrompt = "none"
     search_prompt: Literal["none", "painted", "box-tokens"] = "none"
     second: Literal["none", "stack", "sum"] = "none"
+    template_grid: int = 8
+    search_grid: int = 16
 
 
 def _figures(source: str, lasot: float, trackingnet: float, got10k: float) -> tuple[Reported, ...]:
