@@ -67,7 +67,9 @@ def test_variants_share_the_run_of_their_pretraining(done: Path) -> None:
 
 def test_every_run_is_in_the_table(done: Path) -> None:
     rows = (done / "table.md").read_text().splitlines()
-    assert rows[0].startswith("| mask ratio | IoU | IoU > 0.5 | presence | reconstruction loss | params, M | MACs, M |")
+    assert rows[0].startswith(
+        "| mask ratio | IoU | IoU of a box in the middle | IoU > 0.5 | presence | reconstruction loss | params, M | MACs, M |"
+    )
     assert [row.split("|")[1].strip() for row in rows[2:6]] == ["none", "once", "twice", "less"]
     assert len(json.loads((done / "runs.json").read_text())) == 8
 

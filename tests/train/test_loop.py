@@ -15,7 +15,7 @@ from sightline.errors import BadData, BadSpec, WeightsMismatch, WeightsMissing
 from sightline.models.checkpoint import load, read_tensors
 from sightline.train import fit
 from sightline.train.recipe import Distil
-from sightline.train.validate import rank_auc
+from sightline.train.validate import in_the_middle, rank_auc
 from tests.train.made import RECIPE, make_data
 
 EXACT = pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU adds gradients up in no fixed order")
@@ -43,7 +43,7 @@ def test_a_run_leaves_its_recipe_and_its_log(trained: Path) -> None:
     assert "torch" in described["versions"]
     lines = [json.loads(line) for line in (trained.parent / "log.jsonl").read_text().splitlines()]
     assert {"total", "focal", "giou", "l1"} <= lines[-2].keys()
-    assert {"iou", "success", "presence_auc"} <= lines[-1].keys()
+    assert {"iou", "middle", "success", "presence_auc"} <= lines[-1].keys()
 
 
 class StopError(Exception):
@@ -193,3 +193,9 @@ def test_a_file_that_fits_nothing_is_no_start(data: Path, tmp_path: Path) -> Non
     save_file({"a": torch.zeros(2)}, tmp_path / "a.safetensors")
     with pytest.raises(WeightsMismatch, match="no network that Sightline knows"):
         fit(replace(RECIPE, start=tmp_path / "a.safetensors"), data, tmp_path / "run")
+
+
+def test_a_guess_is_the_usual_box_in_the_middle() -> None:
+    truth = np.array([[0.5, 0.5, 0.2, 0.4], [0.6, 0.5, 0.2, 0.4], [0.5, 0.5, 0.2, 0.8]])
+    assert in_the_middle(truth) == pytest.approx([1, 1 / 3, 0.5])
+    assert in_the_middle(np.zeros((0, 4))).shape == (0,)

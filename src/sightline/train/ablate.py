@@ -37,9 +37,10 @@ from sightline.weights import write_whole
 
 __all__ = ["Cell", "Run", "Study", "Table", "Variant", "ablate", "read_study", "tables"]
 
-SHOWN = ("iou", "success", "presence_auc", "held_out", "params_m", "macs_m")
+SHOWN = ("iou", "middle", "success", "presence_auc", "held_out", "params_m", "macs_m")
 HEADINGS = {
     "iou": "IoU",
+    "middle": "IoU of a box in the middle",
     "success": "IoU > 0.5",
     "presence_auc": "presence",
     "held_out": "reconstruction loss",
@@ -237,7 +238,7 @@ def _fit(item: tuple[str, Variant, int], *, data: Sequence[Path], out: Path) -> 
     except SightlineError as error:
         return Run(label, seed, problem=str(error))
     size = size_of(recipe.network or zoo.find(recipe.name))
-    figures |= _last(folder, ("iou", "success", "presence_auc"))
+    figures |= _last(folder, ("iou", "middle", "success", "presence_auc"))
     return Run(label, seed, {**figures, "params_m": size.parameters / 1e6, "macs_m": size.macs / 1e6})
 
 
