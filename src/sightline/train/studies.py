@@ -63,7 +63,7 @@ SMALL = VitTrack(depth=3, width=64, heads=1, head="center", head_width=32)
 
 def mask_ratio() -> Study:
     """How much of both crops MTR hides."""
-    variants = {f"{ratio:.0%} hidden": Variant(BASE, replace(ENCODER, ratio=ratio)) for ratio in (0.4, 0.5, 0.6, 0.7, 0.8)}
+    variants = {f"{ratio:.0%} hidden": Variant(BASE, replace(ENCODER, ratio=ratio)) for ratio in (0.4, 0.6, 0.8)}
     return Study("mask ratio", {"no pre-training": Variant(BASE), **variants})
 
 
