@@ -182,6 +182,8 @@ class Region:
             if self.width and self.height:
                 alone[self._shown()] = False
             return alone
+        if not any(self._overhang()):
+            return np.zeros((self.size, self.size), bool)
         mask = self.outside()
         resized: NDArray[np.float64] = cv2.resize(mask, (self.size, self.size), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]  # float64 in, float64 out
         padded: NDArray[np.bool_] = resized != 0

@@ -26,10 +26,10 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
         report: Callable[[Mapping[str, float]], None],
         on_bad: str,
         tick: Callable[[int, int], None],
-        tell: object,
+        tell: Callable[[str], None],
         board: bool,
     ) -> Path:
-        assert callable(tell)
+        tell("skipped [/a]/b.jpg: it is [red]broken")
         assert on_bad == "skip"
         assert not board
         tick(1, recipe.steps)
@@ -45,9 +45,10 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
 def test_a_recipe_is_trained(runs: list[Asked], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "kestrel-nano", "--data", str(tmp_path), "--output", str(tmp_path / "run")]) == 0
     assert runs == [(RECIPES["kestrel-nano"](), (tmp_path,), tmp_path / "run")]
-    printed = capsys.readouterr().out
-    assert "step 50  total 1.25" in printed
-    assert "kestrel-nano.safetensors" in printed
+    printed = capsys.readouterr()
+    assert "step 50  total 1.25" in printed.out
+    assert "kestrel-nano.safetensors" in printed.out
+    assert printed.err == "skipped [/a]/b.jpg: it is [red]broken\n"
 
 
 def test_a_trial_has_fewer_steps(runs: list[Asked], tmp_path: Path) -> None:
@@ -120,9 +121,11 @@ def test_an_encoder_is_pre_trained(runs: list[Asked], tmp_path: Path, capsys: py
         (["zzz"], "dropmae"),
         (["kestrel-nano", "--steps", "0"], "--steps is 0"),
         (["mtr", "--steps", "0"], "--steps is 0"),
+        (["kestrel-nano", "--workers", "-1"], "--workers is -1; expected at least 0"),
+        (["kestrel-nano", "--seed", "-1"], "--seed is -1; expected at least 0"),
         (["mtr", "--teacher", "t.onnx"], "leave --teacher out"),
     ],
-    ids=["recipe", "all recipes", "steps", "steps of a pre-training", "teacher"],
+    ids=["recipe", "all recipes", "steps", "steps of a pre-training", "workers", "seed", "teacher"],
 )
 def test_what_makes_no_sense_is_refused(arguments: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", *arguments, "--data", str(tmp_path), "--output", str(tmp_path / "run")]) == 2

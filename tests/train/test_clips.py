@@ -93,9 +93,12 @@ def test_a_labelled_folder_reads_as_training_data(tmp_path: Path) -> None:
     (clips / "a").mkdir(parents=True)
     for frame in clip():
         cv2.imwrite(str(clips / "a" / f"{frame.index:03d}.png"), frame.image[..., ::-1])
-    lines = [{"file": "a", "licence": "MIT", "modality": "visible"}, {"file": "closed", "licence": "own", "modality": "visible"}]
+    (clips / "broken.mp4").write_bytes(b"no video")
+    lines = [{"file": "a", "licence": "MIT"}, {"file": "closed", "licence": "own"}, {"file": "broken.mp4", "licence": "MIT"}]
     (clips / "index.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
-    assert list(label_clips(clips, Oracle(), Oracle(), out)) == ["a: 1 tracks"]
+    told = list(label_clips(clips, Oracle(), Oracle(), out))
+    assert told[:2] == ["a: 1 tracks", "closed: left out, its licence is not open"]
+    assert told[2].startswith("broken.mp4: left out (")
     [track] = read_tracks(out, "train")
     picture = track.pictures[0]
     assert isinstance(picture, Stored)
@@ -109,4 +112,23 @@ def test_a_labelled_folder_reads_as_training_data(tmp_path: Path) -> None:
 
 def test_clips_without_an_index_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(BadData, match="folder of clips"):
+        next(label_clips(tmp_path, Oracle(), Oracle(), tmp_path / "out"))
+
+
+def test_a_labelled_folder_stays_as_it_was_until_the_next_is_whole(tmp_path: Path) -> None:
+    (tmp_path / "index.jsonl").write_text("\n".join(json.dumps({"file": name, "licence": "own"}) for name in ("a", "b")))
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "clips.tar").write_bytes(b"of before")
+    labelling = label_clips(tmp_path, Oracle(), Oracle(), out)
+    next(labelling)
+    labelling.close()
+    assert [path.name for path in out.iterdir()] == ["clips.tar"]
+    assert (out / "clips.tar").read_bytes() == b"of before"
+
+
+@pytest.mark.parametrize("line", ["[1]", '{"file": "a"}'])
+def test_a_clip_without_a_file_or_a_licence_is_an_error(line: str, tmp_path: Path) -> None:
+    (tmp_path / "index.jsonl").write_text(line)
+    with pytest.raises(BadData, match="line 1: expected one JSON object"):
         next(label_clips(tmp_path, Oracle(), Oracle(), tmp_path / "out"))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -143,8 +144,17 @@ def test_a_run_can_start_from_other_weights_and_learn_from_a_teacher(data: Path,
 
 
 def test_a_start_that_is_not_there_is_an_error(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(WeightsMissing):
+    with pytest.raises(WeightsMissing, match="--start names another"):
         fit(replace(RECIPE, start=tmp_path / "none.safetensors"), data, tmp_path)
+    with pytest.raises(WeightsMissing, match="--teacher names another"):
+        fit(replace(RECIPE, distil=Distil(teacher=tmp_path / "none.safetensors", box=1.0)), data, tmp_path)
+
+
+def test_pictures_are_cut_by_one_thread_while_a_run_lasts(data: Path, tmp_path: Path) -> None:
+    before, during = cv2.getNumThreads(), []
+    fit(replace(RECIPE, steps=1), data, tmp_path, report=lambda _: during.append(cv2.getNumThreads()))
+    assert set(during) == {1}  # a pool of threads would be lost in a forked worker
+    assert cv2.getNumThreads() == before
 
 
 def test_a_folder_of_another_run_is_refused(data: Path, trained: Path) -> None:
@@ -199,3 +209,49 @@ def test_a_guess_is_the_usual_box_in_the_middle() -> None:
     truth = np.array([[0.5, 0.5, 0.2, 0.4], [0.6, 0.5, 0.2, 0.4], [0.5, 0.5, 0.2, 0.8]])
     assert in_the_middle(truth) == pytest.approx([1, 1 / 3, 0.5])
     assert in_the_middle(np.zeros((0, 4))).shape == (0,)
+
+
+def spoiled(data: Path, folder: Path) -> Path:
+    """The data with every picture of one track damaged."""
+    shutil.copytree(data, folder)
+    lines = [json.loads(line) for line in (folder / "index.jsonl").read_text().splitlines()]
+    tar = bytearray((folder / "made.tar").read_bytes())
+    for line in lines:
+        if line["track"] == "clips/train0_0":
+            tar[line["offset"] : line["offset"] + 2] = b"no"
+    (folder / "made.tar").write_bytes(tar)
+    return folder
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_what_cannot_be_read_is_one_line_whoever_reads_it(workers: int, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadData, match="restore the file") as told:
+        fit(replace(RECIPE, workers=workers, steps=8), spoiled(data, tmp_path / "data"), tmp_path / "run", on_bad="stop")
+    assert "\n" not in str(told.value)
+    assert "Traceback" not in str(told.value)
+
+
+@pytest.mark.parametrize("name,told", [("state.pt", "remove it to begin the run again"), ("run.json", "choose another --output")])
+@pytest.mark.parametrize("content", [b"", b"half", None], ids=["empty", "something else", "cut off"])
+def test_a_damaged_folder_of_a_run_is_one_line(name: str, told: str, content: bytes | None, data: Path, tmp_path: Path) -> None:
+    fit(replace(RECIPE, steps=1), data, tmp_path)
+    whole = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: len(whole) // 2] if content is None else content)
+    with pytest.raises(BadData, match=told) as error:
+        fit(replace(RECIPE, steps=1), data, tmp_path)
+    assert "\n" not in str(error.value)
+
+
+@EXACT
+def test_a_run_that_is_done_writes_its_weights_again_where_they_have_gone(data: Path, tmp_path: Path) -> None:
+    weights = fit(RECIPE, data, tmp_path)
+    content, log = weights.read_bytes(), (tmp_path / "log.jsonl").read_text().splitlines()
+    weights.unlink()
+    assert fit(RECIPE, data, tmp_path).read_bytes() == content
+    assert (tmp_path / "log.jsonl").read_text().splitlines()[: len(log)] == log
+
+
+def test_a_log_that_cannot_be_written_is_one_line(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").symlink_to("/dev/full")
+    with pytest.raises(WeightsMissing, match=r"cannot write .*log.jsonl \(No space left on device\)"):
+        fit(RECIPE, data, tmp_path)

@@ -18,9 +18,10 @@ from sightline.methods.network import NetworkMethod
 from sightline.placement import region_around
 from sightline.spec import Spec
 from sightline.tracker import Tracker
-from sightline.train.data import Stored, read_tracks
+from sightline.train.data import Problems, Stored, open_data, read_tracks
 from sightline.train.pairs import Pairs, jittered
 from sightline.train.recipe import Augment, Data, Share
+from tests.train.data import made as sequences
 from tests.train.made import DATA, make_data
 
 SPEC = zoo.find("kestrel-nano")
@@ -140,3 +141,32 @@ def test_a_broken_index_names_file_and_line(tmp_path: Path) -> None:
 def test_a_folder_without_an_index_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(BadData, match="folder with index"):
         read_tracks(tmp_path, "train")
+
+
+def test_pairs_of_sequences_of_ones_own_show_the_target_where_it_is_seen(tmp_path: Path) -> None:
+    mine = (Share(weight=1.0, sources=("mine",)),)
+    sequences.own(tmp_path / "mine", 3)
+    for sequence, rows in (("clip00", sequences.rows(6, nan=(0, 3), absent=(1,))), ("clip01", sequences.rows(6, nan=range(6)))):
+        sequences.write(tmp_path / "mine" / sequence / "groundtruth.txt", rows)
+    tracks = open_data([tmp_path / "mine"], mine, "train", Problems()).tracks
+    plain = Data(shares=mine, center_jitter=0.0, scale_jitter=0.0)
+    pairs = Pairs(
+        tracks, plain, Augment(flip=0.0, occluder=1.0, stranger=1.0), template=SPEC.template, search=SPEC.search, seed=0, count=24
+    )
+    for i in range(24):
+        assert np.isfinite(pairs[i]["target"]).all()
+    pairs = Pairs(tracks, plain, None, template=SPEC.template, search=SPEC.search, seed=0, count=24)
+    assert all(pairs[i][name][half, half].min() > 120 for i in range(24) for name, half in (("template", 64), ("search", 128)))  # type: ignore[literal-required]
+
+
+def test_what_an_index_says_of_no_object_is_named_and_left_out(tmp_path: Path) -> None:
+    lines = (make_data(tmp_path) / "index.jsonl").read_text().splitlines()
+    for number, box in ((0, [40.0, 30.0, 0.0, 20.0]), (1, [float("nan")] * 4)):
+        lines[number] = json.dumps(json.loads(lines[number]) | {"box": box})
+    (tmp_path / "index.jsonl").write_text("\n".join(lines))
+    problems = Problems()
+    opened = open_data([tmp_path], STILL.shares + DATA.shares, "train", problems)
+    assert list(problems.bad) == [f"{tmp_path / 'index.jsonl'}, line {number}" for number in (1, 2)]
+    assert [len(track.pictures) for track in opened.tracks if not track.is_still] == [1, 3]
+    with pytest.raises(BadData, match=r"line 1: its box \[40.0, 30.0, 0.0, 20.0\]"):
+        open_data([tmp_path], DATA.shares, "train", Problems("stop"))

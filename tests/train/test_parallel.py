@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,10 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from sightline import zoo
 from sightline.errors import BadSpec
 from sightline.models.checkpoint import read_tensors
 from sightline.train import fit
+from sightline.train.data import Problems
 from sightline.train.parallel import World, joined
+from sightline.train.tracker import samples_for
 from tests.train.made import DATA, RECIPE, make_data
 
 PAIRS = replace(DATA, absent=0.0)
@@ -29,7 +33,7 @@ fit(RUN, Path(sys.argv[1]), Path(sys.argv[2]))
 
 def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
-    data = make_data(tmp_path / "data")
+    data = spoiled(make_data(tmp_path / "data"))
     script = tmp_path / "run.py"
     script.write_text(SCRIPT)
     words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script), str(data), str(tmp_path / "two")]
@@ -46,6 +50,24 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
     moved = max(float((one[name] - value).abs().max()) for name, value in read_tensors(start_of(tmp_path, data)).items())
     assert apart < 1e-3 * moved
     assert len((tmp_path / "two" / "log.jsonl").read_text().splitlines()) == 2
+    skipped = [json.loads((tmp_path / folder / "data-report.json").read_text())["skipped"] for folder in ("one", "two")]
+    assert skipped[0] == skipped[1]
+    assert skipped[0]
+
+
+def spoiled(data: Path) -> Path:
+    """The data with a picture damaged that only the second process learns from."""
+    samples = samples_for(RUN, zoo.find(RUN.name), [data], "train", Problems())
+    lines = [json.loads(line) for line in (data / "index.jsonl").read_text().splitlines()]
+    tar = (data / "made.tar").read_bytes()
+    for line in lines:
+        broken = bytearray(tar)
+        broken[line["offset"] : line["offset"] + 2] = b"no"
+        (data / "made.tar").write_bytes(broken)
+        noted = [bool(samples[i].notes) for i in range(RUN.batch * RUN.steps)]
+        if any(noted) and not any(noted[i] for i in (0, 1, 4, 5)):  # the first process has the first half of each step
+            return data
+    raise AssertionError("every picture is learnt from by the first process as well")
 
 
 def start_of(folder: Path, data: Path) -> Path:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from sightline.methods.network import NetworkMethod
 from sightline.tracker import Tracker
 from sightline.train.pairs import Track, read_tracks
-from sightline.train.rollout import mean_overlap, rollout
+from sightline.train.program import program
+from sightline.train.rollout import mean_overlap, rollout, table
 from tests.fakes import FakeSession, brightest
 from tests.train.made import make_data
 
@@ -37,3 +39,21 @@ def test_stills_and_short_tracks_are_left_out(tracks: list[Track]) -> None:
     longer = dataclasses.replace(tracks[0], pictures=(*tracks[0].pictures, *tracks[0].pictures))
     assert rollout(tracker, [longer]).keys() == {"clips"}
     assert [len(values) for values in rollout(tracker, [longer, tracks[0]], shortest=2, both_ways=True).values()] == [4]
+
+
+def test_a_program_of_the_package_says_in_one_line_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = str(make_data(tmp_path))
+    for words, told in (
+        (["--weights", "none.onnx", "--data", str(tmp_path / "none")], "cannot read"),
+        (["--weights", "none.onnx", "--data", data], "no video track of 6 pictures"),
+        (["--weights", "none.onnx", "--data", data, "--sources", "clips", "--shortest", "2"], "none.onnx"),
+    ):
+        monkeypatch.setattr("sys.argv", ["rollout", *words])
+        with pytest.raises(SystemExit) as ended:
+            program(table)
+        printed = capsys.readouterr().err
+        assert ended.value.code == 2
+        assert told in printed
+        assert printed.count("\n") == 1

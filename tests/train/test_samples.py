@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -17,6 +18,7 @@ from sightline.placement import region_around
 from sightline.spec import Spec
 from sightline.train import augment
 from sightline.train.data import SOURCES, Problems, Track, open_data
+from sightline.train.draws import DRAWS
 from sightline.train.recipe import PLAIN, Augment, Data, Share
 from sightline.train.samples import Samples, collate
 from tests.train.data import made
@@ -155,3 +157,11 @@ def test_a_crop_in_floats_is_changed_like_one_in_whole_numbers(change: Callable[
     changed = augment.on_pixels(image.astype(np.float32), change)
     assert changed.dtype == np.float32
     assert np.array_equal(changed, change(image))
+
+
+@pytest.mark.parametrize("draw", DRAWS)
+def test_samples_travel_to_processes_that_start_afresh(draw: str, tracks: list[Track]) -> None:
+    samples = samples_of(tracks, zoo.find("stark-st50"), replace(STILL, draw=draw))  # type: ignore[arg-type]  # a name of a draw
+    there, here = pickle.loads(pickle.dumps(samples))[0], samples[0]  # as macOS does, and Python 3.14 everywhere
+    assert there.name == here.name
+    assert all(np.array_equal(there.arrays[name], value) for name, value in here.arrays.items())

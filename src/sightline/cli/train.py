@@ -75,13 +75,14 @@ def train(
         from sightline.train import PRETRAINING, RECIPES, fit, pretrain
     if recipe not in RECIPES and recipe not in PRETRAINING:
         raise SightlineError(_unknown(recipe, sorted({*RECIPES, *PRETRAINING})))
-    numbers = {"steps": steps, "batch": batch, "passes": passes, "overfit": overfit, "threads": threads}
+    numbers = {"steps": steps, "batch": batch, "passes": passes, "overfit": overfit, "threads": threads, "seed": seed, "workers": workers}
     for name, value in numbers.items():
-        if value is not None and value < 1:
-            raise SightlineError(f"--{name} is {value}; expected at least 1, or leave it out.")
+        least = 0 if name in ("seed", "workers") else 1
+        if value is not None and value < least:
+            raise SightlineError(f"--{name} is {value}; expected at least {least}, or leave it out.")
     if recipe in PRETRAINING and teacher is not None:
         raise SightlineError(f"the recipe {recipe} is a pre-training and takes no --teacher; leave --teacher out.")
-    asked = {**numbers, "start": start, "seed": seed, "precision": precision, "workers": workers}
+    asked = {**numbers, "start": start, "precision": precision}
     changes: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
     with progress_bar("steps/s") as bar:
         task = bar.add_task(recipe, total=None)
@@ -89,7 +90,10 @@ def train(
         def tick(step: int, num: int) -> None:
             bar.update(task, completed=step, total=num)
 
-        told: dict[str, Any] = {"report": _print_line, "on_bad": on_bad, "tick": tick, "tell": bar.console.print, "board": tensorboard}
+        def tell(text: str) -> None:
+            bar.console.print(text, markup=False, highlight=False, soft_wrap=True)  # names of files may look like markup
+
+        told: dict[str, Any] = {"report": _print_line, "on_bad": on_bad, "tick": tick, "tell": tell, "board": tensorboard}
         if recipe in PRETRAINING:
             weights = pretrain(_changed(PRETRAINING[recipe](), changes, guard, freeze, only), data, output, **told)
         else:

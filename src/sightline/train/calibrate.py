@@ -28,6 +28,7 @@ from sightline.models.session import TorchSession
 from sightline.scene import Look, Scene, render
 from sightline.tracker import Tracker
 from sightline.train.pairs import Track, read_tracks
+from sightline.train.program import program
 from sightline.train.recipes import RECIPES
 from sightline.train.recipes.kestrel import ALL_VIDEOS
 from sightline.train.rollout import SHORTEST
@@ -148,8 +149,4 @@ def _share(flags: NDArray[np.bool_]) -> float:
 
 
 if __name__ == "__main__":
-    import sys
-
-    import tyro
-
-    sys.stdout.write(tyro.cli(table))
+    program(table)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import tarfile
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +23,11 @@ from numpy.typing import NDArray
 
 from sightline import zoo
 from sightline.box import Box, iou
-from sightline.errors import BadData
+from sightline.errors import BadData, SightlineError, VideoError
 from sightline.frame import Frame, read
 from sightline.tracker import Tracker
 from sightline.train.data.index import put
+from sightline.train.program import program
 from sightline.train.start import tracker_in
 
 __all__ = ["Follower", "Labels", "follow", "is_open", "label_clips", "moving_boxes"]
@@ -156,29 +158,56 @@ def _is_known(labels: Labels, start: int, box: Box) -> bool:
 
 
 def label_clips(folder: Path, first: Follower, second: Follower, out: Path, looks: int = LOOKS) -> Iterator[str]:
-    """Label every open clip of a folder and write a data folder; yields a line for each clip when it is done.
+    """Label every open clip of a folder and write a data folder, which appears when it is whole; yields a line for each clip when it is done.
 
     Raises:
-        BadData: `folder` holds no index.
+        BadData: `folder` holds no index, or `out` cannot be written.
     """
-    index = folder / "index.jsonl"
+    entries = _entries(folder / "index.jsonl")
     try:
-        entries = [json.loads(line) for line in index.read_text(encoding="utf-8").splitlines()]
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out) as made:
+            part = Path(made) / "clips.tar"
+            with tarfile.open(part, "w", format=tarfile.USTAR_FORMAT) as tar:
+                lines: list[str] = []
+                for number, entry in enumerate(entries):
+                    found, told = _labelled(folder, entry, first, second, looks)
+                    common = {"split": "val" if number % 10 == 9 else "train", "modality": str(entry.get("modality", "visible"))}
+                    for frames, labels in found:
+                        lines += _store(tar, frames, labels, Path(entry["file"]).stem, common)
+                    yield f"{entry['file']}: {told}"
+            (Path(made) / "index.jsonl").write_text("".join(lines), encoding="utf-8")
+            for name in ("clips.tar", "index.jsonl"):
+                (Path(made) / name).replace(out / name)
+    except OSError as error:
+        if isinstance(error, SightlineError):
+            raise
+        raise BadData(f"cannot write {out} ({error.strerror or error}); choose another --output.") from error
+
+
+def _entries(index: Path) -> list[dict[str, Any]]:
+    try:
+        entries: list[dict[str, Any]] = [json.loads(line) for line in index.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError) as error:
         raise BadData(f"cannot read {index} ({error}); give a folder of clips with its index.jsonl.") from error
-    out.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(out / "clips.tar", "w", format=tarfile.USTAR_FORMAT) as tar:
-        lines: list[str] = []
-        for number, entry in enumerate(entries):
-            if not is_open(entry):
-                continue
-            frames = list(read(folder / entry["file"]))
-            tracks = label_clip(frames, first, second, looks)
-            split = "val" if number % 10 == 9 else "train"
-            for labels in tracks:
-                lines += _store(tar, frames, labels, Path(entry["file"]).stem, {"split": split, "modality": entry["modality"]})
-            yield f"{entry['file']}: {len(tracks)} tracks"
-    (out / "index.jsonl").write_text("".join(lines), encoding="utf-8")
+    for number, entry in enumerate(entries, start=1):
+        if not (isinstance(entry, dict) and {"file", "licence"} <= entry.keys()):
+            raise BadData(f"{index}, line {number}: expected one JSON object with `file` and `licence` for each clip.")
+    return entries
+
+
+def _labelled(
+    folder: Path, entry: dict[str, Any], first: Follower, second: Follower, looks: int
+) -> tuple[list[tuple[list[Frame], Labels]], str]:
+    """The tracks of a clip with its frames, and what is said of it."""
+    if not is_open(entry):
+        return [], "left out, its licence is not open"
+    try:
+        frames = list(read(folder / entry["file"]))
+    except VideoError as error:
+        return [], f"left out ({error})"
+    found = [(frames, labels) for labels in label_clip(frames, first, second, looks)]
+    return found, f"{len(found)} tracks"
 
 
 def _store(tar: tarfile.TarFile, frames: Sequence[Frame], labels: Labels, clip: str, common: dict[str, str]) -> list[str]:
@@ -244,6 +273,4 @@ def main(clips: Path, *, fear: Path, vittrack: Path, output: Path, looks: int = 
 
 
 if __name__ == "__main__":
-    import tyro
-
-    tyro.cli(main)
+    program(main)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sightline.engines import Session, open_session
-from sightline.errors import BadSpec, WeightsMismatch
+from sightline.errors import BadSpec, WeightsMismatch, WeightsMissing
 from sightline.models.layers.heads import CenterBoxHead, CenterHead, CenterMaps
 from sightline.spec import Crop, Spec
 from sightline.train.forward import Answer, answer
@@ -87,6 +87,8 @@ def open_teacher(weights: Distil, student: Spec, device: torch.device) -> Teache
         WeightsMissing, WeightsMismatch: the file cannot be used.
     """
     listen = _wanted(weights, [theirs for _, theirs in weights.layers])
+    if not weights.teacher.exists():
+        raise WeightsMissing(f"the run learns from {weights.teacher}, and there is no such file here; --teacher names another.")
     try:
         network, spec = network_in(weights.teacher)
     except WeightsMismatch:

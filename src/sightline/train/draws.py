@@ -8,7 +8,8 @@ tracking.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, TypeAlias
+from functools import partial
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -91,20 +92,17 @@ def order(seen: Bools, boxed: Bools, wanted: Wanted, rng: Generator) -> Drawn | 
     return None
 
 
-def _trident(which: str) -> Draw:
-    def rule(seen: Bools, boxed: Bools, wanted: Wanted, rng: Generator) -> Drawn | None:
-        """First template and search anywhere; every further template less than `gap` from the search, on the first one's side."""
-        first, search = _pick(seen, 0, len(seen), 1, rng), _pick(seen, 0, len(seen), wanted.searches, rng)
-        if not first or not search:
-            return None
-        [t], s = first, search[0]
-        low, high = (s, s + wanted.gap) if t >= s else (s - wanted.gap, s)
-        further = {"seen": seen, "any": np.ones_like(seen), "boxed": boxed}[which]
-        # a range that ends at the first picture holds nothing: the search picture itself stands in for it
-        templates = [_pick(further, low, high, 1, rng) or [s] for _ in range(wanted.templates - 1)]
-        return Drawn([t, *(place for [place] in templates)], search)
-
-    return rule
+def trident(seen: Bools, boxed: Bools, wanted: Wanted, rng: Generator, *, which: Literal["seen", "any", "boxed"]) -> Drawn | None:
+    """First template and search anywhere; every further template less than `gap` from the search, on the first one's side."""
+    first, search = _pick(seen, 0, len(seen), 1, rng), _pick(seen, 0, len(seen), wanted.searches, rng)
+    if not first or not search:
+        return None
+    [t], s = first, search[0]
+    low, high = (s, s + wanted.gap) if t >= s else (s - wanted.gap, s)
+    further = {"seen": seen, "any": np.ones_like(seen), "boxed": boxed}[which]
+    # a range that ends at the first picture holds nothing: the search picture itself stands in for it
+    templates = [_pick(further, low, high, 1, rng) or [s] for _ in range(wanted.templates - 1)]
+    return Drawn([t, *(place for [place] in templates)], search)
 
 
 def _pick(allowed: Bools, low: int, high: int, num: int, rng: Generator) -> list[int]:
@@ -119,7 +117,7 @@ DRAWS: Mapping[str, Draw] = {
     "causal": causal,
     "interval": interval,
     "order": order,
-    "trident": _trident("seen"),
-    "trident-pro": _trident("any"),
-    "stark": _trident("boxed"),
+    "trident": partial(trident, which="seen"),
+    "trident-pro": partial(trident, which="any"),
+    "stark": partial(trident, which="boxed"),
 }

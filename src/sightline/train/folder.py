@@ -14,13 +14,13 @@ import numpy as np
 import torch
 
 from sightline import __version__
-from sightline.errors import BadData
+from sightline.errors import BadData, WeightsMissing
 from sightline.weights import write_whole
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["Report", "append", "describe", "rewind"]
+__all__ = ["Report", "add_line", "append", "describe", "rewind"]
 
 OF_THE_MACHINE = ("workers", "threads")  # fields that change no result
 Report: TypeAlias = Callable[[Mapping[str, float]], None]
@@ -35,7 +35,7 @@ def describe(out: Path, recipe: DataclassInstance, more: Mapping[str, str]) -> N
     described = json.loads(json.dumps(dataclasses.asdict(recipe), default=str))
     path = out / "run.json"
     if path.is_file():
-        before = json.loads(path.read_text(encoding="utf-8"))["recipe"]
+        before = _recipe_in(path)
         fields = [field for field in dataclasses.fields(recipe) if field.name not in OF_THE_MACHINE]
         changed = sorted(field.name for field in fields if not _is_same(before, described, field, recipe))
         if changed:
@@ -43,6 +43,14 @@ def describe(out: Path, recipe: DataclassInstance, more: Mapping[str, str]) -> N
     versions = {"sightline": __version__, "torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}
     content = {"recipe": described, "versions": versions, "commit": _commit(), **more}
     write_whole({path: json.dumps(content, indent=1).encode()})
+
+
+def _recipe_in(path: Path) -> dict[str, Any]:
+    try:
+        recipe: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["recipe"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadData(f"{path} does not say which run is in its folder ({error!r}); choose another --output.") from error
+    return recipe
 
 
 def _is_same(before: Mapping[str, Any], described: Mapping[str, Any], field: dataclasses.Field[Any], holder: DataclassInstance) -> bool:
@@ -62,11 +70,25 @@ def _agrees(before: Any, described: Any, value: object) -> bool:
 
 
 def append(out: Path, line: Mapping[str, float], report: Report | None) -> None:
-    """Append a line to log.jsonl, and report it."""
-    with (out / "log.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps({name: round(value, 6) for name, value in line.items()}) + "\n")
+    """Append a line to log.jsonl, and report it; errors as `add_line`."""
+    add_line(out / "log.jsonl", json.dumps({name: round(value, 6) for name, value in line.items()}))
     if report is not None:
         report(line)
+
+
+def add_line(path: Path, text: str) -> None:
+    """Append a line to a file.
+
+    Raises:
+        WeightsMissing: it cannot be written.
+    """
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text + "\n")
+    except OSError as error:
+        raise WeightsMissing(
+            f"cannot write {path} ({error.strerror}); make room, and the same command goes on from the last save."
+        ) from error
 
 
 def rewind(out: Path, step: int) -> None:

@@ -13,25 +13,30 @@ from __future__ import annotations
 import copy
 import gc
 import io
+import os
 import platform
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, NamedTuple, Protocol, TypeAlias, TypedDict, Unpack
 
+import cv2
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from sightline.errors import BadData
+from sightline.errors import BadData, SightlineError
 from sightline.train.data import Problems
-from sightline.train.folder import Report, append, describe, rewind
+from sightline.train.folder import Report, add_line, append, describe, rewind
 from sightline.train.guard import Trouble, in_gradients, in_modules, watching
 from sightline.train.parallel import World, joined
 from sightline.train.pretrain.recipe import Pretraining
 from sightline.train.recipe import Recipe
-from sightline.train.samples import Batch, SampleList, collate
+from sightline.train.samples import Batch, Handed, SampleList
 from sightline.train.schedules import make_optimiser, rate_at, set_rates
 from sightline.train.show import Board, write_samples
 from sightline.weights import write_whole
@@ -106,7 +111,7 @@ def run(
         BadData: an `out` that holds another recipe's run, or something that is not finite (`Guard`).
     """
     torch.set_num_threads(recipe.threads)
-    with joined() as world:
+    with joined() as world, _one_thread_for_pictures():
         state = _Run(teach(world.device), recipe, out, world)
         if world.is_first:
             describe(out, recipe, {"machine": platform.processor() or platform.machine(), "device": world.device.type})
@@ -117,21 +122,42 @@ def run(
         for line in problems.lines():
             log.tell(line)
         batches = _Feed(samples, state, problems, log)
+        if world.is_first and state.step == recipe.steps and not state.weights.is_file():  # it was done, and somebody has moved its weights
+            _look(state, log, problems)
         while state.step < recipe.steps:
             figures = state.learn(batches)
             if figures and (state.step % LOG_EVERY == 0 or state.step == recipe.steps):
                 log.write({"step": state.step, **figures, **batches.pace(), "rate": rate_at(recipe.optim, state.step, recipe.steps)})
-            if world.is_first and (state.step % recipe.save_every == 0 or state.step == recipe.steps):
-                watched = state.lesson.watch(copy.deepcopy(state.mean).eval())
-                log.write({"step": state.step, **watched.figures})
-                log.note(watched.notes, problems)
-                state.save(watched)
-                problems.write(out)
+            if state.step % recipe.save_every == 0 or state.step == recipe.steps:
+                for others in world.gathered(problems.bad):
+                    log.note(list(others.items()), problems)
+                if world.is_first:
+                    _look(state, log, problems)
             tick = told.get("tick")
             if tick is not None:
                 tick(state.step, recipe.steps)
         log.close()
     return state.weights
+
+
+@contextmanager
+def _one_thread_for_pictures() -> Iterator[None]:
+    """OpenCV's threads do not survive the fork of a worker, which would wait for them for ever; and crops are too small to share out."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
+def _look(state: _Run, log: _Log, problems: Problems) -> None:
+    """Look at what was learnt, and save it."""
+    watched = state.lesson.watch(copy.deepcopy(state.mean).eval())
+    log.write({"step": state.step, **watched.figures})
+    log.note(watched.notes, problems)
+    state.save(watched)
+    problems.write(state.out)
 
 
 class _Run:
@@ -219,12 +245,23 @@ class _Run:
     def resume(self) -> None:
         """Go on where the folder's last save ends, if there is one; what was logged after it is forgotten."""
         if (self.out / "state.pt").is_file():
-            state = torch.load(self.out / "state.pt", map_location=self.world.device, weights_only=True)
+            state = self._saved()
             self.step, self.skipped = state["step"], state.get("skipped", 0)
             for name in ("network", "mean", "optimiser", "scaler"):
                 getattr(self, name).load_state_dict(state.get(name, {}))
         if self.world.is_first:
             rewind(self.out, self.step)
+
+    def _saved(self) -> dict[str, Any]:
+        path = self.out / "state.pt"
+        wrong = f"{path} is damaged; remove it to begin the run again, or choose another --output."
+        if not zipfile.is_zipfile(path):
+            raise BadData(wrong)
+        try:
+            state: dict[str, Any] = torch.load(path, map_location=self.world.device, weights_only=True)
+        except (RuntimeError, EOFError, UnpicklingError) as error:
+            raise BadData(wrong) from error
+        return state
 
 
 class _Feed(Iterator[Batch]):
@@ -233,13 +270,14 @@ class _Feed(Iterator[Batch]):
     def __init__(self, samples: SampleList, run: _Run, problems: Problems, log: _Log) -> None:
         self.recipe, self.problems, self.log, self.world = run.recipe, problems, log, run.world
         self.size = run.world.share(self.recipe.batch, self.recipe.passes)
+        workers = min(self.recipe.workers, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
         loader: DataLoader[Any] = DataLoader(
-            samples,  # type: ignore[arg-type]  # has what a Dataset has
+            Handed(samples),  # type: ignore[arg-type]  # has what a Dataset has
             batch_size=self.size,
             sampler=_Order(self, run.step),
-            num_workers=self.recipe.workers,
-            prefetch_factor=4 if self.recipe.workers else None,
-            collate_fn=collate,
+            num_workers=workers,  # no more than there are processors
+            prefetch_factor=4 if workers else None,
+            collate_fn=Handed.collate,
             pin_memory=run.world.device.type == "cuda",
         )
         self.loader, self.waited, self.is_first = loader, 0.0, True
@@ -251,13 +289,26 @@ class _Feed(Iterator[Batch]):
         if self.is_first:
             gc.collect()  # pictures that PyAV has decoded are cycles, and convert by threads: a forked worker that found them would wait for these for ever
             self.batches = iter(self.loader)
-        batch = next(self.batches)
+        batch = self._next()
         self.waited += time.perf_counter() - asked
         self.log.note(batch.notes, self.problems)
         if self.is_first:
             self.log.samples(batch)
             self.is_first, self.waited, self.counted = False, 0.0, time.perf_counter()  # until now workers were starting
         return batch
+
+    def _next(self) -> Batch:
+        try:
+            given = next(self.batches)
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error) or "Traceback" in str(error):  # an error inside a worker is a bug, or known
+                raise
+            raise SightlineError(
+                f"a process that reads data has died ({str(error).splitlines()[0]}): often memory is short, or /dev/shm in a container; try fewer --workers, or 0."
+            ) from error
+        if isinstance(given, SightlineError):
+            raise given
+        return given  # type: ignore[no-any-return]  # torch's are Any
 
     def pace(self) -> dict[str, float]:
         """Seconds since the start of this process, and the share of those since its first batch in which there was no data."""
@@ -301,8 +352,7 @@ class _Log:
 
     def tell(self, text: str) -> None:
         if self.out is not None:
-            with (self.out / "notes.txt").open("a", encoding="utf-8") as file:
-                file.write(text + "\n")
+            add_line(self.out / "notes.txt", text)
             if self.teller is not None:
                 self.teller(text)
 

@@ -79,6 +79,11 @@ def fill_of(image: Image, crop: Crop) -> tuple[float, float, float]:
     return red, green, blue
 
 
+def _seen_in(track: Track) -> Sequence[int]:
+    """Numbers of the pictures in which the target can be seen."""
+    return range(len(track.pictures)) if track.visible is None else np.flatnonzero(track.visible).tolist()
+
+
 class Pairs:
     """Pair number i of an endless list; the same for the same seed, whoever asks and in which order.
 
@@ -100,7 +105,8 @@ class Pairs:
     ) -> None:
         self.data, self.chances, self.seed, self.count = data, chances, seed, count
         self.template, self.search = template, search
-        self.groups = [[track for track in tracks if track.source in share.sources] for share in data.shares]
+        shown = [track for track in tracks if track.visible is None or track.visible.any()]
+        self.groups = [[track for track in shown if track.source in share.sources] for share in data.shares]
         for share, group in zip(data.shares, self.groups, strict=True):
             if not group:
                 raise BadData(f"the data has no track of the sources {', '.join(share.sources)}; change the recipe's shares.")
@@ -126,11 +132,13 @@ class Pairs:
         is_covered = is_absent and rng.random() < self.data.covered
         other = self._other(track, rng)
         if is_absent and not is_covered:
-            first, is_still = other.pictures[int(rng.integers(len(other.pictures)))], other.is_still
+            first, is_still = self._picture(other, rng), other.is_still
         else:
             is_still = track.is_still
-        template, target, _ = self._cut(first, self.template, self.data.template_jitter, 0.0, is_still, rng)
-        search, box, prior = self._cut(second, self.search, self.data.center_jitter, self.data.scale_jitter, track.is_still, rng)
+        shown = first.read()
+        seen = shown if second == first else second.read()  # of a still both are cut from one
+        template, target, _ = self._cut(shown, self.template, self.data.template_jitter, 0.0, is_still, rng)
+        search, box, prior = self._cut(seen, self.search, self.data.center_jitter, self.data.scale_jitter, track.is_still, rng)
         search = self._company(search, box, other, is_covered, rng)
         boxes = np.stack([target, box, prior])
         if self.chances is not None:
@@ -143,9 +151,14 @@ class Pairs:
         return group[rng.integers(len(group))]
 
     def _two_pictures(self, track: Track, rng: Generator) -> tuple[Picture, Picture]:
-        """Template and search picture: any two of a video, in either order; the same one of a still."""
-        first, second = (int(i) for i in rng.integers(len(track.pictures), size=2))
+        """Template and search picture: any two of a video in which the target is seen, in either order; the same one of a still."""
+        places = _seen_in(track)
+        first, second = (places[i] for i in rng.integers(len(places), size=2))
         return track.pictures[first], track.pictures[second]
+
+    def _picture(self, track: Track, rng: Generator) -> Picture:
+        places = _seen_in(track)
+        return track.pictures[places[rng.integers(len(places))]]
 
     def _other(self, track: Track, rng: Generator) -> Track:
         """A track of which nothing stands in the pictures of `track`; that itself where there is none."""
@@ -157,16 +170,12 @@ class Pairs:
                 return other
 
     def _cut(
-        self, picture: Picture, crop: Crop, center: float, scale: float, is_still: bool, rng: Generator
+        self, picture: tuple[Image, Box], crop: Crop, center: float, scale: float, is_still: bool, rng: Generator
     ) -> tuple[Image, NDArray[np.float64], NDArray[np.float64]]:
         """A crop, and in it the object's box and the box that it was cut around."""
-        image, box = picture.read()
+        image, box = picture
         if is_still and self.data.stretch:
-            factors = np.exp(rng.normal(0, self.data.stretch, 2))
-            width, height = (max(8, round(side * factor)) for side, factor in zip(image.shape[1::-1], factors, strict=True))
-            across, down = width / image.shape[1], height / image.shape[0]
-            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]  # uint8 in, uint8 out
-            box = Box(box.x * across, box.y * down, box.w * across, box.h * down)
+            image, box = augment.moved(image, box, self.data.stretch, 0.0, rng)
         around = jittered(box, center, scale, rng.standard_normal(2), rng.random(2))  # type: ignore[arg-type]  # arrays of two
         region = region_around(around, crop, (image.shape[1], image.shape[0]), fill_of(image, crop))
         return region.take(image), region.to_crop(box), region.to_crop(around)
@@ -178,7 +187,7 @@ class Pairs:
         stranger = chances is not None and rng.random() < chances.stranger
         if self.is_alone or not (occluder or stranger):
             return search
-        image, theirs = other.pictures[int(rng.integers(len(other.pictures)))].read()
+        image, theirs = self._picture(other, rng).read()
         x, y = max(0, int(theirs.x)), max(0, int(theirs.y))
         patch = image[y : int(theirs.y + theirs.h) + 1, x : int(theirs.x + theirs.w) + 1]
         if occluder:
@@ -198,7 +207,7 @@ class Pairs:
         """Both crops, with boxes (N, 4) in them, mirrored and without colour together, then disturbed apart."""
         assert self.chances is not None
         if rng.random() < self.chances.flip:
-            template, search = np.ascontiguousarray(template[:, ::-1]), np.ascontiguousarray(search[:, ::-1])
+            template, search = augment.mirrored(template), augment.mirrored(search)
             boxes = np.concatenate([1 - boxes[:, :1], boxes[:, 1:]], axis=1)
         if rng.random() < self.chances.grey:
             template, search = augment.grey(template), augment.grey(search)

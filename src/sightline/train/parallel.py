@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
@@ -19,6 +20,7 @@ from sightline.errors import BadSpec
 __all__ = ["World", "joined"]
 
 CPU = torch.device("cpu")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,14 @@ class World:
         distributed.all_reduce(verdict, distributed.ReduceOp.MIN)
         return bool(verdict)
 
+    def gathered(self, value: T) -> list[T]:
+        """Any value, of every process."""
+        if self.size == 1:
+            return [value]
+        everything: list[Any] = [None] * self.size
+        distributed.all_gather_object(everything, value)
+        return everything
+
     def mean(self, figures: Iterable[Tensor]) -> list[float]:
         """The mean of scalars over all processes."""
         flat = torch.stack([value.detach().float() for value in figures])
@@ -84,6 +94,8 @@ def joined() -> Iterator[World]:
     if 0 < num <= local:
         raise BadSpec(f"this machine has {num} GPUs, too few for process {local + 1}; start no more processes than that.")
     device = torch.device("cuda", local) if torch.cuda.is_available() else torch.device("cpu")
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # where what is not a tensor is gathered
     if size == 1:
         yield World(device=device)
         return

@@ -18,9 +18,11 @@ from typing import Any
 import numpy as np
 
 from sightline.box import iou
+from sightline.errors import BadData
 from sightline.tracker import Tracker
 from sightline.train.data import Split
 from sightline.train.pairs import Track, read_tracks
+from sightline.train.program import program
 from sightline.train.recipes.kestrel import ALL_VIDEOS
 from sightline.train.start import tracker_in
 
@@ -67,18 +69,18 @@ def table(
         splits: of which parts of the data; of a source that was learnt from, only "val" says something.
         shortest: pictures of a track.
         both_ways: from the last picture to the first as well.
+
+    Raises:
+        BadData: the data has no such track.
     """
-    tracker = tracker_in(weights)
     tracks = [track for split in splits for track in read_tracks(data, split) if track.source in sources]
-    overlaps = rollout(tracker, tracks, shortest=shortest, both_ways=both_ways)
+    if not any(not track.is_still and len(track.pictures) >= shortest for track in tracks):
+        raise BadData(f"{data} has no video track of {shortest} pictures or more of {', '.join(sources)} in {', '.join(splits)}.")
+    overlaps = rollout(tracker_in(weights), tracks, shortest=shortest, both_ways=both_ways)
     every = [value for values in overlaps.values() for value in values]
     rows = [*sorted(overlaps.items()), ("all", every)]
     return "\n".join(f"{name:20} {len(values):3} tracks  IoU {np.mean(values):.4f}" for name, values in rows) + "\n"
 
 
 if __name__ == "__main__":
-    import sys
-
-    import tyro
-
-    sys.stdout.write(tyro.cli(table))
+    program(table)

@@ -7,7 +7,7 @@ the code that cuts them when tracking, around a box that is shaken.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sightline.box import Box
-from sightline.errors import BadData
+from sightline.errors import BadData, SightlineError
 from sightline.placement import region_around, regions_around
 from sightline.region import BentRegion, Region
 from sightline.spec import Crop, Spec
@@ -29,7 +29,7 @@ from sightline.train.draws import DRAWS, Wanted, gap_at
 from sightline.train.pairs import Pairs, fill_of, jittered
 from sightline.train.recipe import PLAIN, Augment, Data
 
-__all__ = ["Batch", "PairSamples", "Sample", "SampleList", "Samples", "collate", "num_templates", "open_samples"]
+__all__ = ["Batch", "Handed", "PairSamples", "Sample", "SampleList", "Samples", "collate", "num_templates", "open_samples"]
 
 TRIES = 1000
 ENOUGH = 2.0  # a picture is decoded smaller only where as many pixels of it are left for each one of a crop
@@ -72,6 +72,28 @@ def collate(samples: Sequence[Sample]) -> Batch:
     """A batch of samples of one kind."""
     arrays = {name: torch.from_numpy(np.stack([sample.arrays[name] for sample in samples])) for name in samples[0].arrays}
     return Batch(arrays, [sample.name for sample in samples], [note for sample in samples for note in sample.notes])
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """Samples for other processes: an error is handed over as what it is, since torch would put a traceback of many lines into its message."""
+
+    samples: SampleList
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, i: int) -> Sample | SightlineError:
+        try:
+            return self.samples[i]
+        except SightlineError as error:
+            return error
+
+    @staticmethod
+    def collate(given: Sequence[Sample | SightlineError]) -> Batch | SightlineError:
+        """A batch, or the first error."""
+        error = next((one for one in given if isinstance(one, SightlineError)), None)
+        return error or collate([one for one in given if isinstance(one, Sample)])
 
 
 def num_templates(spec: Spec) -> int:
@@ -315,8 +337,9 @@ class Samples:
                     crop = arrays[name][place]
                     if not name.endswith("padding"):
                         crop = self._disturbed_crop(crop, grey=grey, rng=np.random.default_rng(draws))
-                    axis = crop.ndim - (1 if name.endswith("padding") else 2)
-                    arrays[name][place] = np.flip(crop, axis) if is_mirrored else crop
+                    if is_mirrored:
+                        crop = np.flip(crop, -1) if name.endswith("padding") else augment.mirrored(crop)
+                    arrays[name][place] = crop
                 for name in boxes:
                     if is_mirrored and name in arrays:
                         arrays[name][place, ..., 0] = 1 - arrays[name][place, ..., 0]

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from sightline import models
-from sightline.errors import WeightsMismatch
+from sightline.errors import WeightsMismatch, WeightsMissing
 from sightline.methods.network import NetworkMethod
 from sightline.models.checkpoint import fill, fits, load, read_tensors
 from sightline.models.session import TorchSession
@@ -56,8 +56,13 @@ def take_over_(network: nn.Module, path: Path) -> int:
     """Copy the tensors of a weights file that have a namesake of the same shape, or a pre-trained encoder; how many there were.
 
     Raises:
+        WeightsMissing: there is no such file.
         WeightsMismatch: not one, or an encoder of another shape.
     """
+    if not path.exists():
+        raise WeightsMissing(
+            f"the run starts from {path}, and there is no such file here; --start names another, recipes/README.md those of ours."
+        )
     encoder = pretrained_in(path)
     if encoder is not None:
         return len(take_pretrained_(network, encoder))

@@ -22,7 +22,8 @@ import simplejpeg
 
 from sightline.box import Box
 from sightline.errors import BadData
-from sightline.train.data.track import Image, Modality, Track
+from sightline.train.data.problems import Problems
+from sightline.train.data.track import Image, Modality, Track, have_boxes
 
 __all__ = ["Stored", "put", "read_tracks"]
 
@@ -88,12 +89,18 @@ class Stored:
         return frame, box
 
 
-def read_tracks(folder: Path, split: str) -> list[Track]:
+def read_tracks(folder: Path, split: str, problems: Problems | None = None) -> list[Track]:
     """The tracks of one split, in the order of the index.
+
+    Args:
+        folder: of the index.
+        split: "train" or "val".
+        problems: where pictures without a box are noted; None: they are an error.
 
     Raises:
         BadData: no index, or a line that is not what the module's docstring says.
     """
+    problems = problems or Problems("stop")
     index = folder / "index.jsonl"
     try:
         lines = index.read_text(encoding="utf-8").splitlines()
@@ -106,12 +113,19 @@ def read_tracks(folder: Path, split: str) -> list[Track]:
     for number, line in enumerate(lines, start=1):
         try:
             entry = json.loads(line)
-            if entry["split"] == split:
-                key = entry["track"], entry["source"], entry["kind"] == "still"
-                pictures[key].append(_picture(folder, entry))
-                more[key] = str(entry.get("class", "")), MODALITIES.get(str(entry.get("modality")), "visible")
-        except (ValueError, KeyError, TypeError) as error:
+            if entry["split"] != split:
+                continue
+            key = entry["track"], entry["source"], entry["kind"] == "still"
+            is_shown = bool(have_boxes(np.array([entry["box"], entry["crop"]], np.float64)).all())
+            picture = _picture(folder, entry)
+            label = str(entry.get("class", "")), MODALITIES.get(str(entry.get("modality")), "visible")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadData(f"{index}, line {number}: {error!r}; expected one JSON object for each picture.") from error
+        if not is_shown:
+            problems.add(f"{index}, line {number}", f"its box {entry['box']} or its crop {entry['crop']} has no area")
+            continue
+        pictures[key].append(picture)
+        more[key] = label
     for members in pictures.values():
         members.sort(key=lambda picture: picture.frame)
     return [

@@ -154,7 +154,7 @@ def _read(folder: Path, wanted: Sequence[str], split: Split, problems: Problems)
     if is_unlabelled(folder):
         return _by_source(read_unlabelled(folder, split, problems))
     if (folder / "index.jsonl").is_file():
-        return _by_source(read_tracks(folder, split))
+        return _by_source(read_tracks(folder, split, problems))
     named = {source: folder / source.partition(":")[0] for source in wanted or ALL if source in SOURCES}
     there = {source: path for source, path in named.items() if path.is_dir()}
     if not wanted and split == "train":

@@ -102,7 +102,7 @@ def mtr_nano() -> Pretraining:
     """MTR for the shape of kestrel-nano, with a small decoder, for a CPU. Ours: nothing like it was published."""
     arch = Arch(depth=3, width=48, heads=1, stem="conv3x3", eps=1e-5, positions="line", seal=True)
     arch = replace(arch, decoder_depth=2, decoder_width=128, decoder_heads=4)
-    return Pretraining(name="mtr-nano", arch=arch, ratio=0.6, data=BOTH_JITTERED, optim=_optim(1e-3, 100), steps=3000, batch=32)
+    return Pretraining(name="mtr-nano", arch=arch, ratio=0.6, data=BOTH_JITTERED, optim=_optim(1e-3, 100), steps=3000, batch=32, workers=4)
 
 
 def mae() -> Pretraining:

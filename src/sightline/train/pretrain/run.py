@@ -30,7 +30,7 @@ from sightline.train.pretrain.recipe import Pretraining
 from sightline.train.pretrain.start import packed_weights, pretrained_in, take_pretrained_
 from sightline.train.samples import Batch, Sample, SampleList, collate, open_samples
 
-__all__ = ["appearance_of", "pretrain"]
+__all__ = ["appearance_of", "pretrain", "samples_for"]
 
 SHOWN = 4  # samples in the picture
 FIXED_SEED = 1  # of the validation's pairs and masks
@@ -57,7 +57,7 @@ def pretrain(recipe: Pretraining, data: Path | Sequence[Path], out: Path, *, on_
     """
     _check(recipe)
     folders, problems = [data] if isinstance(data, Path) else list(data), Problems(on_bad)
-    samples, held_out = (_samples(recipe, folders, split, problems) for split in ("train", "val"))
+    samples, held_out = (samples_for(recipe, folders, split, problems) for split in ("train", "val"))
     return run(lambda device: _Drawing(recipe, held_out, device), recipe, samples, out, problems, **told)
 
 
@@ -145,7 +145,7 @@ class _Masked:
         return sample._replace(arrays={**sample.arrays, "noise": noise})
 
 
-def _samples(recipe: Pretraining, folders: Sequence[Path], split: Split, problems: Problems) -> SampleList:
+def samples_for(recipe: Pretraining, folders: Sequence[Path], split: Split, problems: Problems) -> SampleList:
     """Crops as the recipe wants them, of all sources where it names none; those to watch are not disturbed."""
     cuts: Mapping[str, Crop] = {
         role: Crop(factor=factor, size=16 * side)

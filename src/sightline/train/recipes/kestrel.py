@@ -61,4 +61,5 @@ def kestrel_nano() -> Recipe:
         validation=VALIDATION,
         optim=Optim(rate=2e-4),
         steps=1500,
+        workers=4,
     )

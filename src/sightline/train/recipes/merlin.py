@@ -28,6 +28,7 @@ def merlin() -> Recipe:
         precision="bfloat16",
         steps=160,
         save_every=80,
+        workers=4,
     )
 
 
@@ -50,5 +51,4 @@ def merlin_whole() -> Recipe:
         batch=128,
         steps=1170,
         save_every=292,
-        workers=4,
     )
