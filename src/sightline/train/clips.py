@@ -12,7 +12,7 @@ import json
 import math
 import tarfile
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -157,7 +157,7 @@ def _is_known(labels: Labels, start: int, box: Box) -> bool:
     return 0 <= i < len(labels.boxes) and _overlap(labels.boxes[i], box) > 0.4
 
 
-def label_clips(folder: Path, first: Follower, second: Follower, out: Path, looks: int = LOOKS) -> Iterator[str]:
+def label_clips(folder: Path, first: Follower, second: Follower, out: Path, looks: int = LOOKS) -> Generator[str, None, None]:
     """Label every open clip of a folder and write a data folder, which appears when it is whole; yields a line for each clip when it is done.
 
     Raises:
@@ -187,7 +187,7 @@ def label_clips(folder: Path, first: Follower, second: Follower, out: Path, look
 
 def _entries(index: Path) -> list[dict[str, Any]]:
     try:
-        entries: list[dict[str, Any]] = [json.loads(line) for line in index.read_text(encoding="utf-8").splitlines()]
+        entries: list[Any] = [json.loads(line) for line in index.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError) as error:
         raise BadData(f"cannot read {index} ({error}); give a folder of clips with its index.jsonl.") from error
     for number, entry in enumerate(entries, start=1):

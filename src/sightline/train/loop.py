@@ -308,7 +308,7 @@ class _Feed(Iterator[Batch]):
             ) from error
         if isinstance(given, SightlineError):
             raise given
-        return given  # type: ignore[no-any-return]  # torch's are Any
+        return given
 
     def pace(self) -> dict[str, float]:
         """Seconds since the start of this process, and the share of those since its first batch in which there was no data."""

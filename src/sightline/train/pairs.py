@@ -153,12 +153,12 @@ class Pairs:
     def _two_pictures(self, track: Track, rng: Generator) -> tuple[Picture, Picture]:
         """Template and search picture: any two of a video in which the target is seen, in either order; the same one of a still."""
         places = _seen_in(track)
-        first, second = (places[i] for i in rng.integers(len(places), size=2))
+        first, second = (places[int(i)] for i in rng.integers(len(places), size=2))
         return track.pictures[first], track.pictures[second]
 
     def _picture(self, track: Track, rng: Generator) -> Picture:
         places = _seen_in(track)
-        return track.pictures[places[rng.integers(len(places))]]
+        return track.pictures[places[int(rng.integers(len(places)))]]
 
     def _other(self, track: Track, rng: Generator) -> Track:
         """A track of which nothing stands in the pictures of `track`; that itself where there is none."""
