@@ -120,6 +120,25 @@ def test_of_several_trackers_that_which_is_named_is_taken(tmp_path: Path) -> Non
         take(tmp_path / "raw", dataset, tmp_path / "results")
 
 
+def test_tracks_as_the_command_line_writes_them_are_results(tmp_path: Path) -> None:
+    dataset = make_data(tmp_path / "data")
+    head = "frame,time,target,x,y,w,h,score,status\n"
+    rows = [f'{i},,"a, b",{x},{y},{w},{h},0.1,{"lost" if i else "tracked"}\n' for i, (x, y, w, h) in enumerate(TRUTH)]
+    write(tmp_path / "raw" / "boat.csv", head + "".join(rows))
+    write(tmp_path / "raw" / "car.csv", head + rows[2] + rows[0])
+    maker = take(tmp_path / "raw", dataset, tmp_path / "results")
+    assert maker.facts["read_as"] == ["a table with a header; its boxes count whatever their status: 2 of 2 sequences"]
+    summary = score(dataset, tmp_path / "results", maker=maker)
+    assert summary.sequences["boat"]["mean_iou"] == 1
+    assert summary.gaps == {"car": "not a number in line 2"}  # a frame without a row is no whole result
+    write(tmp_path / "raw" / "car.csv", head + rows[0] + rows[0])
+    with pytest.raises(BadData, match=r"car\.csv:3: a second box of frame 0; expected the track of one target"):
+        take(tmp_path / "raw", dataset, tmp_path / "results")
+    write(tmp_path / "raw" / "car.csv", head + "0,,car,1,2\n")
+    with pytest.raises(BadData, match=r"car\.csv:2: '0,,car,1,2' is no row of a track"):
+        take(tmp_path / "raw", dataset, tmp_path / "results")
+
+
 def test_a_zip_is_read_as_it_is(tmp_path: Path) -> None:
     dataset = make_data(tmp_path / "data", ["boat"])
     with zipfile.ZipFile(tmp_path / "raw.zip", "w") as archive:

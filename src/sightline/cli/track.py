@@ -72,7 +72,8 @@ def track(
         select: draw the box with the mouse; needs a display, and opencv-python in place of opencv-python-headless.
         look: write the first frame here, .png or .jpg, with lines at round numbers of pixels to read --box from, and do nothing else.
         tracker: a name from `sightline zoo`, or the path of a weights file. A name whose weights can neither be found nor fetched runs with random ones, and says so.
-        output: write the video with the box drawn here: .mp4 (H.264, plays in a browser), .mov, .mkv, .avi or .webm.
+        output: write the video with the box drawn here: .mp4 (H.264, plays in a browser), .mov, .mkv, .avi or .webm. Images have no times, and are shown at 25
+            a second.
         results: write the boxes here: .csv has the columns frame,time,x,y,w,h,score,status, .jsonl the same keys, .txt only x,y,w,h of every frame. With several
             objects, or names, a row for each, with its name in the column target; .txt is MOTChallenge's format then, without the frames in which it is lost.
         start: the frame to begin with, counted from 0, or a time (12.5s, 0:12.5); --box belongs to this frame.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -169,6 +170,9 @@ def _rows(data: bytes, where: str, clip: Clip, notes: Counter[str]) -> Floats:
         lines = data.decode("utf-8-sig").rstrip().splitlines()
     except UnicodeDecodeError as error:
         raise BadData(f"{where} is no text ({error}).") from error
+    if lines and set("xywh") <= set(words_of(lines[0])):
+        notes["a table with a header; its boxes count whatever their status"] += 1
+        return _titled(lines, where)
     rows = []
     for number, line in enumerate(lines, start=1):
         try:
@@ -190,6 +194,25 @@ def _rows(data: bytes, where: str, clip: Clip, notes: Counter[str]) -> Floats:
         return np.array([box_around(row) for row in rows])
     notes["a box for each camera, of which the first counts"] += 1
     return np.array([row[:4] for row in rows])
+
+
+def _titled(lines: Sequence[str], where: str) -> Floats:
+    """(N, 4) of what `sightline track --results` writes as .csv: boxes at the numbers of their frames, NaN where one has no row."""
+    boxes: dict[int, list[float]] = {}
+    for number, row in enumerate(csv.DictReader(lines), start=2):
+        try:
+            frame, box = int(row.get("frame") or len(boxes)), [float(row[column]) for column in "xywh"]
+        except (TypeError, ValueError):
+            raise BadData(
+                f"{where}:{number}: {lines[number - 1].strip()[:60]!r} is no row of a track; expected its first line's columns."
+            ) from None
+        if frame in boxes:
+            raise BadData(f"{where}:{number}: a second box of frame {frame}; expected the track of one target, from its first frame on.")
+        boxes[frame] = box
+    rows = np.full((max(boxes, default=-1) + 1, 4), np.nan)
+    for frame, box in boxes.items():
+        rows[frame] = box
+    return rows
 
 
 def _is_polygon(row: Floats) -> bool:
