@@ -52,6 +52,15 @@ def test_in_bf16_the_boxes_are_others_and_nearly_the_same() -> None:
     assert iou(exact, rough).mean() > 0.9
 
 
+@pytest.mark.skipif(not has_bf16(), reason="this processor does not compute in bf16")
+def test_a_template_that_is_read_once_is_read_exactly() -> None:
+    exact, rough = (open_session(BUILTIN, engine="openvino", threads=1, precision=precision) for precision in ("f32", "bf16"))
+    state = exact.run("init", crops(1))
+    for name, value in rough.run("init", crops(1)).items():
+        np.testing.assert_array_equal(value, state[name])
+    assert np.abs(rough.run("step", crops(1) | state)["box"] - exact.run("step", crops(1) | state)["box"]).max() > 0
+
+
 def test_any_batch_size_can_follow_any_other() -> None:
     ours, theirs = open_session(BUILTIN, engine="openvino", threads=1), open_session(BUILTIN, engine="onnxruntime", threads=1)
     for batch in (1, 3, 2, 1):

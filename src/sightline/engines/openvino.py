@@ -2,7 +2,8 @@
 
 What OpenVINO would decide by itself is decided here, because it changes results or speed (docs/how-to/speed.md): the precision is
 always named, threads are never pinned to cores (two processes would share one core), and a graph is compiled for each batch size that is
-used (a batch of any size costs 5 to 25 %).
+used (one for any size is slower). A template that is read once for a target is read in f32 whatever the precision: that costs a frame nothing, and
+what is rounded there is wrong in every frame.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import openvino
 from sightline.engines import Array, Precision, Role
 from sightline.engines.exported import check_kind, init_of, role_of, spec_of
 from sightline.errors import EngineError
-from sightline.spec import Spec
+from sightline.spec import Memory, Spec
 from sightline.weights import spec_text
 
 __all__ = ["OpenVinoSession", "open_session"]
@@ -103,7 +104,8 @@ def open_session(
     graphs: dict[Role, _Graph] = {role: main}
     beside = init_of(path, main.inputs, role)
     if beside is not None:
-        graphs["init"] = _open(beside, threads, device.upper(), precision)
+        is_read_once = found.memory == Memory()
+        graphs["init"] = _open(beside, threads, device.upper(), "f32" if is_read_once else precision)
     return OpenVinoSession(found, graphs, (path, threads, device, spec, precision))
 
 
