@@ -204,7 +204,8 @@ def write_whole(files: Mapping[Path, bytes]) -> None:
         for path, part in parts.items():
             part.replace(path)
     except OSError as error:
-        raise WeightsMissing(f"cannot write {error.filename or next(iter(files))} ({error.strerror}); choose another place.") from error
+        meant = {str(part): path for path, part in parts.items()}.get(str(error.filename), error.filename or next(iter(files)))
+        raise WeightsMissing(f"cannot write {meant} ({error.strerror}); choose another place.") from error
     finally:
         for part in parts.values():
             if part.exists():

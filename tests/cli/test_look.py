@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import cv2
@@ -51,3 +52,14 @@ def test_an_image_is_not_overwritten_by_its_own_look(tmp_path: Path, capsys: pyt
     assert main(["track", str(path), "--look", str(path)]) == 2
     assert "the source itself" in capsys.readouterr().err
     assert path.read_bytes() == before
+
+
+def test_a_full_disk_names_the_file_that_was_asked_for(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(path: Path, _: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert main(["track", str(clip), "--look", str(tmp_path / "look.png")]) == 2
+    assert f"cannot write {tmp_path / 'look.png'} (No space left on device)" in capsys.readouterr().err
