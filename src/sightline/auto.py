@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import importlib.util
 import json
-import os
 import platform
 import statistics
 import time
@@ -24,6 +23,7 @@ import numpy as np
 
 from sightline.box import Box
 from sightline.engines import COMPUTES, ENGINES, PRECISIONS, Precision, Session, engine_of, open_session
+from sightline.engines.cores import num_cores
 from sightline.errors import EngineError, MissingExtra, SightlineError, WeightsMismatch, WeightsMissing
 from sightline.frame import Frame
 from sightline.methods import Method
@@ -177,7 +177,7 @@ def _facts(path: Path, possible: Iterable[Way], threads: int | None, device: str
         "threads": threads,
         "device": device,
         "processor": processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": num_cores(),
         "versions": {engine: _version(engine) for engine in sorted({way.engine for way in possible})},
     }
 

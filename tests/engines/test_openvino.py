@@ -3,6 +3,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from sightline.box import iou
 from sightline.engines import open_session
 from sightline.errors import EngineError, WeightsMismatch
+from sightline.estimate import Estimate
 from sightline.loop import follow
 from sightline.methods.network import NetworkMethod
 from sightline.scene import Scene, render
@@ -71,17 +73,57 @@ def test_any_batch_size_can_follow_any_other() -> None:
             np.testing.assert_allclose(value, expected[name], atol=1e-4, err_msg=name)
 
 
-def test_many_threads_may_call_one_session() -> None:
-    session = open_session(BUILTIN, engine="openvino", threads=1)
-    given = [crops(1) | session.run("init", crops(1)) for _ in range(1)] + [
-        {name: value[:1] for name, value in crops(i).items()} | session.run("init", {"template": crops(i)["template"][:1]})
-        for i in range(2, 9)
-    ]
-    alone = [session.run("step", arrays)["box"] for arrays in given]
+@pytest.fixture
+def num_compiled(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Every graph that was compiled, on a machine of four cores."""
+    from sightline.engines import openvino
+
+    compiled: list[object] = []
+    compiles = openvino._Graph._compile
+
+    def compile_and_tell(self: openvino._Graph, shapes: openvino.Shapes) -> object:
+        compiled.append(shapes)
+        return compiles(self, shapes)
+
+    monkeypatch.setattr(openvino, "num_cores", lambda: 4)
+    monkeypatch.setattr(openvino._Graph, "_compile", compile_and_tell)
+    return compiled
+
+
+@pytest.mark.parametrize("threads, places", [(1, 4), (3, 1), (None, 1)])
+def test_callers_at_the_same_time_get_the_bits_of_one_each_in_a_graph_of_its_own(
+    num_compiled: list[object], threads: int | None, places: int
+) -> None:
+    session = open_session(BUILTIN, engine="openvino", threads=threads)
+    state = session.run("init", {"template": crops(8)["template"]})
+    given = [{name: array[i : i + 1] for name, array in (crops(8) | state).items()} for i in range(8)]
+    num_compiled.clear()
+    alone = [session.run("step", arrays) for arrays in given]
+    assert len(num_compiled) == 1
+    meeting = threading.Barrier(8, timeout=30)
+
+    def call(arrays: dict[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
+        meeting.wait()
+        return [session.run("step", arrays) for _ in range(20)]
+
     with ThreadPoolExecutor(8) as pool:
-        for _ in range(5):
-            for box, expected in zip(pool.map(lambda arrays: session.run("step", arrays)["box"], given), alone, strict=True):
-                np.testing.assert_array_equal(box, expected)
+        told = list(pool.map(call, given))
+    for results, expected in zip(told, alone, strict=True):
+        for result in results:
+            for name, value in expected.items():
+                np.testing.assert_array_equal(result[name], value, err_msg=name)
+    assert len(num_compiled) <= places
+    assert len(num_compiled) > 1 or places == 1
+
+
+def test_a_call_that_fails_leaves_its_place_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sightline.engines.openvino.num_cores", lambda: 1)
+    session = open_session(BUILTIN, engine="openvino", threads=1)
+    wrong = {"template": np.zeros((1, 5, 5, 3), np.uint8)}
+    for _ in range(3):
+        with pytest.raises(EngineError, match="refuses"):
+            session.run("init", wrong)
+    assert session.run("init", crops(1))["keys"].shape[0] == 1
 
 
 def test_what_a_call_returned_stays_after_the_next_call() -> None:
@@ -116,6 +158,21 @@ def test_many_targets_equal_single_trackers() -> None:
         together = many.update(SHOTS[i].frame)
         for key in together:
             np.testing.assert_allclose(together[key].box, singles[key][i], atol=1e-3)
+
+
+def test_several_callers_give_the_bits_of_one_while_targets_come_and_go() -> None:
+    method = NetworkMethod(open_session(BUILTIN, engine="openvino", threads=1), batch=1)
+    told: list[list[dict[int, Estimate]]] = []
+    for callers in (1, 3):
+        many: MultiTracker[int, object] = MultiTracker(method, callers=callers)  # type: ignore[arg-type]  # its state is its own affair
+        for key in range(5):
+            many.add(key, SHOTS[0].frame, SHOTS[0].box._replace(x=SHOTS[0].box.x + 6 * key))
+        told.append([many.update(SHOTS[1].frame)])
+        many.remove(2)
+        many.add(7, SHOTS[1].frame, SHOTS[1].box)
+        told[-1] += [many.update(SHOTS[i].frame) for i in range(2, 5)]
+    assert list(told[0][-1]) == [0, 1, 3, 4, 7]
+    assert told[0] == told[1]
 
 
 def test_mistakes_are_named(tmp_path: Path) -> None:

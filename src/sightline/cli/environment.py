@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from importlib import metadata
 
@@ -51,6 +50,6 @@ def versions() -> dict[str, str | None]:
 def machine() -> dict[str, str | int]:
     """System, processor, and how many of its cores this process may use."""
     from sightline.auto import processor
+    from sightline.engines.cores import num_cores
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return {"system": platform.platform(), "processor": processor(), "cores": cores}
+    return {"system": platform.platform(), "processor": processor(), "cores": num_cores()}

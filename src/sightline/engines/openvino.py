@@ -2,24 +2,26 @@
 
 What OpenVINO would decide by itself is decided here, because it changes results or speed (docs/how-to/speed.md): the precision is
 always named, threads are never pinned to cores (two processes would share one core), and a graph is compiled for each batch size that is
-used (one for any size is slower). A template that is read once for a target is read in f32 whatever the precision: that costs a frame nothing, and
-what is rounded there is wrong in every frame.
+used (one for any size is slower), and once more for each caller that is in it at the same time: those of one compiled graph wait for each other,
+and one compiled with streams for several is slower for a single one. A template that is read once for a target is read in f32 whatever the
+precision: that costs a frame nothing, and what is rounded there is wrong in every frame.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
 
 import numpy as np
 import openvino
 
 from sightline.engines import Array, Precision, Role
+from sightline.engines.cores import num_cores
 from sightline.engines.exported import check_kind, init_of, role_of, spec_of
 from sightline.errors import EngineError
 from sightline.spec import Memory, Spec
@@ -28,6 +30,31 @@ from sightline.weights import spec_text
 __all__ = ["OpenVinoSession", "open_session"]
 
 Shapes: TypeAlias = tuple[tuple[int, ...], ...]
+
+
+class _Requests:
+    """What runs a compiled graph: as many as there are calls at the same time, at most as many as there are places.
+
+    Each is compiled apart. The one that was put back last is taken first: a single caller has always the same one.
+    """
+
+    def __init__(self, compiled: Callable[[], Any], places: int) -> None:
+        self._compiled = compiled
+        self._places = threading.Semaphore(places)
+        self._idle: list[Any] = []
+
+    @contextlib.contextmanager
+    def taken(self) -> Iterator[Any]:
+        """One that is nobody else's for a while; where all are taken, after waiting for it."""
+        with self._places:
+            try:
+                request = self._idle.pop()
+            except IndexError:
+                request = self._compiled().create_infer_request()
+            try:
+                yield request
+            finally:
+                self._idle.append(request)
 
 
 @dataclass(slots=True)
@@ -39,28 +66,24 @@ class _Graph:
     device: str
     inputs: list[str]
     outputs: list[str]
+    places: int  # for callers at the same time
     lock: threading.Lock = field(default_factory=threading.Lock)
-    idle: dict[Shapes, SimpleQueue[Any]] = field(default_factory=dict)
-    compiled: dict[Shapes, Any] = field(default_factory=dict)
+    requests: dict[Shapes, _Requests] = field(default_factory=dict)
 
     def run(self, arrays: list[Array]) -> list[np.ndarray]:
-        """Run on arrays in the order of `inputs`; many threads may, each with a request of its own."""
+        """Run on arrays in the order of `inputs`; many threads may."""
         shapes = tuple(array.shape for array in arrays)
         with self.lock:
-            if shapes not in self.compiled:
-                self.compiled[shapes] = self._compile(shapes)
-                self.idle[shapes] = SimpleQueue()
-        try:
-            request = self.idle[shapes].get_nowait()
-        except Empty:
-            request = self.compiled[shapes].create_infer_request()
-        results = request.infer([np.ascontiguousarray(array) for array in arrays], share_inputs=True)
-        outputs = [results[i].copy() for i in range(len(self.outputs))]
-        self.idle[shapes].put(request)
-        return outputs
+            requests = self.requests.get(shapes)
+            if requests is None:
+                requests = self.requests[shapes] = _Requests(functools.partial(self._compile, shapes), self.places)
+        with requests.taken() as request:
+            results = request.infer([np.ascontiguousarray(array) for array in arrays], share_inputs=True)
+            return [results[i].copy() for i in range(len(self.outputs))]
 
     def _compile(self, shapes: Shapes) -> Any:
-        model = self.model.clone()
+        with self.lock:
+            model = self.model.clone()
         model.reshape({i: list(shape) for i, shape in enumerate(shapes)})
         return _core().compile_model(model, self.device, dict(self.settings))
 
@@ -142,6 +165,7 @@ def _open(path: Path, threads: int | None, device: str, precision: Precision) ->
         device,
         [entry.any_name for entry in model.inputs],
         [entry.any_name for entry in model.outputs],
+        1 if threads is None else max(1, num_cores() // threads),
     )
 
 
