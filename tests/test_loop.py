@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sightline import BadBox, BadData, Mark, Seconds, Tracker, follow, follow_all
+from sightline import BadBox, BadData, Mark, MultiTracker, Seconds, Tracker, follow, follow_all
 from sightline.frame import Frame
 from sightline.loop import Steps
 from sightline.methods.network import NetworkMethod
@@ -153,3 +153,28 @@ def test_plain_arrays_of_a_generator_are_frames_in_the_trackers_order_of_colours
     assert [step.estimate.box for step in follow(iter(red), box=box(1, 0), tracker=Tracker(tracker().method, channels="rgb"))][
         5
     ] == pytest.approx(box(1, 5), abs=1.5)
+
+
+@pytest.mark.parametrize("asked, expected", [(None, (2, 2)), (1, (None, 1))], ids=["nobody said", "one caller"])
+def test_a_tracker_that_is_loaded_for_several_targets_shares_the_cores(
+    monkeypatch: pytest.MonkeyPatch, asked: int | None, expected: tuple[int | None, int]
+) -> None:
+    loaded: list[int | None] = []
+    made: list[int] = []
+
+    def load(_: object, *, threads: int | None) -> Tracker[Any]:
+        loaded.append(threads)
+        return tracker()
+
+    def many(method: Any, *, callers: int) -> MultiTracker[str, Any]:
+        made.append(callers)
+        return MultiTracker(method, callers=callers)
+
+    monkeypatch.setattr("sightline.engines.cores.num_cores", lambda: 4)
+    monkeypatch.setattr("sightline.loop.load", load)
+    monkeypatch.setattr("sightline.loop.MultiTracker", many)
+    boxes = {"a": box(0, 0), "b": box(1, 0)}
+    shared = list(follow_all(frames(), boxes=boxes, callers=asked))
+    alone = list(follow_all(frames(), boxes=boxes, tracker=tracker()))
+    assert (*loaded, *made) == (*expected, 1)
+    assert [step.estimates for step in shared] == [step.estimates for step in alone]

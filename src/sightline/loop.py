@@ -10,11 +10,12 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from sightline.box import Box, BoxLike
 from sightline.builtin import DEFAULT
+from sightline.engines.cores import shares
 from sightline.errors import BadBox, BadData, VideoError
 from sightline.estimate import Estimate
 from sightline.frame import Channels, Frame, Moment, Seconds, read
 from sightline.frame.moment import is_after, is_before, told, when
-from sightline.mark import Mark
+from sightline.mark import Mark, most_at_once
 from sightline.placement import region_around
 from sightline.spec import Spec
 from sightline.tracker import MultiTracker, Tracker, load
@@ -88,7 +89,7 @@ def follow_all(
     boxes: Mapping[K, BoxLike] | Iterable[Mark[K]],
     tracker: str | Path | Tracker[Any] = DEFAULT,
     start: Moment = 0,
-    callers: int = 1,
+    callers: int | None = None,
 ) -> Generator[Steps[K], None, None]:
     """Every frame of a source with the places of several targets in it; they come and go as they are marked.
 
@@ -98,7 +99,8 @@ def follow_all(
             each of which begins a target in its frame and may say in which one it ends. A second mark of a key starts that target over.
         tracker: as for `follow`.
         start: as for `follow`.
-        callers: threads that share the targets of a frame, as for `MultiTracker`.
+        callers: threads that share the targets of a frame, as for `MultiTracker`; None for as many as there are targets and cores, each
+            with its part of the cores, where the tracker is loaded here, and for one where it was loaded before.
 
     Yields:
         Every frame, with the targets that are followed in it; where one is marked, its box is the given one (score 1).
@@ -109,8 +111,12 @@ def follow_all(
         BadData: a target is marked before the first frame that is read, or by a time in a source without a clock, told as early; or after the last
             frame, or it ends before it begins: what was yielded before stays valid.
     """
-    loaded = tracker if isinstance(tracker, Tracker) else load(tracker)
     marks = [Mark(key, box) for key, box in boxes.items()] if isinstance(boxes, Mapping) else list(boxes)
+    if isinstance(tracker, Tracker):
+        loaded, callers = tracker, 1 if callers is None else callers
+    else:
+        threads, callers = shares(most_at_once(marks), callers=callers)
+        loaded = load(tracker, threads=threads)
     cast = _Cast(marks, MultiTracker(loaded.method, callers=callers))
     with contextlib.closing(_timed(source, start, loaded.channels, cast.begin, cast.update)) as steps:
         for step in steps:

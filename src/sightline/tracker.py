@@ -14,7 +14,7 @@ from sightline import zoo
 from sightline.auto import Way, choose
 from sightline.box import Box, BoxLike
 from sightline.builtin import DEFAULT
-from sightline.engines import Precision, Session, engine_of, open_session, open_untrained
+from sightline.engines import BATCHES, Precision, Session, engine_of, open_session, open_untrained
 from sightline.errors import NotStarted
 from sightline.estimate import Estimate
 from sightline.frame import Frame
@@ -187,8 +187,8 @@ def load(
     engine, precision = resolve(path, engine=engine, threads=threads, device=device, spec=known, precision=precision)
     session = open_session(path, engine=engine, threads=threads, device=device, spec=known, precision=precision)
     method = method_of(session)
-    if device != "cpu" and isinstance(method, NetworkMethod):
-        method = replace(method, batch=session.spec.max_batch)
+    if isinstance(method, NetworkMethod):
+        method = replace(method, batch=BATCHES[engine] if device == "cpu" else session.spec.max_batch)
     return Tracker(method, channels=channels)
 
 

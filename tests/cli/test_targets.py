@@ -117,6 +117,38 @@ def test_callers_give_the_same_results(clip: Path, tmp_path: Path, capsys: pytes
     assert json.loads(capsys.readouterr().out)["callers"] == 2
 
 
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        ((), [2, 2]),
+        (("--box", "24,44,16,16"), [1, 3]),
+        (("--threads", "2"), [2, 1]),
+        (("--callers", "1"), [None, 1]),
+        (("--threads", "2", "--callers", "3"), [2, 3]),
+    ],
+    ids=["two", "three", "threads given", "callers given", "both given"],
+)
+def test_several_objects_share_the_cores(
+    clip: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    expected: list[int | None],
+) -> None:
+    monkeypatch.setattr("sightline.engines.cores.num_cores", lambda: 4)
+    track(clip, tmp_path / "track.csv", "--box", BOX, "--box", "10,30,40,40", *words, "--json")
+    told = json.loads(capsys.readouterr().out)
+    assert [told["threads"], told["callers"]] == expected
+
+
+def test_objects_one_after_the_other_are_one_at_a_time(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text("id,x,y,w,h,frame,last\n7,20,40,24,24,0,3\n5,28,40,24,24,4,9\n")
+    track(clip, tmp_path / "track.csv", "--boxes", boxes, "--json")
+    assert json.loads(capsys.readouterr().out)["callers"] == 1
+
+
 def test_results_of_one_target_are_a_box_for_another_run(clip: Path, tmp_path: Path) -> None:
     first = track(clip, tmp_path / "first.csv", "--box", BOX, "--start", "3")
     again = rows(track(clip, tmp_path / "again.csv", "--boxes", tmp_path / "first.csv"))

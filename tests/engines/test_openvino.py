@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sightline.box import iou
-from sightline.engines import open_session
+from sightline.engines import BATCHES, open_session
 from sightline.errors import EngineError, WeightsMismatch
 from sightline.estimate import Estimate
 from sightline.loop import follow
@@ -192,7 +192,7 @@ def test_a_signal_is_survived_after_another_thread_let_the_last_network_go() -> 
     program = f"""
 import gc, signal, threading
 from pathlib import Path
-from sightline.engines import open_session
+from sightline.engines import BATCHES, open_session
 import numpy as np
 sessions = [open_session(Path({str(BUILTIN)!r}), engine="openvino", threads=1)]
 sessions[0].run("init", {{"template": np.zeros((1, 128, 128, 3), np.uint8)}})
@@ -215,3 +215,10 @@ def test_of_a_refusal_the_line_is_told_that_says_why() -> None:
     assert _told(RuntimeError(f"{where}Check 'a' failed at x.cpp:1\n\n\n")) == "Check 'a' failed at x.cpp:1"
     assert _told(RuntimeError(f"{where}Check 'a' failed at x.cpp:1:\n no kernel\n")) == "no kernel"
     assert _told(RuntimeError("")) == "RuntimeError"
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_as_many_targets_go_through_together_as_is_cheapest_on_the_engine(engine: str) -> None:
+    method = load("kestrel-nano", engine=engine, threads=1).method
+    assert isinstance(method, NetworkMethod)
+    assert method.batch == BATCHES[engine]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sightline import BadData, Mark, Seconds, read_marks
+from sightline.mark import most_at_once
 
 
 def marks(folder: Path, name: str, text: str, **options: Any) -> list[Mark[int | str]]:
@@ -192,3 +193,20 @@ def test_a_file_that_is_not_there_or_no_text_is_bad_data(tmp_path: Path) -> None
     (tmp_path / "boxes.csv").write_bytes(b"\xff\xfe\x00\x81")
     with pytest.raises(BadData, match="cannot be read"):
         read_marks(tmp_path / "boxes.csv")
+
+
+@pytest.mark.parametrize(
+    "spans, expected",
+    [
+        ([], 0),
+        ([("a", None, Seconds(1.5)), ("b", Seconds(1.6), None)], 1),
+        ([("a", None, Seconds(1.5)), ("b", 70, None)], 2),
+        ([("a", None, None), ("b", None, None)], 2),
+        ([("a", 0, 3), ("b", 4, 9), ("c", 10, None)], 1),
+        ([("a", 0, 4), ("b", 4, 9), ("c", 2, 5)], 3),
+        ([("a", 3, None), ("a", 7, None), ("b", 5, 6)], 2),
+    ],
+    ids=["nobody", "by times", "by a time and a frame", "from the first frame", "one after the other", "in one frame", "marked again"],
+)
+def test_the_most_targets_of_a_frame(spans: list[tuple[str, int | Seconds | None, int | Seconds | None]], expected: int) -> None:
+    assert most_at_once(Mark(name, (0, 0, 1, 1), frame, last) for name, frame, last in spans) == expected

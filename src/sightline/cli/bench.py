@@ -40,7 +40,7 @@ def bench(
     precision: Annotated[str, tyro.conf.arg(metavar="f32,bf16,int8,...")] = "f32",
     threads: Annotated[str, tyro.conf.arg(metavar="N,...")] = "1",
     targets: Annotated[str, tyro.conf.arg(metavar="N,...")] = "1",
-    batch: Annotated[str, tyro.conf.arg(metavar="N,...")] = "2",
+    batch: Annotated[str, optional("N,...")] = "",
     callers: Annotated[str, tyro.conf.arg(metavar="N,...")] = "1",
     videos: Annotated[str, tyro.conf.arg(metavar="N,...")] = "",
     compare: Annotated[str, tyro.conf.arg(metavar="NAME|PATH,...")] = "",
@@ -69,7 +69,7 @@ def bench(
         precision: f32, bf16 (openvino), int8, int8+bf16 (where `sightline quantize` has made a file), or several with commas; what an engine lacks is left out.
         threads: of the network, one or several numbers.
         targets: in one frame, one or several numbers.
-        batch: how many of them go through the network together, at most.
+        batch: how many of them go through the network together, at most; what the engine is loaded with where not given.
         callers: threads that share the targets of a frame between them; each calls the network, which has --threads of its own.
         videos: measure also so many videos at the same time, by threads of one process and by processes: the first tracker, on one thread.
         compare: more rows, on one thread: trackers of ours by name or path, on the first engine and precision, and OpenCV's where it
@@ -93,8 +93,13 @@ def bench(
         check_suffix(plot, PLOTS, "--plot")
     aucs = _aucs(accuracy, needed=plot is not None)
     engines, precisions = words("--engine", engine), words("--precision", precision)
-    dimensions = {"threads": threads, "targets": targets, "batch": batch, "callers": callers}
-    settings = settings_of(trackers, engines, precisions, [numbers(f"--{name}", text) for name, text in dimensions.items()])
+    counted = [
+        numbers("--threads", threads),
+        numbers("--targets", targets),
+        numbers("--batch", batch) if batch else [0],
+        numbers("--callers", callers),
+    ]
+    settings = settings_of(trackers, engines, precisions, counted)
     counts = numbers("--videos", videos) if videos else []
     others, opencvs = _compared(compare)
     settings += [Setting(name, settings[0].engine, settings[0].precision) for name in others]

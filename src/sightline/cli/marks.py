@@ -42,6 +42,13 @@ class Marks:
         return [*dict.fromkeys(mark.key for mark in self.boxes), *self.points, *in_masks, *[1] * self.select]
 
     @property
+    def most_at_once(self) -> int:
+        """How many are followed in the same frame, at most."""
+        from sightline.mark import most_at_once
+
+        return most_at_once(self.boxes) + len(self.points) + len(self.masks) + self.select
+
+    @property
     def are_boxes(self) -> bool:
         """Nobody has to look at the first frame."""
         return not (self.points or self.masks or self.select)

@@ -46,17 +46,19 @@ def settings_of(
         trackers: names or paths.
         engines: names.
         precisions: names.
-        dimensions: numbers of threads, targets, batch and callers.
+        dimensions: numbers of threads, targets, batch (0 for what the engine is loaded with) and callers.
 
     Raises:
         SightlineError: nothing is left.
     """
+    from sightline.engines import BATCHES
+
     rows = [
         Setting(tracker, engine, precision, *numbers)
         for tracker, engine, precision in itertools.product(trackers, engines, precisions)
         for numbers in itertools.product(*dimensions)
     ]
-    rows = [found for row in rows if (found := _possible(row))]
+    rows = [replace(found, batch=found.batch or BATCHES.get(found.engine, 1)) for row in rows if (found := _possible(row))]
     if not rows:
         raise SightlineError(f"no engine of {','.join(engines)} computes in {','.join(precisions)}; openvino does in bf16.")
     alone = [replace(row, batch=1, callers=1) if row.targets == 1 else replace(row, batch=min(row.batch, row.targets)) for row in rows]

@@ -46,7 +46,7 @@ def track(
     infrared: Annotated[str | None, optional("SOURCE")] = None,
     engine: Annotated[str | None, optional("NAME")] = None,
     threads: Annotated[int | None, optional("N")] = None,
-    callers: Annotated[int, tyro.conf.arg(metavar="N")] = 1,
+    callers: Annotated[int | None, optional("N")] = None,
     precision: Precision = "f32",
     as_json: Json = False,
 ) -> int:
@@ -79,8 +79,9 @@ def track(
         start: the frame to begin with, counted from 0, or a time (12.5s, 0:12.5); --box belongs to this frame.
         infrared: a second source, aligned with the first frame by frame, for trackers that look at both (the one in the package does not).
         engine: what runs the network, see `sightline doctor`; chosen by the kind of weights file where not given; auto is the fastest here, measured once for a second.
-        threads: processor threads of the network; one for each physical core where not given.
-        callers: threads that share the objects of a frame between them; with many objects, --threads 1 and as many callers as there are cores move the most.
+        threads: processor threads of each network call. Where neither this nor --callers is given, one object gets all cores, and several are
+            followed at the same time, on as many cores as there are, each by its part of them.
+        callers: objects that are in the network at the same time, each with --threads of its own; one where only --threads is given.
         precision: what the network is computed in; bf16 (openvino) and int8 (after `sightline quantize`) are faster, with slightly other boxes. Of --engine auto, the limit.
         as_json: print one JSON object about the run on standard output, and nothing else there.
     """
@@ -97,6 +98,9 @@ def track(
         from sightline.cli.select import check_window
 
         check_window()
+    from sightline.engines.cores import shares
+
+    threads, callers = shares(marks.most_at_once, threads, callers)
     asked = engine
     loaded, engine, weights, precision = load_by_name(tracker, engine=engine, threads=threads, precision=precision)
     done = _run(source, marks, loaded, infrared=infrared, start=begin, output=output, results=results, callers=callers)
@@ -127,10 +131,10 @@ def track(
     return 130 if done.interrupted else 0
 
 
-def _check_numbers(*, threads: int | None, callers: int) -> None:
+def _check_numbers(*, threads: int | None, callers: int | None) -> None:
     if threads is not None and threads < 1:
         raise SightlineError(f"--threads is {threads}; expected at least 1, or leave it out for one on each physical core.")
-    if callers < 1:
+    if callers is not None and callers < 1:
         raise SightlineError(f"--callers is {callers}; expected at least 1.")
 
 

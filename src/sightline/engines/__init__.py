@@ -35,6 +35,7 @@ from sightline.spec import Spec
 from sightline.weights import BUILTIN, int8_in, int8_path, kind_of, sha256_of
 
 __all__ = [
+    "BATCHES",
     "COMPUTES",
     "ENGINES",
     "PRECISIONS",
@@ -57,6 +58,8 @@ ENGINES = {"onnxruntime": "sightline.engines.onnx", "openvino": "sightline.engin
 EXTRAS = {"openvino": "openvino", "torch": "convert"}  # what each needs beside the core
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)  # from the most exact to the roughest
 COMPUTES: dict[str, tuple[Precision, ...]] = {"onnxruntime": ("f32", "int8"), "openvino": PRECISIONS, "torch": ("f32",)}
+# targets in one network call of a CPU, by `sightline bench --targets 16 --batch 1,2,4 --callers 1,2` (docs/how-to/several.md)
+BATCHES = {"onnxruntime": 1, "openvino": 2, "torch": 2}
 READS = {"onnx": "onnxruntime", "safetensors": "torch", "torch": "torch", "torchscript": "torch"}
 
 

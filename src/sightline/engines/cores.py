@@ -36,7 +36,7 @@ def shares(targets: int, threads: int | None = None, callers: int | None = None)
         callers: likewise.
     """
     if callers is None:
-        callers = min(targets, num_cores()) if threads is None else 1
+        callers = max(1, min(targets, num_cores())) if threads is None else 1
     if threads is None and callers > 1:
         threads = max(1, num_cores() // callers)
-    return Shares(threads, max(1, callers))
+    return Shares(threads, callers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import math
 import re
@@ -68,6 +69,23 @@ class Listed(NamedTuple):
     source: str
     start: Moment
     marks: list[Mark[Name]]
+
+
+def most_at_once(marks: Iterable[Mark[Any]]) -> int:
+    """How many targets are followed in the same frame, at most; one that is marked again is one all the while.
+
+    Where some are marked by frames and some by times, nothing is known of who meets whom: all may.
+    """
+    spans: dict[Hashable, tuple[float, float]] = {}
+    kinds: set[type] = set()
+    for key, _, frame, last in marks:
+        kinds |= {type(moment) for moment in (frame, last) if moment}
+        begin, end = spans.get(key, (math.inf, -math.inf))
+        spans[key] = min(begin, frame or 0), max(end, math.inf if last is None else last)
+    if len(kinds) > 1:
+        return len(spans)
+    changes = sorted((moment, is_end) for span in spans.values() for is_end, moment in enumerate(span))  # who comes in a frame meets who leaves in it
+    return max(itertools.accumulate(-1 if is_end else 1 for _, is_end in changes), default=0)
 
 
 class _Row(NamedTuple):

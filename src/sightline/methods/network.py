@@ -65,8 +65,8 @@ class NetworkMethod:
 
     Attributes:
         session: any opened network.
-        batch: at most so many targets go through it in one call, and no more than the spec says. On a CPU two are a little cheaper than one
-            after the other, and more leave its caches (docs/how-to/several.md).
+        batch: at most so many targets go through it in one call, and no more than the spec says. `sightline.load` takes what is cheapest on
+            the engine (`engines.BATCHES`); more leave a CPU's caches (docs/how-to/several.md).
     """
 
     session: Session
