@@ -1,0 +1,168 @@
+"""What callers of one network are worth: targets of a frame by one caller, by several, and by one with all threads; and their memory.
+
+    python benchmarks/callers.py merlin kestrel-nano --engines onnxruntime openvino
+
+Ways take turns, and turns are compared within a round. On Linux a round in which other processes took more than `QUIET` of a core is left
+out and made again, for a while: a caller whose core is taken away says nothing about callers.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import tyro
+
+from sightline.engines.cores import num_cores
+from sightline.measure.entrants import Many
+from sightline.measure.start import resident_mb
+from sightline.scene import Scene, render
+from sightline.tracker import load
+
+QUIET = 0.06
+WARM = 3
+PAUSE = 0.02  # seconds: threads of the one before still spin
+STAT = Path("/proc/stat")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A tracker on an engine.
+
+    Attributes:
+        name: of both.
+        alone: milliseconds of a frame, by one caller of one thread.
+        callers, threads: how much faster by several callers of one thread, and by one caller with all threads: medians over rounds.
+        rounds: that were quiet.
+        mb: of memory for each caller more; None where the system does not tell.
+    """
+
+    name: str
+    alone: float
+    callers: float
+    threads: float
+    rounds: int
+    mb: float | None
+
+
+def busy_seconds() -> float:
+    """Of all cores, since the system began, by other processes than this one; 0 where the system does not tell."""
+    if not STAT.exists():
+        return 0.0
+    user, nice, system, _, _, *interrupts = (int(value) for value in STAT.read_text().splitlines()[0].split()[1:9])
+    return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK") - time.process_time()
+
+
+def turn(many: Many, shots: Sequence[Any], seconds: float) -> float:
+    """The median seconds of a frame."""
+    many.init(shots[0].frame, shots[0].box)
+    taken: list[float] = []
+    ends = time.perf_counter() + seconds
+    for i in range(10**6):
+        began = time.perf_counter()
+        many.update(shots[1 + i % (len(shots) - 1)].frame)
+        if i >= WARM:
+            taken.append(time.perf_counter() - began)
+        if time.perf_counter() > ends and len(taken) > 2:
+            break
+    return statistics.median(taken)
+
+
+def measured(
+    tracker: str,
+    engine: str,
+    precision: Any,
+    shots: Sequence[Any],
+    *,
+    targets: int,
+    callers: int,
+    rounds: int,
+    seconds: float,
+    patience: float,
+) -> Row:
+    """One row; after so many seconds of patience with the machine it has fewer rounds."""
+    one = load(tracker, engine=engine, threads=1, precision=precision).method
+    turn(Many(one, targets, 1), shots, 0.0)
+    before = resident_mb()
+    ways = [Many(one, targets, 1), Many(one, targets, callers)]
+    for _ in range(3):  # until every caller was there at the same time as all others
+        turn(ways[1], shots, 0.0)
+    after = resident_mb()
+    ways.append(Many(load(tracker, engine=engine, threads=num_cores(), precision=precision).method, targets, 1))
+    found: list[list[float]] = []
+    gives_up = time.perf_counter() + patience
+    while len(found) < rounds and time.perf_counter() < gives_up:
+        times = []
+        others, began = busy_seconds(), time.perf_counter()
+        for many in ways:
+            time.sleep(PAUSE)
+            times.append(turn(many, shots, seconds))
+        if busy_seconds() - others <= QUIET * (time.perf_counter() - began):
+            found.append(times)
+    nan = float("nan")
+    by_callers, by_threads = (statistics.median(times[0] / times[i] for times in found) if found else nan for i in (1, 2))
+    return Row(
+        f"{tracker} ({engine} {precision})",
+        statistics.median(times[0] for times in found) * 1e3 if found else nan,
+        by_callers,
+        by_threads,
+        len(found),
+        None if before is None or after is None or callers == 1 else (after - before) / (callers - 1),
+    )
+
+
+def table(rows: list[Row], *, targets: int, callers: int) -> str:
+    """As markdown."""
+    lines = [
+        f"| {targets} targets, 1 thread | ms | {callers} callers, times as fast | {num_cores()} threads of one caller, times as fast | MB for a caller more | rounds |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    lines += [
+        f"| {row.name} | {row.alone:.1f} | {row.callers:.2f} | {row.threads:.2f} | {'-' if row.mb is None else f'{row.mb:.0f}'} | {row.rounds} |"
+        for row in rows
+    ]
+    return "\n".join(lines)
+
+
+def main(
+    trackers: tyro.conf.Positional[tuple[str, ...]] = ("merlin", "kestrel-nano"),
+    /,
+    *,
+    engines: tuple[str, ...] = ("onnxruntime", "openvino"),
+    precision: str = "f32",
+    targets: int = 16,
+    callers: int = 2,
+    rounds: int = 7,
+    seconds: float = 0.15,
+    patience: float = 20.0,
+) -> None:
+    """Print the table.
+
+    Args:
+        trackers: names or files.
+        engines: that run them.
+        precision: what they compute in.
+        targets: in each frame.
+        callers: of one thread each.
+        rounds: that must be quiet.
+        seconds: of a turn.
+        patience: seconds for each row.
+    """
+    cv2.setNumThreads(1)
+    shots = list(render(Scene(seed=3, num_frames=12, size=(1280, 720), occlusion=0.0, distractors=0)))
+    rows = [
+        measured(tracker, engine, precision, shots, targets=targets, callers=callers, rounds=rounds, seconds=seconds, patience=patience)
+        for tracker in trackers
+        for engine in engines
+    ]
+    print(table(rows, targets=targets, callers=callers))
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
