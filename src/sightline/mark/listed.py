@@ -84,7 +84,9 @@ def most_at_once(marks: Iterable[Mark[Any]]) -> int:
         spans[key] = min(begin, frame or 0), max(end, math.inf if last is None else last)
     if len(kinds) > 1:
         return len(spans)
-    changes = sorted((moment, is_end) for span in spans.values() for is_end, moment in enumerate(span))  # who comes in a frame meets who leaves in it
+    changes = sorted(
+        (moment, is_end) for span in spans.values() for is_end, moment in enumerate(span)
+    )  # who comes in a frame meets who leaves in it
     return max(itertools.accumulate(-1 if is_end else 1 for _, is_end in changes), default=0)
 
 
