@@ -45,11 +45,11 @@ from sightline.train.data import Problems, Shot, Stored
 from sightline.train.pretrain import run as of_encoders
 from sightline.train.samples import Handed, Sample, SampleList, collate
 
-TRIALS = {"kestrel-nano": (8, 12), "merlin": (8, 12), "merlin-whole": (8, 8), "mtr-nano": (8, 12), "ostrack-b256": (1, 4)}  # batch, steps
+TRIALS = {"kestrel-nano": (8, 12), "merlin": (8, 10), "merlin-whole": (8, 6), "mtr-nano": (8, 12), "ostrack-b256": (1, 4)}  # batch, steps
 STAGES: Mapping[str, Sequence[tuple[object, str]]] = {
     "read and decode": ((Stored, "read"), (Shot, "read"), (Shot, "read_second")),
     "crop": ((Region, "take"), (BentRegion, "take"), (Region, "padding"), (BentRegion, "padding")),
-    "augment": tuple((augment, name) for name in ("disturb", "grey", "brighter", "cover", "paste", "moved")),
+    "augment": tuple((augment, name) for name in ("disturb", "grey", "brighter", "cover", "paste", "moved", "mirrored")),
 }
 REST = "draws, boxes"
 STACKED = "stacked"
@@ -231,6 +231,12 @@ def tables(figures: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _others(output: Path, machine: Mapping[str, Any]) -> dict[str, Any]:
+    """Rows that are there already, of the same machine and versions."""
+    before = json.loads(output.read_text(encoding="utf-8")) if output.is_file() else {}
+    return dict(before["recipes"]) if machine.items() <= before.items() else {}
+
+
 def main(
     data: Annotated[Path, tyro.conf.Positional],
     /,
@@ -244,7 +250,7 @@ def main(
 
     Args:
         data: folder of data.
-        recipes: whose samples and networks.
+        recipes: whose samples and networks; rows of others stay as they are.
         rounds: of all runs.
         samples: made by one process for its stages, and by others for their pace.
         output: all figures; the tables lie beside it, as .md.
@@ -276,7 +282,7 @@ def main(
             if trial.recipe == name:
                 runs.setdefault("alone" if trial.workers is None else str(trial.workers), []).append(figures)
         rows[name]["runs"] = {count: medians(measured) for count, measured in runs.items()}
-    everything = {**machine, "recipes": rows}
+    everything = {**machine, "recipes": _others(output, machine) | rows}
     text = tables(everything)
     print(text)
     output.parent.mkdir(parents=True, exist_ok=True)
