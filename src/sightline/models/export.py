@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from sightline import models
 from sightline.engines import Role
 from sightline.models.checkpoint import load
-from sightline.models.graph import TRANSLATIONS, fold_normalisation
+from sightline.models.graph import TRANSLATIONS, fold_normalisation, read_lines
 from sightline.spec import Spec, spec_to_json
 from sightline.weights import SPEC_KEY, init_path, write_whole
 
@@ -69,19 +69,16 @@ def export(weights: Path, output: Path, spec: Spec | None = None, *, half: bool 
         The files that were written; all of them or none.
     """
     network, found = load(weights, spec)
-    made = graphs(network, found)
-    if half:
-        for model in made.values():
-            _store_in_half(model.graph)
+    made = graphs(network, found, half=half)
     files = {init_path(output) if role == "init" else output: model.SerializeToString() for role, model in made.items()}
     write_whole(files)
     return list(files)
 
 
-def graphs(network: nn.Module, spec: Spec) -> dict[Role, onnx.ModelProto]:
-    """The graphs of a network, by role."""
+def graphs(network: nn.Module, spec: Spec, *, half: bool = False) -> dict[Role, onnx.ModelProto]:
+    """The graphs of a network, by role; `half` as for `export`."""
     network.eval()
-    return {call.role: _graph(network, call, spec) for call in calls(network, spec, 2)}
+    return {call.role: _graph(network, call, spec, half=half) for call in calls(network, spec, 2)}
 
 
 def calls(network: nn.Module, spec: Spec, batch: int) -> Iterator[Call]:
@@ -131,7 +128,7 @@ def example(spec: Spec, batch: int) -> dict[str, Tensor]:
     return arrays
 
 
-def _graph(network: nn.Module, call: Call, spec: Spec) -> onnx.ModelProto:
+def _graph(network: nn.Module, call: Call, spec: Spec, *, half: bool) -> onnx.ModelProto:
     arrays = call.arrays
     wrapper = _Graph(network, call.role, list(arrays)).eval()  # a fresh module is in training mode, and the exporter keeps that
     with torch.inference_mode():
@@ -151,7 +148,12 @@ def _graph(network: nn.Module, call: Call, spec: Spec) -> onnx.ModelProto:
     if program is None:  # only the exporter that was not asked for returns nothing
         raise RuntimeError("torch.onnx.export returned no program")
     model = program.model_proto
+    if half:
+        _round_to_half(model.graph)  # before anything is made of weights, so that the same weights are rounded whatever is folded into them
     fold_normalisation(model.graph)
+    read_lines(model.graph)
+    if half:
+        _store_in_half(model.graph)
     for node in model.graph.node:  # the exporter's notes on where a node came from: a third of a small file
         del node.metadata_props[:]
         node.doc_string = ""
@@ -159,14 +161,22 @@ def _graph(network: nn.Module, call: Call, spec: Spec) -> onnx.ModelProto:
     return model
 
 
-def _store_in_half(graph: onnx.GraphProto) -> None:
-    """Large float32 constants become float16 and a cast back; those that half precision cannot hold stay."""
-    casts = []
+def _round_to_half(graph: onnx.GraphProto) -> None:
+    """Large float32 constants become numbers that half precision holds; those that it cannot hold stay."""
     for constant in graph.initializer:
         values = numpy_helper.to_array(constant)
-        if values.dtype != np.float32 or values.size < LARGE or not np.isfinite(values.astype(np.float16)).all():
+        rounded = values.astype(np.float16).astype(np.float32) if values.dtype == np.float32 else values
+        if values.size >= LARGE and np.isfinite(rounded).all():
+            constant.CopyFrom(numpy_helper.from_array(rounded, constant.name))
+
+
+def _store_in_half(graph: onnx.GraphProto) -> None:
+    """Large float32 constants that half precision holds become float16 and a cast back."""
+    casts = []
+    for constant in graph.initializer:
+        values, name = numpy_helper.to_array(constant), constant.name
+        if values.dtype != np.float32 or values.size < LARGE or not np.array_equal(values.astype(np.float16), values):
             continue
-        name = constant.name
         constant.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
         casts.append(onnx.helper.make_node("Cast", [constant.name], [name], to=onnx.TensorProto.FLOAT))
     nodes = [*casts, *graph.node]

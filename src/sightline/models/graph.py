@@ -1,7 +1,9 @@
 """What is done to exported graphs so that engines have less to do: the same numbers from fewer nodes.
 
 attention            written as two products and a softmax; torch's own translation works out shapes that are known, nine nodes in each block
+linear               of tokens as one product of two matrices that begins with the bias; torch's adds it in a second pass
 fold_normalisation   pixels are divided by a deviation in the weights of the convolution that reads them, not one by one in every frame
+read_lines           the first convolution takes pixels in the order in which they lie, R, G, B, R, ...: nobody sorts them into planes
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from onnx import numpy_helper
 from onnxscript import ir
 from onnxscript import opset20 as op
 
-__all__ = ["TRANSLATIONS", "fold_normalisation"]
+__all__ = ["TRANSLATIONS", "fold_normalisation", "read_lines"]
 
 Array = NDArray[Any]
 
@@ -47,7 +49,23 @@ def attention(
     return op.MatMul(op.Softmax(logits, axis=-1), value)
 
 
-TRANSLATIONS: Mapping[Any, Callable[..., Any]] = {torch.ops.aten.scaled_dot_product_attention.default: attention}
+def linear(x: Any, weight: Any, bias: Any = None) -> Any:
+    """`torch.nn.functional.linear` in ONNX, of (..., C) by (O, C) and (O,)."""
+    *rows, channels = x.shape
+    if bias is None or len(rows) == 0 or sum(not isinstance(length, int) for length in rows) > 1:  # a second unknown length: no plain Reshape
+        product = op.MatMul(x, op.Transpose(weight, perm=[1, 0]))
+        return product if bias is None else op.Add(product, bias)
+    if len(rows) == 1:
+        return op.Gemm(x, weight, bias, transB=1)
+    flat = op.Reshape(x, op.Constant(value_ints=[-1, channels]))
+    shape = [length if isinstance(length, int) else -1 for length in rows]
+    return op.Reshape(op.Gemm(flat, weight, bias, transB=1), op.Constant(value_ints=[*shape, weight.shape[0]]))
+
+
+TRANSLATIONS: Mapping[Any, Callable[..., Any]] = {
+    torch.ops.aten.scaled_dot_product_attention.default: attention,
+    torch.ops.aten.linear.default: linear,
+}
 
 
 class Affine(NamedTuple):
@@ -126,6 +144,73 @@ def fold_normalisation(graph: onnx.GraphProto) -> None:
             graph.node.remove(last)
         names = _Graph(graph)
     _drop_unread(graph)
+
+
+def read_lines(graph: onnx.GraphProto) -> None:
+    """Let convolutions read pixels (B, H, W, C) as one channel (B, 1, H, W C), where only convolutions read them, and their size is known.
+
+    What was a step of one pixel to the right is one of C numbers: kernels (O, C, h, w) become (O, 1, h, w C).
+    """
+    names = _Graph(graph)
+    sizes = {entry.name: [dim.dim_value for dim in entry.type.tensor_type.shape.dim] for entry in graph.input}
+    for start in [node for node in graph.node if node.op_type == "Transpose" and node.input[0] in sizes]:
+        found = _pixels(names, start)
+        if found is None or not all(sizes[start.input[0]][1:]):
+            continue
+        _, height, width, channels = sizes[start.input[0]]
+        shape = f"{start.output[0]}.lines"
+        graph.initializer.append(numpy_helper.from_array(np.array([0, 1, height, width * channels]), shape))
+        start.op_type = "Reshape"
+        start.input.append(shape)
+        del start.attribute[:]
+        if found.offset is not None:
+            offset = np.tile(names.array(found.offset.input[1]).reshape(-1), width * channels // names.array(found.offset.input[1]).size)
+            graph.initializer.append(numpy_helper.from_array(offset, f"{found.offset.input[1]}.lines"))
+            found.offset.input[1] += ".lines"
+        for convolution in found.convolutions:
+            _widen(graph, names, convolution, channels)
+        shapes = {node.output[0] for node in (start, found.cast, found.offset) if node is not None}
+        for entry in [entry for entry in graph.value_info if entry.name in shapes]:
+            graph.value_info.remove(entry)
+    _drop_unread(graph)
+
+
+class _Pixels(NamedTuple):
+    """From pixels that were sorted into planes to the convolutions that read them; `offset` adds a number to each channel."""
+
+    cast: onnx.NodeProto
+    offset: onnx.NodeProto | None
+    convolutions: list[onnx.NodeProto]
+
+
+def _pixels(names: _Graph, start: onnx.NodeProto) -> _Pixels | None:
+    """What follows a Transpose, if it is that alone, and weights are constants."""
+    cast, *others = names.consumers[start.output[0]]
+    if list(start.attribute[0].ints) != [0, 3, 1, 2] or cast.op_type != "Cast" or others:
+        return None
+    readers, offset = names.consumers[cast.output[0]], None
+    if len(readers) == 1 and readers[0].op_type == "Add" and readers[0].input[1] in names.constants:
+        offset = readers[0]
+        if names.array(offset.input[1]).size not in (1, names.array(offset.input[1]).shape[-3:][0]):
+            return None
+        readers = names.consumers[offset.output[0]]
+    are_plain = all(node.op_type == "Conv" and node.input[1] in names.constants for node in readers)
+    return _Pixels(cast, offset, readers) if readers and are_plain else None
+
+
+def _widen(graph: onnx.GraphProto, names: _Graph, convolution: onnx.NodeProto, channels: int) -> None:
+    """Give a convolution of planes the kernels and steps of one of lines."""
+    weights, name = names.array(convolution.input[1]), f"{convolution.input[1]}.lines"
+    height, width = weights.shape[2:]
+    if name not in {tensor.name for tensor in graph.initializer}:
+        lines = np.ascontiguousarray(weights.transpose(0, 2, 3, 1)).reshape(len(weights), 1, height, width * channels)
+        graph.initializer.append(numpy_helper.from_array(lines, name))
+    convolution.input[1] = name
+    for part in convolution.attribute:
+        if part.name == "kernel_shape":
+            part.ints[:] = [height, width * channels]
+        elif part.name in ("strides", "pads"):
+            part.ints[:] = [length * (channels if i % 2 else 1) for i, length in enumerate(part.ints)]
 
 
 def _scale(graph: onnx.GraphProto, names: _Graph, convolution: onnx.NodeProto, scale: Array) -> None:
