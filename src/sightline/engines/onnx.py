@@ -16,8 +16,9 @@ from sightline.errors import EngineError
 from sightline.spec import Spec
 from sightline.weights import SPEC_KEY
 
-__all__ = ["OnnxSession", "open_session"]
+__all__ = ["SLOW_FUSIONS", "OnnxSession", "open_session"]
 
+SLOW_FUSIONS = ["SkipLayerNormFusion"]  # one pass over a sum and its norm takes longer than both, by 1 to 4 % of a small transformer (docs/how-to/speed.md)
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
@@ -84,6 +85,6 @@ def _open(path: Path, threads: int | None, device: str) -> onnxruntime.Inference
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(path, options, providers=[provider])
+        return onnxruntime.InferenceSession(path, options, providers=[provider], disabled_optimizers=SLOW_FUSIONS)
     except Exception as error:  # onnxruntime's own classes share no base but Exception
         raise EngineError(f"onnxruntime cannot open {path} ({str(error).splitlines()[0]}); export it again.") from error

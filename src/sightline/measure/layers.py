@@ -49,6 +49,8 @@ def profile(path: Path, arrays: Mapping[str, np.ndarray], *, threads: int, by: s
     """
     import onnxruntime
 
+    from sightline.engines.onnx import SLOW_FUSIONS
+
     if kind_of(path) != "onnx":
         raise EngineError(f"{path.name} is not ONNX, and only onnxruntime's profiler is read: run `sightline export` first.")
     with tempfile.TemporaryDirectory() as folder:
@@ -56,7 +58,7 @@ def profile(path: Path, arrays: Mapping[str, np.ndarray], *, threads: int, by: s
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder) / "profile")
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"], disabled_optimizers=SLOW_FUSIONS)
         given = {entry.name: arrays[entry.name] for entry in session.get_inputs()}
         for _ in range(WARM + CALLS):
             session.run(None, given)
