@@ -18,7 +18,9 @@ from sightline.weights import SPEC_KEY
 
 __all__ = ["SLOW_FUSIONS", "OnnxSession", "open_session"]
 
-SLOW_FUSIONS = ["SkipLayerNormFusion"]  # one pass over a sum and its norm takes longer than both, by 1 to 4 % of a small transformer (docs/how-to/speed.md)
+SLOW_FUSIONS = [
+    "SkipLayerNormFusion"
+]  # its pass over a sum and the norm of it takes longer than one pass for each
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 

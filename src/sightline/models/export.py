@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from sightline import models
 from sightline.engines import Role
 from sightline.models.checkpoint import load
-from sightline.models.graph import TRANSLATIONS, fold_normalisation, read_lines
+from sightline.models.graph import TRANSLATIONS, fold_normalisation, read_lines, split_wide
 from sightline.spec import Spec, spec_to_json
 from sightline.weights import SPEC_KEY, init_path, write_whole
 
@@ -152,6 +152,7 @@ def _graph(network: nn.Module, call: Call, spec: Spec, *, half: bool) -> onnx.Mo
         _round_to_half(model.graph)  # before anything is made of weights, so that the same weights are rounded whatever is folded into them
     fold_normalisation(model.graph)
     read_lines(model.graph)
+    split_wide(model.graph)
     if half:
         _store_in_half(model.graph)
     for node in model.graph.node:  # the exporter's notes on where a node came from: a third of a small file

@@ -4,10 +4,12 @@ attention            written as two products and a softmax; torch's own translat
 linear               of tokens as one product of two matrices that begins with the bias; torch's adds it in a second pass
 fold_normalisation   pixels are divided by a deviation in the weights of the convolution that reads them, not one by one in every frame
 read_lines           the first convolution takes pixels in the order in which they lie, R, G, B, R, ...: nobody sorts them into planes
+split_wide           an expansion to more numbers than a processor's cache holds goes through its depthwise convolution in parts
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -20,9 +22,11 @@ from onnx import numpy_helper
 from onnxscript import ir
 from onnxscript import opset20 as op
 
-__all__ = ["TRANSLATIONS", "fold_normalisation", "read_lines"]
+__all__ = ["TRANSLATIONS", "fold_normalisation", "read_lines", "split_wide"]
 
 Array = NDArray[Any]
+WIDE = 2**19  # numbers in a map, 2 MB: above it, going to memory and back was measured to cost more than what parts cost
+PART = 48  # most channels in a part: three of the 16 that engines take at once
 
 
 def attention(
@@ -52,7 +56,9 @@ def attention(
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """`torch.nn.functional.linear` in ONNX, of (..., C) by (O, C) and (O,)."""
     *rows, channels = x.shape
-    if bias is None or len(rows) == 0 or sum(not isinstance(length, int) for length in rows) > 1:  # a second unknown length: no plain Reshape
+    if (
+        bias is None or len(rows) == 0 or sum(not isinstance(length, int) for length in rows) > 1
+    ):  # a second unknown length: no plain Reshape
         product = op.MatMul(x, op.Transpose(weight, perm=[1, 0]))
         return product if bias is None else op.Add(product, bias)
     if len(rows) == 1:
@@ -211,6 +217,98 @@ def _widen(graph: onnx.GraphProto, names: _Graph, convolution: onnx.NodeProto, c
             part.ints[:] = [height, width * channels]
         elif part.name in ("strides", "pads"):
             part.ints[:] = [length * (channels if i % 2 else 1) for i, length in enumerate(part.ints)]
+
+
+class _Residual(NamedTuple):
+    """An inverted residual: 1x1 convolution, activation, depthwise convolution, activation, 1x1 convolution."""
+
+    expand: onnx.NodeProto
+    first: onnx.NodeProto
+    depth: onnx.NodeProto
+    second: onnx.NodeProto
+    project: onnx.NodeProto
+
+
+def split_wide(graph: onnx.GraphProto) -> None:
+    """Let inverted residuals of wide maps work on some channels at a time, and add up what their parts say."""
+    names = _Graph(graph)
+    shapes = {entry.name: [dim.dim_value for dim in entry.type.tensor_type.shape.dim] for entry in graph.value_info}
+    blocks = [block for node in graph.node if node.op_type == "Conv" and (block := _residual(names, node)) is not None]
+    nodes, gone = list(graph.node), set[str]()
+    for block in blocks:
+        if math.prod(shapes.get(block.depth.input[0], [0])[1:]) <= WIDE:
+            continue
+        channels = len(names.array(block.depth.input[1]))
+        width = next((width for width in range(PART, 0, -16) if channels % width == 0), channels)
+        place = nodes.index(block.project)
+        nodes[place : place + 1] = _parts(graph, names, block, width)
+        gone |= {node.output[0] for node in block[:-1]}
+    kept = [node for node in nodes if node.output[0] not in gone]
+    del graph.node[:]
+    graph.node.extend(kept)
+    for entry in [entry for entry in graph.value_info if entry.name in gone]:
+        graph.value_info.remove(entry)
+    _drop_unread(graph)
+
+
+def _residual(names: _Graph, depth: onnx.NodeProto) -> _Residual | None:
+    """The inverted residual around a depthwise convolution whose values nobody else reads, if it is in one."""
+
+    def before(node: onnx.NodeProto | None) -> onnx.NodeProto | None:
+        return names.producers.get(node.input[0]) if node is not None else None
+
+    def after(node: onnx.NodeProto | None) -> onnx.NodeProto | None:
+        readers = names.consumers[node.output[0]] if node is not None else []
+        return readers[0] if len(readers) == 1 else None
+
+    first, second = before(depth), after(depth)
+    expand, project = before(first), after(second)
+    found = (expand, first, depth, second, project)
+    if any(node is None for node in found) or after(expand) is not first or after(first) is not depth:
+        return None
+    block = _Residual(*found)  # type: ignore[arg-type]  # none of them is None
+    convolutions = (block.expand, block.depth, block.project)
+    if any(node.op_type != "Conv" or node.input[1] not in names.constants for node in convolutions):
+        return None
+    shapes = [names.array(node.input[1]).shape for node in convolutions]
+    is_depthwise = shapes[1][:2] == (_groups(block.depth), 1) and _groups(block.expand) == _groups(block.project) == 1
+    are_points = shapes[0][2:] == shapes[2][2:] == (1, 1)
+    return block if is_depthwise and are_points and block.first.op_type == block.second.op_type == "Relu" else None
+
+
+def _parts(graph: onnx.GraphProto, names: _Graph, block: _Residual, width: int) -> list[onnx.NodeProto]:
+    """The nodes that do what a block does, `width` channels at a time."""
+    nodes: list[onnx.NodeProto] = []
+    total = ""
+    channels = len(names.array(block.depth.input[1]))
+    for start in range(0, channels, width):
+        own = slice(start, start + width)
+        value = block.expand.input[0]
+        for node in block:
+            copy, rows = onnx.NodeProto(), own
+            copy.CopyFrom(node)
+            copy.name, copy.output[0], copy.input[0] = f"{node.name}.{start}", f"{node.output[0]}.{start}", value
+            if node is block.project:
+                rows = slice(None)
+                del copy.input[3 if start == 0 else 2 :]  # its bias is added once
+            for i, name in enumerate(copy.input[1:], start=1):
+                part = names.array(name)[rows] if node is not block.project or i > 1 else names.array(name)[:, own]
+                copy.input[i] = f"{name}.{start}"
+                graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(part), copy.input[i]))
+            for attribute in copy.attribute:
+                if attribute.name == "group" and node is block.depth:
+                    attribute.i = width
+            nodes.append(copy)
+            value = copy.output[0]
+        if total:
+            nodes.append(onnx.helper.make_node("Add", [total, value], [f"{value}.sum"], name=f"{block.project.name}.{start}.sum"))
+        total = nodes[-1].output[0]
+    nodes[-1].output[0] = block.project.output[0]
+    return nodes
+
+
+def _groups(node: onnx.NodeProto) -> int:
+    return next((part.i for part in node.attribute if part.name == "group"), 1)
 
 
 def _scale(graph: onnx.GraphProto, names: _Graph, convolution: onnx.NodeProto, scale: Array) -> None:
