@@ -18,9 +18,7 @@ from sightline.weights import SPEC_KEY
 
 __all__ = ["SLOW_FUSIONS", "OnnxSession", "open_session"]
 
-SLOW_FUSIONS = [
-    "SkipLayerNormFusion"
-]  # its pass over a sum and the norm of it takes longer than one pass for each
+SLOW_FUSIONS = ["SkipLayerNormFusion"]  # its pass over a sum and the norm of it takes longer than one pass for each
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
