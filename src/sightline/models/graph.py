@@ -63,9 +63,9 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
         return product if bias is None else op.Add(product, bias)
     if len(rows) == 1:
         return op.Gemm(x, weight, bias, transB=1)
-    flat = op.Reshape(x, op.Constant(value_ints=[-1, channels]))
-    shape = [length if isinstance(length, int) else -1 for length in rows]
-    return op.Reshape(op.Gemm(flat, weight, bias, transB=1), op.Constant(value_ints=[*shape, weight.shape[0]]))
+    flat: Any = op.Constant(value_ints=[-1, channels])
+    shape: Any = op.Constant(value_ints=[*(length if isinstance(length, int) else -1 for length in rows), weight.shape[0]])
+    return op.Reshape(op.Gemm(op.Reshape(x, flat), weight, bias, transB=1), shape)
 
 
 TRANSLATIONS: Mapping[Any, Callable[..., Any]] = {
