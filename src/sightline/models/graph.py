@@ -165,7 +165,7 @@ def read_lines(graph: onnx.GraphProto) -> None:
             continue
         _, height, width, channels = sizes[start.input[0]]
         shape = f"{start.output[0]}.lines"
-        graph.initializer.append(numpy_helper.from_array(np.array([0, 1, height, width * channels]), shape))
+        graph.initializer.append(numpy_helper.from_array(np.array([0, 1, height, -1]), shape))
         start.op_type = "Reshape"
         start.input.append(shape)
         del start.attribute[:]
