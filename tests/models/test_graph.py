@@ -172,6 +172,25 @@ def test_a_wide_map_is_worked_on_in_parts_that_add_up() -> None:
     np.testing.assert_allclose(told(graph), whole, atol=1e-3)  # of values up to 200
 
 
+def test_blocks_of_the_same_weights_have_the_same_parts() -> None:
+    graph = residual(80)
+    again = residual(80).graph
+    for entry in again.node:
+        weights = {tensor.name for tensor in again.initializer}
+        entry.name += ".again"
+        entry.input[:] = [name if name in weights | {"maps"} else f"{name}.again" for name in entry.input]
+        entry.output[:] = [f"{name}.again" for name in entry.output]
+    graph.graph.node.extend(again.node)
+    graph.graph.output.append(helper.make_tensor_value_info("out.again", onnx.TensorProto.FLOAT, None))
+    graph.graph.value_info.append(helper.make_tensor_value_info("wide.again", onnx.TensorProto.FLOAT, ["batch", 96, 80, 80]))
+    split_wide(graph.graph)
+    names = [tensor.name for tensor in graph.graph.initializer]
+    assert len(names) == len(set(names))
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    first, second = session.run(None, {"maps": np.ones((1, 4, 80, 80), np.float32)})
+    np.testing.assert_array_equal(first, second)
+
+
 @pytest.mark.parametrize("graph", [residual(70), residual(80, seen=True)], ids=["small enough", "somebody else reads the map"])
 def test_other_maps_stay_whole(graph: onnx.ModelProto) -> None:
     before = graph.SerializeToString()

@@ -280,7 +280,7 @@ def _parts(graph: onnx.GraphProto, names: _Graph, block: _Residual, width: int) 
     """The nodes that do what a block does, `width` channels at a time."""
     nodes: list[onnx.NodeProto] = []
     total = ""
-    channels = len(names.array(block.depth.input[1]))
+    channels, made = len(names.array(block.depth.input[1])), {tensor.name for tensor in graph.initializer}
     for start in range(0, channels, width):
         own = slice(start, start + width)
         value = block.expand.input[0]
@@ -292,8 +292,10 @@ def _parts(graph: onnx.GraphProto, names: _Graph, block: _Residual, width: int) 
                 rows = slice(None)
                 del copy.input[3 if start == 0 else 2 :]  # its bias is added once
             for i, name in enumerate(copy.input[1:], start=1):
-                part = names.array(name)[rows] if node is not block.project or i > 1 else names.array(name)[:, own]
                 copy.input[i] = f"{name}.{start}"
+                if copy.input[i] in made:  # of another block that has the same weights
+                    continue
+                part = names.array(name)[rows] if node is not block.project or i > 1 else names.array(name)[:, own]
                 graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(part), copy.input[i]))
             for attribute in copy.attribute:
                 if attribute.name == "group" and node is block.depth:
