@@ -28,7 +28,7 @@ def test_a_grid_file_becomes_a_table(words: list[str], tmp_path: Path, capsys: p
     printed = capsys.readouterr().out
     assert "| batch | IoU" in printed
     assert (tmp_path / "out" / "table.md").read_text() in printed
-    assert len((tmp_path / "out" / "table.csv").read_text().splitlines()) == 1 + 2 * 5
+    assert len((tmp_path / "out" / "table.csv").read_text().splitlines()) == 1 + 2 * 6
 
 
 @pytest.mark.parametrize(

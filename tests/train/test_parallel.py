@@ -20,7 +20,8 @@ from sightline.train.tracker import samples_for
 from tests.train.made import DATA, RECIPE, make_data
 
 PAIRS = replace(DATA, absent=0.0)
-RUN = replace(RECIPE, data=PAIRS, validation=PAIRS, batch=4, steps=2, save_every=2)
+SGD = replace(RECIPE.optim, kind="sgd")  # Adam divides by the size of gradients: where it is near zero, rounding becomes a step
+RUN = replace(RECIPE, data=PAIRS, validation=PAIRS, batch=4, steps=2, save_every=2, optim=SGD)
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import sys
@@ -48,7 +49,7 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
     one, two = read_tensors(fit(RUN, data, tmp_path / "one")), read_tensors(tmp_path / "two" / f"{RUN.name}.safetensors")
     apart = max(float((one[name].double() - two[name].double()).abs().max()) for name in one)
     moved = max(float((one[name] - value).abs().max()) for name, value in read_tensors(start_of(tmp_path, data)).items())
-    assert apart < 1e-3 * moved
+    assert apart < 1e-4 * moved
     assert len((tmp_path / "two" / "log.jsonl").read_text().splitlines()) == 2
     skipped = [json.loads((tmp_path / folder / "data-report.json").read_text())["skipped"] for folder in ("one", "two")]
     assert skipped[0] == skipped[1]
