@@ -22,7 +22,6 @@ from __future__ import annotations
 import gc
 import itertools
 import json
-import os
 import statistics
 import sys
 import tempfile
@@ -42,6 +41,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from sightline import zoo
 from sightline.cli.environment import machine, version_of, versions
+from sightline.engines.cores import num_cores
 from sightline.measure.ceiling import OPERATIONS, Ceiling, ceiling, product
 from sightline.measure.turns import ratio, take_turns
 from sightline.models import kestrel, vittrack_dist
@@ -401,7 +401,7 @@ def main(
     if busy and not quick:
         raise SystemExit("--busy counts the seconds of one thread; give --quick as well.")
     began, clock = time.perf_counter(), time.process_time if busy else time.perf_counter
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = num_cores()
     engines, left_out = present(ENGINES)
     ceilings: dict[int, Ceiling] = {}
     rows: list[Row] = []

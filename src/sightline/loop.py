@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Generator, Hashable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -128,8 +129,9 @@ class _Cast(Generic[K]):
     """Who is followed: enters as marked, leaves as told."""
 
     def __init__(self, marks: Sequence[Mark[K]], many: MultiTracker[K, Any]) -> None:
-        # In their order, within a kind of moment, so that of two marks of one target in a frame the later one holds.
-        self._waiting = sorted(marks, key=lambda mark: (isinstance(mark.frame, Seconds), mark.frame or 0))
+        # In their order, within a kind of moment, so that of two marks of one target in a frame the later one holds. A frame looks at the first of each.
+        ordered = sorted(marks, key=lambda mark: mark.frame or 0)
+        self._waiting = [deque(mark for mark in ordered if isinstance(mark.frame, Seconds) == by_time) for by_time in (False, True)]
         self._many = many
         self._last: dict[K, Moment | None] = {}
         self._missed: list[K] = []  # who was to end before coming
@@ -137,11 +139,12 @@ class _Cast(Generic[K]):
 
     def begin(self, first: Frame) -> dict[K, Estimate]:
         """The first frame."""
-        for mark in self._waiting:
+        waiting = self._to_come()
+        for mark in waiting:
             try:
                 Box.checked(mark.box, first.width, first.height)
             except BadBox as error:
-                raise BadBox(f"target {mark.key!r}: {error}" if len(self._waiting) > 1 else str(error)) from error
+                raise BadBox(f"target {mark.key!r}: {error}" if len(waiting) > 1 else str(error)) from error
             _check_moments(mark, first)
         return self._entering(first)
 
@@ -159,25 +162,30 @@ class _Cast(Generic[K]):
         Raises:
             BadData: somebody was to come later, or to end before coming.
         """
-        if self._waiting:
-            names = ", ".join(f"{mark.key!r} ({told(mark.frame or 0)})" for mark in self._waiting[:3])
-            more = f" and {len(self._waiting) - 3} more" if len(self._waiting) > 3 else ""
+        waiting = self._to_come()
+        if waiting:
+            names = ", ".join(f"{mark.key!r} ({told(mark.frame or 0)})" for mark in waiting[:3])
+            more = f" and {len(waiting) - 3} more" if len(waiting) > 3 else ""
             raise BadData(
                 f"the source ended with frame {self._newest.index if self._newest else 0}, before it came to the target {names}{more}."
             )
         if self._missed:
             raise BadData(f"target {self._missed[0]!r} was not followed: the last frame that was wanted of it came before its first one.")
 
+    def _to_come(self) -> list[Mark[K]]:
+        return [mark for queue in self._waiting for mark in queue]
+
+    def _due(self, frame: Frame) -> Iterator[Mark[K]]:
+        """Marks whose moment has come; they wait no longer."""
+        for queue in self._waiting:
+            while queue and not is_before(frame.index, frame.time, queue[0].frame or 0):
+                yield queue.popleft()
+
     def _entering(self, frame: Frame) -> dict[K, Estimate]:
         """Those who are marked in this frame, or in one before it that a live source has left out."""
         before, self._newest = self._newest, frame
         given: dict[K, Estimate] = {}
-        marks, self._waiting = self._waiting, []
-        for mark in marks:
-            key, box, begin, last = mark
-            if is_before(frame.index, frame.time, begin or 0):
-                self._waiting.append(mark)
-                continue
+        for key, box, _, last in self._due(frame):
             if last is not None and is_after(frame.index, frame.time, last):  # the frames between were left out, or there are none
                 if before is not None and is_after(before.index, before.time, last):
                     self._missed.append(key)

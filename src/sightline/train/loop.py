@@ -13,7 +13,6 @@ from __future__ import annotations
 import copy
 import gc
 import io
-import os
 import platform
 import time
 import zipfile
@@ -29,6 +28,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from sightline.engines.cores import num_cores
 from sightline.errors import BadData, SightlineError
 from sightline.train.data import Problems
 from sightline.train.folder import Report, add_line, append, describe, rewind
@@ -270,12 +270,12 @@ class _Feed(Iterator[Batch]):
     def __init__(self, samples: SampleList, run: _Run, problems: Problems, log: _Log) -> None:
         self.recipe, self.problems, self.log, self.world = run.recipe, problems, log, run.world
         self.size = run.world.share(self.recipe.batch, self.recipe.passes)
-        workers = min(self.recipe.workers, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+        workers = min(self.recipe.workers, num_cores())  # a reader for each processor at most
         loader: DataLoader[Any] = DataLoader(
             Handed(samples),  # type: ignore[arg-type]  # has what a Dataset has
             batch_size=self.size,
             sampler=_Order(self, run.step),
-            num_workers=workers,  # no more than there are processors
+            num_workers=workers,
             prefetch_factor=4 if workers else None,
             collate_fn=Handed.collate,
             pin_memory=run.world.device.type == "cuda",
