@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -84,7 +84,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[SceneFram
 @pytest.fixture
 def recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     """Instead of a recipe: weights rounded to 8 bits, which changes boxes a little and takes no time."""
-    monkeypatch.setattr("sightline.quantize.onnx.quantize", lambda model, *_: rounded(model, 127))
+    monkeypatch.setattr("sightline.quantize.onnx.WAYS", {"plain": lambda model, *_: rounded(model, 127)})
 
 
 def rounded(model: onnx.ModelProto, levels: int) -> onnx.ModelProto:
@@ -254,7 +254,7 @@ def test_the_quantised_file_is_a_weights_file_and_says_how_it_was_made(weights: 
 
 
 def test_what_loses_too_much_is_refused_with_the_number(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sightline.quantize.onnx.quantize", lambda model, *_: rounded(model, 3))
+    monkeypatch.setattr("sightline.quantize.onnx.WAYS", {"plain": lambda model, *_: rounded(model, 3)})
     output = int8_path(weights, "onnxruntime")
     with pytest.raises(EngineError, match=r"loses too much: mean IoU 0\.\d+, worst sequence .* budget is 0\.950, so nothing was written"):
         make.quantize(weights, output, engine="onnxruntime", footage=SMALL)
@@ -272,12 +272,34 @@ def test_the_fastest_form_that_keeps_the_boxes_is_taken(weights: Path, monkeypat
             raise KeyError("a node of its own")
         return rounded(model, 3 if len(spared) < 3 else 127)
 
-    monkeypatch.setattr("sightline.quantize.onnx.quantize", better_with_care)
+    monkeypatch.setattr("sightline.quantize.onnx.WAYS", {"plain": better_with_care})
     said: list[str] = []
     done = make.quantize(weights, int8_path(weights, "onnxruntime"), engine="onnxruntime", footage=SMALL, tell=said.append)
     assert tried == [0, 1, 3]  # and no level beyond
     assert done.exact == LEVELS[2]
     assert [line.partition(": mean")[0] for line in said] == [f"in f32 beside the decoder: {what}" for what in LEVELS[1:3]]
+
+
+def test_every_way_of_a_recipe_is_tried_before_more_stays_in_f32(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[tuple[str, int]] = []
+
+    def way(name: str, levels: int) -> Callable[..., onnx.ModelProto]:
+        def recipe(model: onnx.ModelProto, _: object, spared: Sequence[str]) -> onnx.ModelProto:
+            tried.append((name, len(spared)))
+            return rounded(model, levels)
+
+        return recipe
+
+    monkeypatch.setattr("sightline.quantize.onnx.WAYS", {"rough": way("rough", 3), "fine": way("fine", 127)})
+    said: list[str] = []
+    done = make.quantize(weights, int8_path(weights, "onnxruntime"), engine="onnxruntime", footage=SMALL, tell=said.append)
+    assert tried == [("rough", 0), ("fine", 0)]
+    assert [line.partition(": mean")[0] for line in said] == [
+        f"in f32 beside the decoder: {LEVELS[0]}, {name}" for name in ("rough", "fine")
+    ]
+    note = int8_in(done.files[0])
+    assert note is not None
+    assert note["way"] == "fine"
 
 
 @pytest.mark.parametrize("where", ["while it is made", "when it runs"])
@@ -288,7 +310,7 @@ def test_what_cannot_be_quantised_is_refused_in_one_line(where: str, weights: Pa
         del model.graph.node[5:]
         return model
 
-    monkeypatch.setattr("sightline.quantize.onnx.quantize", broken)
+    monkeypatch.setattr("sightline.quantize.onnx.WAYS", {"plain": broken})
     with pytest.raises(EngineError, match=r"no int8 form of kestrel-nano runs on onnxruntime: .+") as caught:
         make.quantize(weights, int8_path(weights, "onnxruntime"), engine="onnxruntime", footage=SMALL)
     assert "\n" not in str(caught.value)
@@ -329,7 +351,7 @@ def test_the_gate_lets_fine_weights_through_and_coarse_ones_not(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("sightline.quantize.onnx.quantize", lambda model, *_: rounded(model, levels))
+    monkeypatch.setattr("sightline.quantize.onnx.WAYS", {"plain": lambda model, *_: rounded(model, levels)})
     images, shots = film
     given = [str(folder)] if form == "a folder of sequences" else [str(images), "--box", boxed(shots[0].box)]
     assert main(["quantize", str(weights), "--engine", "onnxruntime", "--calibrate", *given]) == (0 if passes else 2)
@@ -351,7 +373,7 @@ def test_scenes_that_are_easy_do_not_open_the_gate(
         ranged.append(len(samples))
         return rounded(model, 3)
 
-    monkeypatch.setattr("sightline.quantize.onnx.quantize", recipe)
+    monkeypatch.setattr("sightline.quantize.onnx.WAYS", {"plain": recipe})
     compared: list[set[str]] = []
 
     def on(exact: Session, rough: Session, given: Looks) -> Agreement:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from importlib.metadata import version
@@ -54,6 +54,7 @@ class Candidate:
         note: how it was made and what was found, as it stands in the file.
         agreements: with f32, on sequences that it was neither calibrated nor chosen on, by precision: "int8", and "int8+bf16" where that runs.
         level: how much of it stays in f32, an index of `graph.LEVELS`.
+        way: of its recipe, a key of the module's `WAYS`.
         calibrated: crops that it was calibrated on.
         spec: of the tracker, as JSON.
     """
@@ -63,6 +64,7 @@ class Candidate:
     note: Mapping[str, object]
     agreements: Agreements
     level: int
+    way: str
     calibrated: int
     spec: str
 
@@ -129,7 +131,7 @@ def prepare(
         raise WeightsMismatch(f"{weights.name} is not ONNX: run `sightline export {weights} --output W.onnx`, and quantise that.")
     if int8_in(weights) is not None:
         raise WeightsMismatch(f"{weights.name} is quantised already; give the file in f32 that it was made from.")
-    recipe: Recipe = import_module(RECIPES[engine]).quantize
+    ways: Mapping[str, Recipe] = import_module(RECIPES[engine]).WAYS
     exact = open_session(weights, engine="onnxruntime", threads=1)
     takes = spread(footage.calibrate, 2 * TAKES)
     ranging, deciding = (takes[::2], takes[1::2]) if len(takes) >= ENOUGH else (takes, takes)
@@ -139,19 +141,20 @@ def prepare(
     held_out = looks(exact, spread(footage.check, TAKES), each=CHECKED_EACH, seed=1)
     bench = _Bench(weights, engine, exact)
     samples = [arrays for several in seen.values() for arrays in several]
-    level, model, chosen = _chosen(recipe, bench, samples, choosing, least=budget + MARGIN, tell=tell)
-    found = bench.agreements(model, held_out)
+    chosen = _chosen(ways, bench, samples, choosing, least=budget + MARGIN, tell=tell)
+    found = bench.agreements(chosen.model, held_out)
     note = {
         "engine": engine,
         "source_sha256": sha256_of(weights),
         "calibration": {"from": footage.told, "sequences": len(seen), "crops": len(samples), "sha256": digest(seen)},
-        "f32": LEVELS[level],
-        "choice": _told(chosen),
+        "f32": LEVELS[chosen.level],
+        "way": chosen.way,
+        "choice": _told(chosen.agreements),
         "agreement": _told(found),
         OBJECTS_KEY: footage.objects,
         "versions": {"sightline": __version__, MADE_BY[engine]: version(MADE_BY[engine])},
     }
-    return Candidate(model, weights, note, found, level, len(samples), bench.spec)
+    return Candidate(chosen.model, weights, note, found, chosen.level, chosen.way, len(samples), bench.spec)
 
 
 def write(made: Candidate, output: Path, *, budget: float) -> tuple[Path, ...]:
@@ -185,39 +188,57 @@ class _Bench:
             return {precision: agreement(self.exact, rough, given) for precision, rough in opened.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """One that runs."""
+
+    level: int
+    way: str
+    model: onnx.ModelProto
+    agreements: Agreements
+
+
 def _chosen(
-    recipe: Recipe,
+    ways: Mapping[str, Recipe],
     bench: _Bench,
     samples: Sequence[Mapping[str, Array]],
     choosing: Looks,
     *,
     least: float,
     tell: Callable[[str], object] | None,
-) -> tuple[int, onnx.ModelProto, Agreements]:
-    """The first level that reaches `least`, else the best of all that run."""
-    plain = PREPARED[bench.engine](bench.weights)
-    tried: list[tuple[int, onnx.ModelProto, Agreements]] = []
+) -> _Form:
+    """The first form that reaches `least`, else the best of all that run."""
+    tried: list[_Form] = []
     problems: list[EngineError] = []
+    for form in _forms(ways, bench, samples, choosing, problems):
+        tried.append(form)
+        precision, worst = _worst(form.agreements)
+        if tell is not None:
+            what = LEVELS[form.level] + (f", {form.way}" if len(ways) > 1 else "")
+            tell(f"in f32 beside the decoder: {what}: mean IoU {worst.mean:.3f} with f32 ({precision}, {worst.crops} crops)")
+        if worst.mean >= least:
+            return form
+    if not tried:
+        raise EngineError(f"no int8 form of {bench.exact.spec.name} runs on {bench.engine}: {problems[-1]}") from problems[-1]
+    return max(tried, key=lambda form: _worst(form.agreements)[1].mean)
+
+
+def _forms(
+    ways: Mapping[str, Recipe], bench: _Bench, samples: Sequence[Mapping[str, Array]], choosing: Looks, problems: list[EngineError]
+) -> Iterator[_Form]:
+    """All that run, the fastest first, each compared with f32; why others do not goes into `problems`."""
+    plain = PREPARED[bench.engine](bench.weights)
     kept: list[str] | None = None
-    for level, what in enumerate(LEVELS):
+    for level in range(len(LEVELS)):
         before, kept = kept, spared(plain.graph, level)
         if kept == before:  # it has none of that
             continue
-        try:
-            model = _quantised(recipe, plain, samples, kept, bench.exact.spec.name)
-            found = bench.agreements(model, choosing)
-        except EngineError as error:
-            problems.append(error)
-            continue
-        tried.append((level, model, found))
-        precision, worst = _worst(found)
-        if tell is not None:
-            tell(f"in f32 beside the decoder: {what}: mean IoU {worst.mean:.3f} with f32 ({precision}, {worst.crops} crops)")
-        if worst.mean >= least:
-            return tried[-1]
-    if not tried:
-        raise EngineError(f"no int8 form of {bench.exact.spec.name} runs on {bench.engine}: {problems[-1]}") from problems[-1]
-    return max(tried, key=lambda one: _worst(one[2])[1].mean)
+        for way, recipe in ways.items():
+            try:
+                model = _quantised(recipe, plain, samples, kept, bench.exact.spec.name)
+                yield _Form(level, way, model, bench.agreements(model, choosing))
+            except EngineError as error:
+                problems.append(error)
 
 
 def _quantised(
