@@ -166,7 +166,7 @@ def measure(trial: Trial) -> dict[str, float]:
     found: dict[str, float] = {}
 
     def report(line: Mapping[str, float]) -> None:
-        if "waiting" in line:
+        if "waiting" in line and line["step"] == trial.steps:
             taken = time.perf_counter() - ticks[0]
             found.update(steps_per_second=(trial.steps - 1) / taken, waiting=line["waiting"], **worker_memory())
 

@@ -29,6 +29,7 @@ __all__ = [
     "int8_in",
     "int8_path",
     "kind_of",
+    "remove_parts",
     "sha256_of",
     "spec_in",
     "spec_text",
@@ -210,6 +211,12 @@ def write_whole(files: Mapping[Path, bytes]) -> None:
         for part in parts.values():
             if part.exists():
                 part.unlink()
+
+
+def remove_parts(folder: Path) -> None:
+    """Take away what killed processes left half-written in a folder (`write_whole`); for its owner, while nobody else writes there."""
+    for part in folder.glob(".*.part"):
+        part.unlink(missing_ok=True)
 
 
 def _names_in_zip(path: Path) -> list[str]:

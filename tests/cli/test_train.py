@@ -27,12 +27,15 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
         on_bad: str,
         tick: Callable[[int, int], None],
         tell: Callable[[str], None],
+        seen: Callable[[int, int], None],
         board: bool,
     ) -> Path:
         tell("skipped [/a]/b.jpg: it is [red]broken")
         assert on_bad == "skip"
         assert not board
         tick(1, recipe.steps)
+        seen(0, recipe.validation_pairs)
+        seen(recipe.validation_pairs, recipe.validation_pairs)
         asked.append((recipe, data, out))
         report({"step": 50, "total": 1.25})
         return out / f"{recipe.name}.safetensors"
@@ -48,12 +51,22 @@ def test_a_recipe_is_trained(runs: list[Asked], tmp_path: Path, capsys: pytest.C
     printed = capsys.readouterr()
     assert "step 50  total 1.25" in printed.out
     assert "kestrel-nano.safetensors" in printed.out
-    assert printed.err == "skipped [/a]/b.jpg: it is [red]broken\n"
+    assert printed.err == "skipped [/a]/b.jpg: it is [red]broken\nstep 1: looking at where it finds the target in 640 held-out pairs\n"
 
 
 def test_a_trial_has_fewer_steps(runs: list[Asked], tmp_path: Path) -> None:
     assert main(["train", "kestrel-nano", "--data", str(tmp_path), "--output", str(tmp_path), "--steps", "7"]) == 0
     assert runs[0][0].steps == 7
+
+
+@pytest.mark.parametrize(
+    "words,pairs", [(["--steps", "2", "--batch", "4"], 8), (["--steps", "500", "--batch", "1"], 640), (["--batch", "1"], 640)]
+)
+def test_a_trial_looks_at_no_more_held_out_pairs_than_it_learnt_from(
+    words: list[str], pairs: int, runs: list[Asked], tmp_path: Path
+) -> None:
+    assert main(["train", "kestrel-nano", "--data", str(tmp_path), "--output", str(tmp_path), *words]) == 0
+    assert runs[0][0].validation_pairs == pairs
 
 
 @pytest.mark.parametrize("name", ["ostrack-b256", "mtr"])

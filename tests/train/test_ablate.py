@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,42 @@ def test_what_is_done_is_not_done_again(done: Path, data: Path) -> None:
     again = study(none=Variant(ONE), once=Variant(ONE, ENCODER))
     ablate(again, [data], done, pool=Here())
     assert {path: path.stat().st_mtime_ns for path in done.rglob("*.safetensors")} == before
+
+
+class StopError(Exception):
+    pass
+
+
+def test_the_table_is_written_after_every_run_and_loses_none_when_a_study_goes_on(data: Path, tmp_path: Path) -> None:
+    made, tables_then = study(a=Variant(ONE), b=Variant(replace(ONE, batch=4))), []
+
+    def look(line: str, last: str = "") -> None:
+        tables_then.append((tmp_path / "table.md").read_text())
+        assert len(json.loads((tmp_path / "runs.json").read_text())) == ended(tables_then[-1])
+        if line == last:
+            raise StopError
+
+    def ended(table: str) -> int:
+        found = re.search(r"NOT WHOLE: (\d) of 4 runs", table)
+        return int(found[1]) if found else 4
+
+    with pytest.raises(StopError):
+        ablate(made, [data], tmp_path, pool=Here(), report=partial(look, last="b, seed 0: done"))
+    (tmp_path / ".table.md.1.part").write_text("half of")
+    whole = ablate(made, [data], tmp_path, pool=Here(), report=look)
+    assert [ended(table) for table in tables_then] == [1, 2, 3, 3, 3, 3, 4]
+    assert tables_then[-1] == whole.markdown()
+    assert "| b | " not in tables_then[1]
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_figures_of_a_run_that_was_asked_for_something_else_are_not_taken_over(data: Path, tmp_path: Path) -> None:
+    ablate(study(a=Variant(ONE)), [data], tmp_path, pool=Here())
+    (tmp_path / "runs").rename(tmp_path / "away")
+    then: list[int] = []
+    others = study(a=Variant(replace(ONE, batch=4)))
+    ablate(others, [data], tmp_path, pool=Here(), report=lambda _: then.append(len(json.loads((tmp_path / "runs.json").read_text()))))
+    assert then == [1, 2]
 
 
 def test_processes_whose_runs_have_processes_that_load_give_the_same_figures(data: Path, tmp_path: Path) -> None:

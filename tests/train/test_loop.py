@@ -45,6 +45,18 @@ def test_a_run_leaves_its_recipe_and_its_log(trained: Path) -> None:
     lines = [json.loads(line) for line in (trained.parent / "log.jsonl").read_text().splitlines()]
     assert {"total", "focal", "giou", "l1"} <= lines[-2].keys()
     assert {"iou", "middle", "success", "presence_auc"} <= lines[-1].keys()
+    assert lines[-1]["pairs"] == RECIPE.validation_pairs
+
+
+def test_a_run_tells_how_far_it_is_in_its_steps_and_in_what_it_looks_at(data: Path, tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    recipe = replace(RECIPE, validation_pairs=40, save_every=2)
+    fit(recipe, data, tmp_path, tick=lambda *now: told.append(("step", *now)), seen=lambda *now: told.append(("pairs", *now)))
+    looks = [("pairs", 0, 40), ("pairs", 32, 40), ("pairs", 40, 40)]
+    assert told == [("step", 1, 2), ("step", 2, 2), *looks]
+    told.clear()
+    fit(recipe, data, tmp_path, tick=lambda *now: told.append(("step", *now)))
+    assert told == [("step", 2, 2)]  # where it goes on
 
 
 class StopError(Exception):
@@ -85,7 +97,8 @@ def test_a_run_that_was_killed_while_it_wrote_ends_with_the_same_weights(
         file.write('{"step": 2, "tot')
     again, whole = read_tensors(fit(RECIPE, data, tmp_path)), read_tensors(trained)
     assert all(torch.equal(again[name], whole[name]) for name in whole)
-    assert [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == [1, 2, 2]
+    assert [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == [1, 1, 2, 2]
+    assert not list(tmp_path.glob(".*"))
 
 
 @EXACT
@@ -101,7 +114,7 @@ def test_a_network_overfits_a_few_samples(data: Path, tmp_path: Path) -> None:
     monitored: list[Mapping[str, float]] = []
     fit(replace(recipe, steps=1, save_every=1), data, tmp_path / "short", report=monitored.append)
     fit(recipe, data, tmp_path / "long", report=monitored.append)
-    first, last = (line["total"] for line in monitored if "total" in line)
+    first, *_, last = (line["total"] for line in monitored if "total" in line)
     assert last < 0.7 * first
 
 

@@ -34,8 +34,8 @@ def ablate(
 ) -> None:
     """Train every variant of a study with every seed, and print one table with mean and spread of their figures.
 
-    Studies of one's own are Python files: STUDY = sightline.train.ablate.Study(...). What is done stays done: the same command again goes on. Runs that
-    fail are listed below the table, and the exit code is 2. Needs torch: pip install 'sightline[train]'.
+    Studies of one's own are Python files: STUDY = sightline.train.ablate.Study(...). What is done stays done: the table is written after every run, and the same command
+    again goes on. Runs that fail are listed below the table, and the exit code is 2. Needs torch: pip install 'sightline[train]'.
 
     Example: sightline ablate mask-ratio --data data --output runs/mask-ratio
 

@@ -33,7 +33,7 @@ LOOK = 0.2  # seconds between two looks at a board
 
 
 class _Speed(ProgressColumn):
-    """How many of something in a second."""
+    """How many of something in a second; of something else where a task has a `unit`."""
 
     def __init__(self, unit: str) -> None:
         super().__init__()
@@ -41,7 +41,8 @@ class _Speed(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """What rich shows for a task."""
-        return Text("" if task.speed is None else f"{task.speed:.{0 if task.speed >= 10 else 1}f} {self.unit}", style="progress.data.speed")
+        unit = task.fields.get("unit", self.unit)
+        return Text("" if task.speed is None else f"{task.speed:.{0 if task.speed >= 10 else 1}f} {unit}", style="progress.data.speed")
 
 
 def progress_bar(unit: str = "fps") -> Progress:

@@ -15,6 +15,8 @@ from sightline.cli.progress import progress_bar
 from sightline.errors import SightlineError
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from sightline.train import Pretraining, Recipe
 
 __all__ = ["train"]
@@ -57,7 +59,8 @@ def train(
         output: folder of the run: weights, log and what is needed to go on.
         start: weights to start from; the file that the recipe names, in this folder, where not given.
         teacher: weights of a network to learn from, or an ONNX file; what the recipe says of it, or its boxes where it says nothing.
-        steps: end after so many steps, for a trial; the recipe's own number where not given.
+        steps: end after so many steps, for a trial; the recipe's own number where not given. A trial that ends before the first look at held-out pairs looks at no
+            more of them than it has learnt from: `pairs` in the log says how many.
         batch: samples of a step; the rate is not changed with it.
         passes: in which the samples of a step go through the network, to save memory.
         seed: of all that is drawn.
@@ -85,15 +88,9 @@ def train(
     asked = {**numbers, "start": start, "precision": precision}
     changes: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
     with progress_bar("steps/s") as bar:
-        task = bar.add_task(recipe, total=None)
-
-        def tick(step: int, num: int) -> None:
-            bar.update(task, completed=step, total=num)
-
-        def tell(text: str) -> None:
-            bar.console.print(text, markup=False, highlight=False, soft_wrap=True)  # names of files may look like markup
-
-        told: dict[str, Any] = {"report": _print_line, "on_bad": on_bad, "tick": tick, "tell": tell, "board": tensorboard}
+        screen = _Screen(bar, recipe, "what it draws" if recipe in PRETRAINING else "where it finds the target")
+        shown = {"report": _print_line, "tick": screen.tick, "seen": screen.seen, "tell": screen.tell}
+        told: dict[str, Any] = {**shown, "on_bad": on_bad, "board": tensorboard}
         if recipe in PRETRAINING:
             weights = pretrain(_changed(PRETRAINING[recipe](), changes, guard, freeze, only), data, output, **told)
         else:
@@ -103,6 +100,39 @@ def train(
         print(f"{weights}: `sightline train RECIPE --start {weights}` goes on from this encoder.")
     else:
         print(f"{weights}: `sightline export {weights} --output W.onnx` makes the file to track with.")
+
+
+class _Screen:
+    """What a run shows on standard error: lines, and where that is a terminal two bars, one of the steps and one while it is looked at.
+
+    Args:
+        bar: what shows them.
+        title: of the run.
+        question: what is looked at, in words.
+    """
+
+    def __init__(self, bar: Progress, title: str, question: str) -> None:
+        self._bar, self._question, self._step = bar, question, 0
+        self._steps = bar.add_task(title, total=None)
+        self._pairs = bar.add_task("held-out pairs", total=None, visible=False, unit="pairs/s")
+
+    def tick(self, step: int, num: int) -> None:
+        """A step is done, or this is where a run goes on."""
+        if step > 1 and not self._step:
+            self._bar.reset(self._steps)  # others took the time until there
+        self._step = step
+        self._bar.update(self._steps, completed=step, total=num)
+
+    def seen(self, done: int, num: int) -> None:
+        """So many held-out pairs are; before the first a line says what is done, since it may take minutes."""
+        if not done:
+            self.tell(f"step {self._step}: looking at {self._question} in {num} held-out pairs")
+            self._bar.reset(self._pairs, total=num)
+        self._bar.update(self._pairs, completed=done, visible=done < num)
+
+    def tell(self, text: str) -> None:
+        """A line."""
+        self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)  # names of files may look like markup
 
 
 def _unknown(recipe: str, names: list[str]) -> str:
@@ -133,7 +163,11 @@ def _changed(
     if only:
         rates.append(Rate(pattern="*", factor=0.0))
     optim = replace(chosen.optim, rates=(*rates, *chosen.optim.rates))
-    return replace(chosen, optim=optim, guard=replace(chosen.guard, then=guard or chosen.guard.then), **changes)
+    changed = replace(chosen, optim=optim, guard=replace(chosen.guard, then=guard or chosen.guard.then), **changes)
+    if "steps" not in changes or changed.steps >= changed.save_every:
+        return changed
+    # a trial shows that all runs, in time that goes with its steps: looking at more pairs than it learnt from would take most of it
+    return replace(changed, validation_pairs=min(changed.validation_pairs, changed.steps * changed.batch))
 
 
 def _print_line(figures: Mapping[str, float]) -> None:

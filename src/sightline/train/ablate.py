@@ -6,7 +6,8 @@
     )
 
 A variant is a recipe, and a pre-training before it where it has one. Variants that share a pre-training share its run. The folder of a study
-holds `pretrain/` and `runs/`, a folder for each run, and `table.md`, `table.csv`, `runs.json`; what is there is not done again.
+holds `pretrain/` and `runs/`, a folder for each run, and `table.md`, `table.csv`, `runs.json`, written whenever a run has ended; what is there is
+not done again.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from sightline import zoo
 from sightline.errors import BadData, SightlineError
@@ -33,7 +35,7 @@ from sightline.train.pretrain.recipe import Pretraining
 from sightline.train.pretrain.run import pretrain
 from sightline.train.recipe import Recipe
 from sightline.train.tracker import fit
-from sightline.weights import write_whole
+from sightline.weights import remove_parts, write_whole
 
 __all__ = ["Cell", "Run", "Study", "Table", "Variant", "ablate", "read_study", "tables"]
 
@@ -55,6 +57,9 @@ class Variant:
 
     recipe: Recipe
     pretraining: Pretraining | None = None
+
+
+Due: TypeAlias = tuple[str, Variant, int]  # label, what it is, seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +92,16 @@ class Study:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a study. `figures` are those of its last validation; empty where it failed, and `problem` says why."""
+    """One run of a study. `figures` are those of its last validation; empty where it failed, and `problem` says why.
+
+    `recipe` is a digest of all that it was asked to do: figures of another run under the same name are not taken for its own.
+    """
 
     variant: str
     seed: int
     figures: Mapping[str, float] = field(default_factory=dict)
     problem: str = ""
+    recipe: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +115,17 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The figures of a study: a row for each variant, in its order; a column for each figure that any has."""
+    """The figures of a study: a row for each variant, in its order; a column for each figure that any has.
+
+    `ended` runs are in it, those of `failed` among them, and `waiting` are not yet.
+    """
 
     name: str
     columns: tuple[str, ...]
     rows: Mapping[str, Mapping[str, Cell]]
     failed: tuple[Run, ...]
+    ended: int
+    waiting: int = 0
 
     def markdown(self) -> str:
         """For people."""
@@ -121,6 +135,8 @@ class Table:
         for label, row in self.rows.items():
             lines.append(f"| {label} | {' | '.join(_shown(row.get(name)) for name in self.columns)} |")
         lines += ["", f"Mean ± standard deviation over {' to '.join(map(str, counts or [0]))} seeds, on the held-out pairs of the data."]
+        if self.waiting:
+            lines.append(f"NOT WHOLE: {self.ended} of {self.ended + self.waiting} runs are in it; the same command goes on.")
         lines += [f"FAILED: {run.variant}, seed {run.seed}: {run.problem}" for run in self.failed]
         return "\n".join(lines) + "\n"
 
@@ -136,14 +152,14 @@ class Table:
 
 
 def ablate(study: Study, data: Sequence[Path], out: Path, *, pool: Pool, report: Callable[[str], None] = lambda _: None) -> Table:
-    """Do all runs of a study that are not done, and write its table.
+    """Do all runs of a study that are not done, and write its table after each.
 
     Args:
         study: what to compare.
         data: folders to train on, as for `fit`.
         out: folder of the study; made if need be.
         pool: where the runs run.
-        report: called with a line for each run that has ended.
+        report: called with a line for each run that has ended, when it is in the table.
 
     Raises:
         BadData: `out` holds another study.
@@ -151,37 +167,84 @@ def ablate(study: Study, data: Sequence[Path], out: Path, *, pool: Pool, report:
     """
     if not study.variants or not study.seeds:
         raise SightlineError(f"the study {study.name!r} has no variants or no seeds; expected at least one of both.")
-    folders = [folder.resolve() for folder in data]
-    wanted = [_seeded(variant.pretraining, seed) for variant in study.variants.values() for seed in study.seeds]
-    encoders = {_digest(one): one for one in wanted if one is not None}
+    folders, out = [folder.resolve() for folder in data], out.resolve()
+    remove_parts(out)
+    due = [(label, variant, seed) for label, variant in study.variants.items() for seed in study.seeds]
+    encoders = {_digest(one): one for _, variant, seed in due if (one := _seeded(variant.pretraining, seed)) is not None}
+    lost = _pretrained(encoders, folders, out, pool, report)
+    record = _Record(study.name, due, out)
+    able = []
+    for number, (label, variant, seed) in enumerate(due):
+        if (problem := lost.get(_key(variant.pretraining, seed))) is not None:
+            record.add(number, Run(label, seed, problem=f"its pre-training: {problem}"))
+        else:
+            able.append(number)
+    with contextlib.closing(pool.map(partial(_fit, data=folders, out=out), [due[i] for i in able])) as results:
+        for place, result in results:
+            label, _, seed = due[able[place]]
+            run = Run(label, seed, problem=result.reason) if isinstance(result, Lost) else result
+            record.add(able[place], run)
+            report(f"{label}, seed {seed}: {run.problem or 'done'}")
+    return record.table()
+
+
+def _pretrained(
+    encoders: Mapping[str, Pretraining], data: Sequence[Path], out: Path, pool: Pool, report: Callable[[str], None]
+) -> dict[str, str]:
+    """Do all pre-trainings that are not done; what went wrong with which."""
     lost: dict[str, str] = {}
     names = list(encoders)
-    work = partial(_pretrain, data=folders, out=out.resolve())
-    with contextlib.closing(pool.map(work, list(encoders.values()))) as results:
+    with contextlib.closing(pool.map(partial(_pretrain, data=data, out=out), list(encoders.values()))) as results:
         for number, problem in results:
             if problem is not None:
                 lost[names[number]] = problem.reason if isinstance(problem, Lost) else problem
             report(f"pre-training {names[number][:8]}: {lost.get(names[number], 'done')}")
-    due = [(label, variant, seed) for label, variant in study.variants.items() for seed in study.seeds]
-    runs: list[Run] = [Run(label, seed) for label, _, seed in due]
-    able = [i for i, (_, one, seed) in enumerate(due) if _key(one.pretraining, seed) not in lost]
-    for i in set(range(len(due))) - set(able):
-        runs[i] = replace(runs[i], problem=f"its pre-training: {lost[_key(due[i][1].pretraining, due[i][2])]}")
-    with contextlib.closing(pool.map(partial(_fit, data=folders, out=out.resolve()), [due[i] for i in able])) as results:
-        for number, result in results:
-            i = able[number]
-            runs[i] = replace(runs[i], problem=result.reason) if isinstance(result, Lost) else result
-            report(f"{runs[i].variant}, seed {runs[i].seed}: {runs[i].problem or 'done'}")
-    table = tables(study.name, runs)
-    everything = json.dumps([dataclasses.asdict(run) for run in runs], indent=1)
-    write_whole(
-        {out / "table.md": table.markdown().encode(), out / "table.csv": table.csv().encode(), out / "runs.json": everything.encode()}
-    )
-    return table
+    return lost
 
 
-def tables(name: str, runs: Sequence[Run]) -> Table:
-    """Means and spreads of finished runs."""
+class _Record:
+    """What is known of the runs of a study, and its files, which are written whenever one has ended.
+
+    When a study goes on, figures of runs that had ended before are there from the beginning, so that the table never loses any.
+
+    Args:
+        name: of the study.
+        due: all its runs.
+        out: its folder.
+    """
+
+    def __init__(self, name: str, due: Sequence[Due], out: Path) -> None:
+        self._name, self._out, self._count = name, out, len(due)
+        before = {(run.variant, run.seed, run.recipe): run for run in _written(out / "runs.json") if not run.problem}
+        found = ((number, before.get((label, seed, _identity(variant, seed)))) for number, (label, variant, seed) in enumerate(due))
+        self._runs = {number: run for number, run in found if run is not None}
+
+    def add(self, number: int, run: Run) -> None:
+        """A run has ended."""
+        self._runs[number] = run
+        table = self.table()
+        everything = json.dumps([dataclasses.asdict(run) for run in self._in_order()], indent=1)
+        files = {"table.md": table.markdown(), "table.csv": table.csv(), "runs.json": everything}
+        write_whole({self._out / name: text.encode() for name, text in files.items()})
+
+    def table(self) -> Table:
+        """The table of the runs that have ended."""
+        return tables(self._name, self._in_order(), waiting=self._count - len(self._runs))
+
+    def _in_order(self) -> list[Run]:
+        return [self._runs[number] for number in sorted(self._runs)]
+
+
+def _written(path: Path) -> list[Run]:
+    """The runs of a `runs.json`; none where it cannot be read, since their folders have all that is in it."""
+    try:
+        return [Run(**run) for run in json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError):
+        return []
+
+
+def tables(name: str, runs: Sequence[Run], *, waiting: int = 0) -> Table:
+    """Means and spreads of runs that have ended; so many more are to come."""
     rows: dict[str, dict[str, Cell]] = {}
     for label in dict.fromkeys(run.variant for run in runs):
         mine = [run.figures for run in runs if run.variant == label and not run.problem]
@@ -191,7 +254,7 @@ def tables(name: str, runs: Sequence[Run]) -> Table:
             found[figure] = Cell(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None, len(values))
         rows[label] = found
     columns = tuple(name for name in SHOWN if any(name in row for row in rows.values()))
-    return Table(name, columns, rows, tuple(run for run in runs if run.problem))
+    return Table(name, columns, rows, tuple(run for run in runs if run.problem), ended=len(runs), waiting=waiting)
 
 
 def read_study(path: Path) -> Study:
@@ -223,10 +286,10 @@ def _pretrain(recipe: Pretraining, *, data: Sequence[Path], out: Path) -> str | 
     return None
 
 
-def _fit(item: tuple[str, Variant, int], *, data: Sequence[Path], out: Path) -> Run:
+def _fit(item: Due, *, data: Sequence[Path], out: Path) -> Run:
     """Do one run, or find it done."""
     label, variant, seed = item
-    recipe, before = replace(variant.recipe, seed=seed), _seeded(variant.pretraining, seed)
+    recipe, before, identity = replace(variant.recipe, seed=seed), _seeded(variant.pretraining, seed), _identity(variant, seed)
     figures: dict[str, float] = {}
     if before is not None:
         folder = out / "pretrain" / _digest(before)[:12]
@@ -236,10 +299,10 @@ def _fit(item: tuple[str, Variant, int], *, data: Sequence[Path], out: Path) -> 
     try:
         fit(recipe, data, folder)
     except SightlineError as error:
-        return Run(label, seed, problem=str(error))
+        return Run(label, seed, problem=str(error), recipe=identity)
     size = size_of(recipe.network or zoo.find(recipe.name))
     figures |= _last(folder, ("iou", "middle", "success", "presence_auc"))
-    return Run(label, seed, {**figures, "params_m": size.parameters / 1e6, "macs_m": size.macs / 1e6})
+    return Run(label, seed, {**figures, "params_m": size.parameters / 1e6, "macs_m": size.macs / 1e6}, recipe=identity)
 
 
 def _last(folder: Path, names: Sequence[str]) -> dict[str, float]:
@@ -260,6 +323,11 @@ def _digest(recipe: Recipe | Pretraining) -> str:
 def _key(recipe: Pretraining | None, seed: int) -> str:
     """Which pre-training a run needs; empty for none."""
     return "" if recipe is None else _digest(replace(recipe, seed=seed))
+
+
+def _identity(variant: Variant, seed: int) -> str:
+    """What a run does, before and in its training."""
+    return _digest(replace(variant.recipe, seed=seed))[:12] + _key(variant.pretraining, seed)[:12]
 
 
 def _shown(cell: Cell | None) -> str:

@@ -17,7 +17,7 @@ import platform
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -39,13 +39,14 @@ from sightline.train.recipe import Recipe
 from sightline.train.samples import Batch, Handed, SampleList
 from sightline.train.schedules import make_optimiser, rate_at, set_rates
 from sightline.train.show import Board, write_samples
-from sightline.weights import write_whole
+from sightline.weights import remove_parts, write_whole
 
-__all__ = ["DTYPES", "AnyRecipe", "Lesson", "Told", "Watched", "run"]
+__all__ = ["DTYPES", "AnyRecipe", "Lesson", "Seen", "Told", "Watched", "run"]
 
 LOG_EVERY = 50
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 AnyRecipe: TypeAlias = Recipe | Pretraining
+Seen: TypeAlias = Callable[[int, int], None]
 
 
 class Watched(NamedTuple):
@@ -72,21 +73,26 @@ class Lesson(Protocol):
     def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Parts of the loss, weighted, and their sum `total`."""
 
-    def watch(self, kept: nn.Module) -> Watched:
-        """Look at a copy of the network, which may be changed, with the weights that are to be saved; in evaluation mode."""
+    def watch(self, kept: nn.Module, seen: Seen) -> Watched:
+        """Look at a copy of the network, which may be changed, with the weights that are to be saved; in evaluation mode.
+
+        `seen` is called with the number of samples that have been looked at, 0 first, and that of all.
+        """
 
 
 class Told(TypedDict, total=False):
     """Who is told of a run.
 
     report  called with every line of the log as it is written
-    tick    called after every step with its number and that of all
+    tick    called after every step with its number and that of all, and where a run goes on
+    seen    called while the network is looked at: how many of the held-out samples are done, 0 first, and how many there are
     tell    called with what should be known: what is left out of the data, steps that are skipped
     board   write for TensorBoard as well
     """
 
     report: Report | None
-    tick: Callable[[int, int], None] | None
+    tick: Seen | None
+    seen: Seen | None
     tell: Callable[[str], None] | None
     board: bool
 
@@ -117,27 +123,38 @@ def run(
             describe(out, recipe, {"machine": platform.processor() or platform.machine(), "device": world.device.type})
             problems.write(out)
         state.resume()
-        board = Board(out) if told.get("board") and world.is_first else None
+        board = Board(out, state.step) if told.get("board") and world.is_first else None
         log = _Log(out if world.is_first else None, told.get("report"), told.get("tell"), board)
-        for line in problems.lines():
-            log.tell(line)
-        batches = _Feed(samples, state, problems, log)
-        if world.is_first and state.step == recipe.steps and not state.weights.is_file():  # it was done, and somebody has moved its weights
-            _look(state, log, problems)
-        while state.step < recipe.steps:
-            figures = state.learn(batches)
-            if figures and (state.step % LOG_EVERY == 0 or state.step == recipe.steps):
-                log.write({"step": state.step, **figures, **batches.pace(), "rate": rate_at(recipe.optim, state.step, recipe.steps)})
-            if state.step % recipe.save_every == 0 or state.step == recipe.steps:
-                for others in world.gathered(problems.bad):
-                    log.note(list(others.items()), problems)
-                if world.is_first:
-                    _look(state, log, problems)
-            tick = told.get("tick")
-            if tick is not None:
-                tick(state.step, recipe.steps)
-        log.close()
+        with closing(log):
+            _take_steps(state, samples, problems, log, told)
     return state.weights
+
+
+def _take_steps(state: _Run, samples: SampleList, problems: Problems, log: _Log, told: Told) -> None:
+    """All steps that are left, with a look at what was learnt now and then."""
+    recipe, world = state.recipe, state.world
+    for line in problems.lines():
+        log.tell(line)
+    batches = _Feed(samples, state, problems, log)
+    tick, seen = told.get("tick") or _nobody, told.get("seen") or _nobody
+    if state.step:
+        tick(state.step, recipe.steps)
+    if world.is_first and state.step == recipe.steps and not state.weights.is_file():  # it was done, and somebody has moved its weights
+        _look(state, log, problems, seen)
+    while state.step < recipe.steps:
+        figures = state.learn(batches)
+        tick(state.step, recipe.steps)
+        if figures and (state.step % LOG_EVERY == 0 or state.step in (1, recipe.steps)):
+            log.write({"step": state.step, **figures, **batches.pace(), "rate": rate_at(recipe.optim, state.step, recipe.steps)})
+        if state.step % recipe.save_every == 0 or state.step == recipe.steps:
+            for others in world.gathered(problems.bad):
+                log.note(list(others.items()), problems)
+            if world.is_first:
+                _look(state, log, problems, seen)
+
+
+def _nobody(_done: int, _all: int) -> None:
+    """Who is told where nobody asks."""
 
 
 @contextmanager
@@ -151,9 +168,9 @@ def _one_thread_for_pictures() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-def _look(state: _Run, log: _Log, problems: Problems) -> None:
+def _look(state: _Run, log: _Log, problems: Problems, seen: Seen) -> None:
     """Look at what was learnt, and save it."""
-    watched = state.lesson.watch(copy.deepcopy(state.mean).eval())
+    watched = state.lesson.watch(copy.deepcopy(state.mean).eval(), seen)
     log.write({"step": state.step, **watched.figures})
     log.note(watched.notes, problems)
     state.save(watched)
@@ -250,6 +267,7 @@ class _Run:
             for name in ("network", "mean", "optimiser", "scaler"):
                 getattr(self, name).load_state_dict(state.get(name, {}))
         if self.world.is_first:
+            remove_parts(self.out)
             rewind(self.out, self.step)
 
     def _saved(self) -> dict[str, Any]:

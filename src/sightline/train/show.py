@@ -63,12 +63,13 @@ class Board:
 
     Args:
         folder: of the run.
+        step: where it goes on; what was written of later steps before is hidden.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer: Any = SummaryWriter(str(folder / "board"))
+        self._writer: Any = SummaryWriter(str(folder / "board"), purge_step=step + 1)
 
     def figures(self, line: Mapping[str, float]) -> None:
         """A line of the log."""

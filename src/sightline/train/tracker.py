@@ -23,7 +23,7 @@ from sightline.spec import Spec
 from sightline.train.data import OnBad, Problems, Split
 from sightline.train.distil import Teacher, distil_parts, open_teacher, own_parts
 from sightline.train.forward import Answer, answer
-from sightline.train.loop import DTYPES, Told, Watched, run
+from sightline.train.loop import DTYPES, Seen, Told, Watched, run
 from sightline.train.objectives import OBJECTIVES, Heard, weighted
 from sightline.train.pairs import Pairs, read_tracks
 from sightline.train.recipe import Augment, Recipe
@@ -102,7 +102,7 @@ class _Tracking:
         taught = distil_parts(own, theirs, box, present, recipe.distil) if theirs is not None and recipe.distil is not None else {}
         return weighted(parts, weights) | taught
 
-    def watch(self, kept: nn.Module) -> Watched:
+    def watch(self, kept: nn.Module, seen: Seen) -> Watched:
         """The weights drawn towards those that the run started from, and how well they track.
 
         A mean of a pre-trained and a fine-tuned network is often better than both, away from the data of the fine-tuning.
@@ -112,7 +112,7 @@ class _Tracking:
             with torch.no_grad():
                 for value, first in zip(kept.parameters(), self.origin.parameters(), strict=True):
                     value.lerp_(first, self.recipe.start_share)
-        found = answers(kept, self.held_out, self.spec)
+        found = answers(kept, self.held_out, self.spec, seen=seen)
         return Watched(found.figures(), packed_weights(kept, self.spec), notes=found.notes)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,19 +34,25 @@ class Answers:
     middle: float = math.nan
 
     def figures(self) -> dict[str, float]:
-        """Mean IoU and share of IoU over 0.5 of the present, and the IoU of a guess; how well the score parts found targets from absent ones.
+        """How many pairs; mean IoU and share of IoU over 0.5 of the present, and the IoU of a guess; how well the score parts found targets from absent ones.
 
         What there is none of is left out.
         """
         found = self.overlap[self.present]
-        figures = {"presence_auc": rank_auc(self.score[self.present], self.score[~self.present]), "middle": self.middle}
+        figures = {
+            "pairs": float(len(self.present)),
+            "presence_auc": rank_auc(self.score[self.present], self.score[~self.present]),
+            "middle": self.middle,
+        }
         if len(found):
             figures |= {"iou": float(found.mean()), "success": float((found > 0.5).mean())}
         return {name: value for name, value in figures.items() if math.isfinite(value)}
 
 
 @torch.inference_mode()
-def answers(network: nn.Module, samples: SampleList | Pairs, spec: Spec, *, batch: int = 32) -> Answers:
+def answers(
+    network: nn.Module, samples: SampleList | Pairs, spec: Spec, *, batch: int = 32, seen: Callable[[int, int], None] = lambda *_: None
+) -> Answers:
     """Run a network over all samples, decoded as when tracking.
 
     Args:
@@ -53,12 +60,14 @@ def answers(network: nn.Module, samples: SampleList | Pairs, spec: Spec, *, batc
         samples: what to run on.
         spec: of the network.
         batch: samples at a time.
+        seen: called with how many samples are done, 0 first, and how many there are.
     """
     network.eval()
     samples = PairSamples(samples) if isinstance(samples, Pairs) else samples
     device = next(network.parameters()).device
     boxes, truths, scores, present = [], [], [], []
     notes: list[tuple[str, str]] = []
+    seen(0, len(samples))
     for start in range(0, len(samples), batch):
         arrays, _, found = collate([samples[i] for i in range(start, min(start + batch, len(samples)))])
         notes += found
@@ -67,6 +76,7 @@ def answers(network: nn.Module, samples: SampleList | Pairs, spec: Spec, *, batc
             scores.append(said["score"].double().cpu().numpy() if "score" in said else np.full(len(boxes[-1]), np.nan))
             truths.append(arrays["box"][:, place].double().numpy())
             present.append(arrays["present"][:, place].numpy() > 0)
+        seen(min(start + batch, len(samples)), len(samples))
     truth, is_present = np.concatenate(truths), np.concatenate(present)
     overlap = iou(xywh_from_cxcywh(np.concatenate(boxes)), xywh_from_cxcywh(truth))
     guess = in_the_middle(truth[is_present])

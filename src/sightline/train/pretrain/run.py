@@ -22,7 +22,7 @@ from sightline.errors import BadSpec, WeightsMismatch
 from sightline.models.layers.decode import normalize
 from sightline.spec import Crop, Spec
 from sightline.train.data import OnBad, Problems, Split
-from sightline.train.loop import DTYPES, Told, Watched, run
+from sightline.train.loop import DTYPES, Seen, Told, Watched, run
 from sightline.train.pretrain.masks import noise_size, patches_of, reconstruction_loss, visible_tokens
 from sightline.train.pretrain.network import Autoencoder
 from sightline.train.pretrain.picture import reconstructions
@@ -92,21 +92,23 @@ class _Drawing:
         return {"total": self._look(self.network, batch).loss}
 
     @torch.inference_mode()
-    def watch(self, kept: nn.Module) -> Watched:
+    def watch(self, kept: nn.Module, seen: Seen) -> Watched:
         """The mean loss over the samples held out, whose masks never change, and a picture of the first."""
         losses: list[float] = []
         pictures: dict[str, bytes] = {}
         notes: list[tuple[str, str]] = []
-        size = max(1, self.recipe.batch // self.recipe.passes)
-        for start in range(0, len(self.held_out), size):
-            batch = collate([self.held_out[i] for i in range(start, min(start + size, len(self.held_out)))])
+        size, num = max(1, self.recipe.batch // self.recipe.passes), len(self.held_out)
+        seen(0, num)
+        for start in range(0, num, size):
+            batch = collate([self.held_out[i] for i in range(start, min(start + size, num))])
             looked = self._look(kept, batch)
             losses.append(looked.loss.item() * len(batch.names))
             notes += batch.notes
             if not pictures:
                 pictures["reconstructions.png"] = self._picture(looked)
+            seen(start + len(batch.names), num)
         assert isinstance(kept, Autoencoder)
-        return Watched({"held_out": sum(losses) / len(self.held_out)}, packed_weights(kept), pictures, notes)
+        return Watched({"held_out": sum(losses) / num, "pairs": num}, packed_weights(kept), pictures, notes)
 
     def _look(self, network: nn.Module, batch: Batch) -> _Looked:
         recipe, arch = self.recipe, self.recipe.arch
