@@ -45,7 +45,8 @@ from sightline.engines.cores import num_cores
 from sightline.measure.ceiling import OPERATIONS, Ceiling, ceiling, product
 from sightline.measure.turns import ratio, take_turns
 from sightline.models import kestrel, vittrack_dist
-from sightline.models.export import calls, graphs
+from sightline.models.calls import calls
+from sightline.models.export import graphs
 from sightline.models.layers.conv import Stem, StemKind
 from sightline.models.layers.decode import decode_center, normalize
 from sightline.models.layers.onestream import OneStream

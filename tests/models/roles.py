@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from sightline.models.export import OF_STEP
+from sightline.models.calls import OF_STEP
 
 
 @torch.inference_mode()

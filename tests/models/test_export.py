@@ -17,8 +17,9 @@ from sightline import zoo  # noqa: E402  # after the check for torch
 from sightline.engines import Array, open_session  # noqa: E402
 from sightline.errors import BadSpec, EngineError, WeightsMismatch, WeightsMissing  # noqa: E402
 from sightline.models import build  # noqa: E402
+from sightline.models.calls import example  # noqa: E402
 from sightline.models.checkpoint import load, save_weights  # noqa: E402
-from sightline.models.export import example, export  # noqa: E402
+from sightline.models.export import export  # noqa: E402
 from sightline.models.session import TorchSession  # noqa: E402
 from sightline.spec import Spec  # noqa: E402
 from sightline.weights import SPEC_KEY, find, init_path, kind_of, spec_in  # noqa: E402

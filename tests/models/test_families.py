@@ -18,8 +18,9 @@ from sightline import models, zoo  # noqa: E402  # after the check for torch
 from sightline.contract import checks  # noqa: E402
 from sightline.engines import Array  # noqa: E402
 from sightline.methods import memory  # noqa: E402
+from sightline.models.calls import OF_STEP, example  # noqa: E402
 from sightline.models.checkpoint import fill, state_for_authors  # noqa: E402
-from sightline.models.export import OF_STEP, example, graphs  # noqa: E402
+from sightline.models.export import graphs  # noqa: E402
 from sightline.models.session import TorchSession  # noqa: E402
 from sightline.spec import Augment, Spec  # noqa: E402
 from sightline.tracker import method_of  # noqa: E402

@@ -10,7 +10,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from sightline import models, zoo  # noqa: E402  # after the check for torch
-from sightline.models.export import example, graphs  # noqa: E402
+from sightline.models.calls import example  # noqa: E402
+from sightline.models.export import graphs  # noqa: E402
 from sightline.models.grm import GRM, Look, allowed, build, masked_weights, shows_target  # noqa: E402
 from sightline.zoo.grm import Arch  # noqa: E402
 from tests.models.roles import for_step  # noqa: E402

@@ -10,8 +10,8 @@ torch = pytest.importorskip("torch")
 
 from sightline import models, zoo  # noqa: E402  # after the check for torch
 from sightline.models.atom import Atom  # noqa: E402
+from sightline.models.calls import example  # noqa: E402
 from sightline.models.dimp import Dimp, Distances  # noqa: E402
-from sightline.models.export import example  # noqa: E402
 from sightline.models.layers.peaks import Finer, correlate, find_target, gaussian_labels  # noqa: E402
 from tests.models.stir import stirred  # noqa: E402
 

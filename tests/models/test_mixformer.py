@@ -10,7 +10,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from sightline import models, zoo  # noqa: E402  # after the check for torch
-from sightline.models.export import example, graphs  # noqa: E402
+from sightline.models.calls import example  # noqa: E402
+from sightline.models.export import graphs  # noqa: E402
 from sightline.models.mixformer import CornerUpHead, MixFormer  # noqa: E402
 from sightline.spec import Crop, Spec  # noqa: E402
 from sightline.zoo.mixformer import Arch  # noqa: E402

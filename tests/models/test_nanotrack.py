@@ -11,8 +11,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from sightline import models, zoo  # noqa: E402  # after the check for torch
+from sightline.models.calls import example  # noqa: E402
 from sightline.models.checkpoint import convert, fits, read_tensors  # noqa: E402
-from sightline.models.export import example, graphs  # noqa: E402
+from sightline.models.export import graphs  # noqa: E402
 from sightline.models.layers.siamese import planes  # noqa: E402
 from sightline.models.nanotrack import NanoTrack  # noqa: E402
 from sightline.weights import spec_in  # noqa: E402

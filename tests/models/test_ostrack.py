@@ -15,8 +15,9 @@ torch = pytest.importorskip("torch")
 
 from sightline import models, zoo  # noqa: E402  # after the check for torch
 from sightline.errors import BadSpec  # noqa: E402
+from sightline.models.calls import example  # noqa: E402
 from sightline.models.checkpoint import fill, rename, state_for_authors  # noqa: E402
-from sightline.models.export import example, graphs  # noqa: E402
+from sightline.models.export import graphs  # noqa: E402
 from sightline.models.layers.decode import normalize  # noqa: E402
 from sightline.models.ostrack import KEYS, UNUSED, Look, OSTrack, build  # noqa: E402
 from sightline.spec import Crop, Memory, Spec  # noqa: E402

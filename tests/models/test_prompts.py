@@ -18,8 +18,9 @@ from sightline import models, zoo  # noqa: E402  # after the check for torch
 from sightline.cli import main  # noqa: E402
 from sightline.errors import BadSpec  # noqa: E402
 from sightline.models import ostrack  # noqa: E402
+from sightline.models.calls import example  # noqa: E402
 from sightline.models.checkpoint import fill, save_weights, state_for_authors  # noqa: E402
-from sightline.models.export import example, export, graphs  # noqa: E402
+from sightline.models.export import export, graphs  # noqa: E402
 from sightline.models.layers.decode import normalize  # noqa: E402
 from sightline.models.layers.prompts import Alpha, Drawn, InsideOutside, PromptPair, SizeTokens, mark  # noqa: E402
 from sightline.models.layers.visual_prompts import Prompts, VisualPrompts  # noqa: E402

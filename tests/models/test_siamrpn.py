@@ -10,7 +10,8 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402  # after the check for torch
 
 from sightline import models, zoo  # noqa: E402
-from sightline.models.export import example, graphs  # noqa: E402
+from sightline.models.calls import example  # noqa: E402
+from sightline.models.export import graphs  # noqa: E402
 from sightline.models.layers.anchors import anchor_sizes, choose_anchor, decode_anchors, target_scores  # noqa: E402
 from sightline.models.layers.refine import cut  # noqa: E402
 from sightline.models.layers.siamese import grid_points  # noqa: E402

@@ -14,7 +14,8 @@ torch = pytest.importorskip("torch")
 from sightline import models, zoo  # noqa: E402  # after the check for torch
 from sightline.box import Box  # noqa: E402
 from sightline.errors import BadSpec  # noqa: E402
-from sightline.models.export import example, graphs  # noqa: E402
+from sightline.models.calls import example  # noqa: E402
+from sightline.models.export import graphs  # noqa: E402
 from sightline.models.simtrack import Places, SimTrack, build  # noqa: E402
 from sightline.placement import region_around  # noqa: E402
 from sightline.spec import Crop  # noqa: E402

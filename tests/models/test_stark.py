@@ -10,7 +10,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from sightline import models, zoo  # noqa: E402  # after the check for torch
-from sightline.models.export import example, graphs  # noqa: E402
+from sightline.models.calls import example  # noqa: E402
+from sightline.models.export import graphs  # noqa: E402
 from sightline.models.layers.detr import masked_sines  # noqa: E402
 from sightline.models.stark import Features, Stark  # noqa: E402
 from sightline.spec import Memory, Spec  # noqa: E402

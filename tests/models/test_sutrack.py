@@ -15,7 +15,8 @@ from sightline.box import Box  # noqa: E402
 from sightline.errors import BadImage  # noqa: E402
 from sightline.frame import Frame  # noqa: E402
 from sightline.methods.network import NetworkMethod  # noqa: E402
-from sightline.models.export import example, graphs  # noqa: E402
+from sightline.models.calls import example  # noqa: E402
+from sightline.models.export import graphs  # noqa: E402
 from sightline.models.layers.fastitpn import corners_of, shares  # noqa: E402
 from sightline.models.session import TorchSession  # noqa: E402
 from sightline.spec import Memory, Spec  # noqa: E402

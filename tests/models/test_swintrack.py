@@ -12,7 +12,8 @@ from sightline.box import Box  # noqa: E402
 from sightline.errors import BadSpec  # noqa: E402
 from sightline.frame import Frame  # noqa: E402
 from sightline.methods.network import NetworkMethod  # noqa: E402
-from sightline.models.export import example, graphs  # noqa: E402
+from sightline.models.calls import example  # noqa: E402
+from sightline.models.export import graphs  # noqa: E402
 from sightline.models.session import TorchSession  # noqa: E402
 from sightline.models.swintrack import MotionToken, SwinTrack  # noqa: E402
 from sightline.spec import History, Spec  # noqa: E402

@@ -8,8 +8,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from sightline import models, zoo  # noqa: E402  # after the check for torch
+from sightline.models.calls import example  # noqa: E402
 from sightline.models.checkpoint import load, save_weights  # noqa: E402
-from sightline.models.export import example  # noqa: E402
 from sightline.models.tomp import Tomp, linear_sines  # noqa: E402
 from sightline.spec import Spec  # noqa: E402
 from sightline.zoo.tomp import Arch  # noqa: E402

@@ -10,7 +10,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from sightline import models
-from sightline.models.export import calls
+from sightline.models.calls import calls
 from sightline.spec import Spec
 
 __all__ = ["Size", "size_of"]

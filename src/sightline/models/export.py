@@ -7,44 +7,29 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import onnx
 import torch
-from onnx import numpy_helper
 from torch import Tensor, nn
 
-from sightline import models
 from sightline.engines import Role
+from sightline.models.calls import Call, calls
 from sightline.models.checkpoint import load
-from sightline.models.graph import TRANSLATIONS, fold_normalisation, read_lines, split_wide
+from sightline.models.graph.half import round_to_half, store_in_half
+from sightline.models.graph.pixels import fold_normalisation, read_lines
+from sightline.models.graph.residuals import split_wide
+from sightline.models.graph.translations import TRANSLATIONS
 from sightline.spec import Spec, spec_to_json
 from sightline.weights import SPEC_KEY, init_path, write_whole
 
-__all__ = ["OF_STEP", "OPSET", "Call", "calls", "example", "export", "graphs"]
+__all__ = ["OPSET", "export", "graphs"]
 
 OPSET = 20  # the first with GELU as one node
-OF_STEP = ("search", "prior", "history")  # beginnings of the names of what `step` alone is given, and new in every frame
-LARGE = 256  # numbers in a constant that is worth a cast
 CELL = 16  # pixels of a crop along each side of a cell of the network's grid
 
 
-class Call(NamedTuple):
-    """One use of a network.
-
-    Attributes:
-        role: which of its methods.
-        arrays: what it is given, by name.
-        vary: the names of those that hold any number of templates, or of crops.
-    """
-
-    role: Role
-    arrays: dict[str, Tensor]
-    vary: frozenset[str] = frozenset()
-
-
-class _Graph(nn.Module):
+class _Role(nn.Module):
     """One role of a network as a module with tensors in and out, in a fixed order."""
 
     def __init__(self, network: nn.Module, role: Role, names: list[str]) -> None:
@@ -81,56 +66,27 @@ def graphs(network: nn.Module, spec: Spec, *, half: bool = False) -> dict[Role, 
     return {call.role: _graph(network, call, spec, half=half) for call in calls(network, spec, 2)}
 
 
-def calls(network: nn.Module, spec: Spec, batch: int) -> Iterator[Call]:
-    """The roles that a network has, in the order of their use, each with inputs of the right names, shapes and dtypes."""
-    arrays = example(spec, batch)
-    if hasattr(network, "describe"):
-        yield Call("describe", {"search": arrays["search"]}, frozenset({"search"}))
-        return
-    searches = {name: arrays.pop(name) for name in list(arrays) if name.startswith(OF_STEP)}
-    if hasattr(network, "init"):
-        yield Call("init", arrays)
-        with torch.no_grad():  # what inference mode makes cannot be given to the exporter
-            arrays = getattr(network, "init")(**arrays)  # noqa: B009  # nn.Module's attributes are tensors or modules to mypy
-    arrays = {name: value for name, value in arrays.items() if models.reads(network, "step", name.removeprefix("next."))}
-    own = {name.removeprefix("next."): value for name, value in arrays.items() if name.startswith("next.")}
-    templates = {name: value for name, value in arrays.items() if not name.startswith("next.")}
-    num = spec.memory.samples or spec.memory.slots
-    if num > 1 and not spec.memory.together:
-        templates = {name: torch.stack([value] * num, dim=1) for name, value in templates.items()}
-    yield Call("step", {**searches, **templates, **own}, frozenset(templates) if spec.memory.samples else frozenset())
-
-
-def example(spec: Spec, batch: int) -> dict[str, Tensor]:
-    """Inputs of the right names, shapes and dtypes for a network of `spec` that reads one template, or all of them together."""
-    crops = {"template": spec.template, "search": spec.search}
-    shapes = {name: (batch, *([len(crop.scales)] if len(crop.scales) > 1 else []), crop.size, crop.size) for name, crop in crops.items()}
-    kinds = {name: getattr(torch, crop.pixels) for name, crop in crops.items()}
-    arrays = {name: torch.randint(0, 256, (*shape, 3)).to(kinds[name]) for name, shape in shapes.items()}
-    if "extra" in spec.feed:
-        arrays |= {f"{name}_extra": torch.randint(0, 256, (*shape, 3)).to(kinds[name]) for name, shape in shapes.items()}
-    if "padding" in spec.feed:  # a third of the columns, on the right
-        arrays |= {
-            f"{name}_padding": (torch.arange(shape[-1]) > shape[-1] * 2 // 3).expand(shape).clone() for name, shape in shapes.items()
-        }
-    if "target" in spec.feed:
-        arrays["target"] = torch.tensor([[0.5, 0.5, 0.5, 0.5]]).repeat(batch, 1)
-    if spec.memory.together:
-        arrays = {
-            name: value if name.startswith(OF_STEP) else torch.stack([value] * spec.memory.slots, dim=1) for name, value in arrays.items()
-        }
-    if "filled" in spec.feed:  # all but the last
-        arrays["filled"] = (torch.arange(spec.memory.slots) < spec.memory.slots - 1).repeat(batch, 1)
-    if "prior" in spec.feed:
-        arrays["prior"] = torch.tensor([[0.5, 0.5, 0.25, 0.2]]).repeat(batch, 1)
-    if spec.history is not None:
-        arrays["history"] = torch.tensor([0.5, 0.5, 0.25, 0.2]).repeat(batch, spec.history.length, 1)
-    return arrays
-
-
 def _graph(network: nn.Module, call: Call, spec: Spec, *, half: bool) -> onnx.ModelProto:
+    """One role as a graph that engines have little to do with, with the spec inside."""
+    model = _exported(network, call, spec)
+    if half:
+        round_to_half(model.graph)
+    fold_normalisation(model.graph)
+    read_lines(model.graph)
+    split_wide(model.graph)
+    if half:
+        store_in_half(model.graph)
+    for node in model.graph.node:  # the exporter's notes on where a node came from: a third of a small file
+        del node.metadata_props[:]
+        node.doc_string = ""
+    model.metadata_props.add(key=SPEC_KEY, value=spec_to_json(spec))
+    return model
+
+
+def _exported(network: nn.Module, call: Call, spec: Spec) -> onnx.ModelProto:
+    """What torch's exporter makes of one role."""
     arrays = call.arrays
-    wrapper = _Graph(network, call.role, list(arrays)).eval()  # a fresh module is in training mode, and the exporter keeps that
+    wrapper = _Role(network, call.role, list(arrays)).eval()  # a fresh module is in training mode, and the exporter keeps that
     with torch.inference_mode():
         outputs = list(getattr(network, call.role)(**arrays))
     with _quiet_exporter():
@@ -147,42 +103,8 @@ def _graph(network: nn.Module, call: Call, spec: Spec, *, half: bool) -> onnx.Mo
         )
     if program is None:  # only the exporter that was not asked for returns nothing
         raise RuntimeError("torch.onnx.export returned no program")
-    model = program.model_proto
-    if half:
-        _round_to_half(model.graph)  # before anything is made of weights, so that the same weights are rounded whatever is folded into them
-    fold_normalisation(model.graph)
-    read_lines(model.graph)
-    split_wide(model.graph)
-    if half:
-        _store_in_half(model.graph)
-    for node in model.graph.node:  # the exporter's notes on where a node came from: a third of a small file
-        del node.metadata_props[:]
-        node.doc_string = ""
-    model.metadata_props.add(key=SPEC_KEY, value=spec_to_json(spec))
+    model: onnx.ModelProto = program.model_proto
     return model
-
-
-def _round_to_half(graph: onnx.GraphProto) -> None:
-    """Large float32 constants become numbers that half precision holds; those that it cannot hold stay."""
-    for constant in graph.initializer:
-        values = numpy_helper.to_array(constant)
-        rounded = values.astype(np.float16).astype(np.float32) if values.dtype == np.float32 else values
-        if values.size >= LARGE and np.isfinite(rounded).all():
-            constant.CopyFrom(numpy_helper.from_array(rounded, constant.name))
-
-
-def _store_in_half(graph: onnx.GraphProto) -> None:
-    """Large float32 constants that half precision holds become float16 and a cast back."""
-    casts = []
-    for constant in graph.initializer:
-        values, name = numpy_helper.to_array(constant), constant.name
-        if values.dtype != np.float32 or values.size < LARGE or not np.array_equal(values.astype(np.float16), values):
-            continue
-        constant.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
-        casts.append(onnx.helper.make_node("Cast", [constant.name], [name], to=onnx.TensorProto.FLOAT))
-    nodes = [*casts, *graph.node]
-    del graph.node[:]
-    graph.node.extend(nodes)
 
 
 def _dynamic(name: str, spec: Spec, *, varies: bool) -> dict[int, Any]:
