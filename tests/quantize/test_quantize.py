@@ -23,7 +23,7 @@ from sightline.engines import Array, Session, engine_of, open_session
 from sightline.errors import BadData, EngineError, WeightsMismatch, WeightsMissing
 from sightline.frame import Frame
 from sightline.loop import follow
-from sightline.quantize import make
+from sightline.quantize import forms, make
 from sightline.quantize.agreement import Agreement, agreement
 from sightline.quantize.crops import CENTRE, Looks, digest, looks, moved
 from sightline.quantize.footage import Footage, Take, followed, open_footage, spread
@@ -381,7 +381,7 @@ def test_scenes_that_are_easy_do_not_open_the_gate(
         found = agreement(exact, rough, given)
         return replace(found, mean=1.0) if all(name.startswith("scene") for name in given) else found
 
-    monkeypatch.setattr(make, "agreement", on)
+    monkeypatch.setattr(forms, "agreement", on)
     with pytest.raises(EngineError, match="loses too much"):
         make.quantize(weights, int8_path(weights, "onnxruntime"), engine="onnxruntime", footage=footage)
     assert ranged[0] > sum(len(take.shots) - 1 for take in footage.calibrate)  # scenes, too

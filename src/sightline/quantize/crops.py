@@ -8,44 +8,23 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
 
 from sightline.box import Box
-from sightline.engines import Array, Role, Session
+from sightline.engines import Array, Session
+from sightline.engines.kept import Kept
 from sightline.errors import EngineError
 from sightline.methods.network import NetworkMethod
 from sightline.quantize.footage import Take
-from sightline.spec import Spec
 
 __all__ = ["Looks", "digest", "looks", "moved"]
 
 Looks: TypeAlias = Mapping[str, Sequence[Mapping[str, Array]]]  # by take, all that `step` is given, look by look
 
 CENTRE, SIZE = 0.4, 0.15  # how far the box that is cut around is from the true one, at most, in its own size
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """A session that keeps what its `step` is given."""
-
-    session: Session
-    seen: list[dict[str, Array]] = field(default_factory=list)
-
-    @property
-    def spec(self) -> Spec:
-        return self.session.spec
-
-    @property
-    def roles(self) -> frozenset[Role]:
-        return self.session.roles
-
-    def run(self, role: Role, arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
-        if role == "step":
-            self.seen.append(dict(arrays))
-        return self.session.run(role, arrays)
 
 
 def looks(session: Session, takes: Sequence[Take], *, each: int, seed: int = 0) -> Looks:
@@ -66,8 +45,8 @@ def looks(session: Session, takes: Sequence[Take], *, each: int, seed: int = 0) 
     return {take.name: _looks(session, take, each, rng) for take in takes}
 
 
-def _looks(session: Session, take: Take, each: int, rng: np.random.Generator) -> list[dict[str, Array]]:
-    kept = _Kept(session)
+def _looks(session: Session, take: Take, each: int, rng: np.random.Generator) -> list[Mapping[str, Array]]:
+    kept = Kept(session)
     method = NetworkMethod(kept)
     frame, box = take.shots[0]()
     state = method.begin(frame, Box.checked(box, frame.width, frame.height))
@@ -76,7 +55,7 @@ def _looks(session: Session, take: Take, each: int, rng: np.random.Generator) ->
         frame, box = take.shots[i]()
         around = moved(box, rng)
         method.advance([frame], [replace(state, box=around, history=(around,) * len(state.history))])
-    return kept.seen
+    return kept.given
 
 
 def moved(box: Box, rng: np.random.Generator) -> Box:

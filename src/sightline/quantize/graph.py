@@ -1,4 +1,4 @@
-"""What of an exported graph is worth to be computed in int8, told by its operations and not by its family."""
+"""Which operations of an exported graph stay in f32, told by what they are and where they stand, not by the family of the network."""
 
 from __future__ import annotations
 

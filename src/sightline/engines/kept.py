@@ -1,0 +1,40 @@
+"""A session that keeps what its `step` is given; otherwise the one inside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sightline.engines import Array, Role, Session
+from sightline.spec import Spec
+
+__all__ = ["Kept"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Keeps the inputs of every `step`, in order.
+
+    Attributes:
+        session: what runs.
+        given: the arrays of each call, by name; not copied.
+    """
+
+    session: Session
+    given: list[Mapping[str, Array]] = field(default_factory=list)
+
+    @property
+    def spec(self) -> Spec:
+        """Of the session inside."""
+        return self.session.spec
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """Of the session inside."""
+        return self.session.roles
+
+    def run(self, role: Role, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Run it, and keep what a `step` is given."""
+        if role == "step":
+            self.given.append(dict(arrays))
+        return self.session.run(role, arrays)
