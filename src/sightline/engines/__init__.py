@@ -1,23 +1,36 @@
 """Engines run networks. A session is one opened network: immutable, without state, safe to call from many threads.
 
-Roles of a network
-    init   a template (and what the spec feeds) to the state of a target; only where the template can be read once
-    step   a search crop and the state to `box` (B, 4) as cx, cy, w, h in 0..1 of the crop, float32, and `score` (B,) float32
-    describe  any number of crops, in axis 1 of `search`, to maps of features (B, V, C, h, w), for methods that find the target in them
+A network has one graph for each of its roles.
 
-Names of arrays, axis 0 being the batch: `template` (B, Ht, Wt, 3) RGB, `search` (B, Hs, Ws, 3) RGB, uint8 or as `Crop.pixels` says; where
-`Spec.feed` asks for them, `target` (B, 4) float32, the box in the template crop as cx, cy, w, h in 0..1, `prior` (B, 4) float32, the last box
-in the search crop likewise (for `step`), `template_extra`, `search_extra`, the same crops of a second picture, and `template_padding`,
-`search_padding` (B, H, W) bool, true outside the frame. Where there is a `Spec.history`, `history` (B, K, 4) float32, past boxes in the search
-crop as `prior`, oldest first (for `step`); what they were before the first frame is the first box. A crop of several `scales` has them in
-axis 1. Every other output of `init` is state, given to `step` under its name. An output `next.x` of `step` replaces the state `x`. Where there
-is no `init`, the state is the template itself. An output `gate` (B,) of `step` says instead of `score` how good a template this frame is.
-Outputs `mask` (B, h, w) float32 in 0..1 and `mask_box` (B, 4), as `box`, say which pixels of a part of the search crop show the target.
+    init       reads the template once: what comes out is the state of a target, which `step` is given in every frame
+    step       finds the target in a search crop. Where there is no `init`, its state is the template itself
+    describe   turns crops into maps of features, for methods that find the target in those
 
-Where `Spec.memory` keeps several templates, `init` reads one of them, and all state has the templates in axis 1, before the scales; but
-an output `next.x` of `init` is state `x` of the target itself, as it begins. Where they
-are read `together`, what `init` is given has them in axis 1, with `filled` (B, slots) bool where `Spec.feed` asks which of them are there; it
-runs anew whenever one has changed, and its outputs replace the state under their names.
+Arrays are known by name. Axis 0 is the batch (B); a crop of several `Crop.scales` has them in axis 1. Boxes are cx, cy, w, h in 0..1 of
+their crop, float32. In brackets: what `Spec.feed` has to ask for.
+
+    template                           (B, H, W, 3) RGB, uint8 or as `Crop.pixels` says
+    search                             likewise; for `describe` (B, V, H, W, 3), any number V of crops
+    template_extra, search_extra       the same crops of a second picture [extra]
+    template_padding, search_padding   (B, H, W) bool, true outside the frame [padding]
+    target                             (B, 4) the box in the template crop [target]
+    prior                              (B, 4) the last box in the search crop, for `step` [prior]
+    history                            (B, K, 4) past boxes in the search crop, the oldest first, for `step`, where there is a
+                                       `Spec.history`; before the first frame the first box stands
+    filled                             (B, slots) bool, which templates are there, for `init` [filled]
+
+    box, score                         (B, 4) and (B,) float32, of `step`
+    gate                               (B,) of `step`: how good a template this frame is, where `score` does not say it
+    mask, mask_box                     (B, h, w) float32 in 0..1 and (B, 4), of `step`: which pixels of a part of the search crop show the
+                                       target, and which part that is
+    features                           (B, V, C, h, w), every output of `describe`
+
+What comes out of `init` is given to `step` under its own name. Outputs called `next.x` are state `x` of the target itself: of `init` as it
+begins, of `step` as it goes on.
+
+Where `Spec.memory` keeps several templates, there are two ways. Either `init` reads one template at a time, and what comes out stands in
+axis 1 of the state, before the scales. Or all templates are read `together`: they stand in axis 1 of what `init` is given, it runs anew
+whenever one of them has changed, and what comes out replaces the state.
 """
 
 from __future__ import annotations
