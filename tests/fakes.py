@@ -1,4 +1,4 @@
-"""A session that is a function: trackers can be tested without a network."""
+"""Trackers without a network: a session that is a function, and frames with a bright square to follow."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from sightline.engines import Array, Role
+from sightline.methods.network import NetworkMethod, Target
 from sightline.spec import Spec
+from sightline.tracker import Tracker
 from sightline.zoo import SPECS
 
 SPEC = replace(SPECS["kestrel-nano"], name="fake", lost_below=0.3, sure_above=0.6, hold=None, max_batch=4)
@@ -54,3 +56,15 @@ def brightest(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
         boxes.append([(x1 + x2) / 2 / size, (y1 + y2) / 2 / size, (x2 - x1) / size, (y2 - y1) / size])
         scores.append(0.95)
     return {"box": np.array(boxes, np.float32), "score": np.array(scores, np.float32)}
+
+
+def picture(x: float, y: float = 60.0, *, level: int = 255) -> np.ndarray:
+    """A grey frame (120, 200, 3) with a bright 20x20 square at x, y."""
+    image = np.full((120, 200, 3), 40, np.uint8)
+    image[int(y) : int(y) + 20, int(x) : int(x) + 20] = level
+    return image
+
+
+def tracker(session: FakeSession | None = None) -> Tracker[Target]:
+    """One that looks for the bright square, or has another session."""
+    return Tracker(NetworkMethod(session or FakeSession(step=brightest)))
