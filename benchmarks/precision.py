@@ -10,13 +10,13 @@ least; --no-speed leaves it out, where that is too much.
 
 from __future__ import annotations
 
+import itertools
 import json
 import platform
 import re
 import statistics
 import tempfile
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,14 @@ import cv2
 import numpy as np
 import tyro
 
-from sightline.auto import processor
 from sightline.cli.environment import version_of, versions
-from sightline.engines import Array, Precision, Session, open_session
+from sightline.engines import Precision, Session, open_session
+from sightline.engines.cores import processor
 from sightline.errors import EngineError
 from sightline.evaluate.clips import Dataset, open_dataset
 from sightline.evaluate.metrics import success_auc
 from sightline.frame import Frame, read
+from sightline.measure.turns import take_turns
 from sightline.quantize.agreement import agreement
 from sightline.quantize.crops import Looks, looks
 from sightline.quantize.footage import Footage, open_footage
@@ -41,7 +42,7 @@ from sightline.tracker import Tracker, method_of
 from sightline.weights import find, sha256_of
 
 PLAIN: tuple[tuple[str, Precision], ...] = (("onnxruntime", "f32"), ("openvino", "f32"), ("openvino", "bf16"))
-ROUNDS, TURN, PAUSE = 6, 0.15, 0.02
+ROUNDS, TURN = 6, 0.15  # seconds of a turn
 EACH = 12  # crops of a sequence
 
 
@@ -87,22 +88,14 @@ def sessions(path: Path, footage: Footage, folder: Path) -> tuple[dict[tuple[str
 
 def speeds(opened: Mapping[tuple[str, str], Session], given: Looks) -> dict[tuple[str, str], list[float]]:
     """Milliseconds of the fastest `step` in each round."""
-    samples: Sequence[Mapping[str, Array]] = [arrays for several in given.values() for arrays in several[:2]]
-    rounds: dict[tuple[str, str], list[float]] = {way: [] for way in opened}
-    for _ in range(ROUNDS):
-        for way, session in opened.items():
-            time.sleep(PAUSE)
-            for arrays in samples[:3]:
-                session.run("step", arrays)
-            taken: list[float] = []
-            ends = time.perf_counter() + TURN
-            while time.perf_counter() < ends:
-                arrays = samples[len(taken) % len(samples)]
-                began = time.perf_counter()
-                session.run("step", arrays)
-                taken.append(time.perf_counter() - began)
-            rounds[way].append(min(taken) * 1e3)
-    return rounds
+    samples = [arrays for several in given.values() for arrays in several[:2]]
+
+    def step(session: Session) -> Callable[[], object]:
+        following = itertools.cycle(samples)
+        return lambda: session.run("step", next(following))
+
+    taken = take_turns({way: step(session) for way, session in opened.items()}, rounds=ROUNDS, seconds=TURN, of=min)
+    return {way: [seconds * 1e3 for seconds in rounds] for way, rounds in taken.items()}
 
 
 def mean_auc(session: Session, data: Dataset, frames: Mapping[str, Sequence[Frame]]) -> float:

@@ -11,8 +11,6 @@ pytest.importorskip("torch")
 
 from benchmarks import grid
 
-from sightline.measure.turns import ratio, take_turns
-
 
 def row(form: str, engine: str, faster: float, share: float | None = None, threads: int = 1) -> grid.Row:
     return grid.Row("d3c128", form, engine, threads, 1, 10.0, 100.0, faster, share)
@@ -46,14 +44,6 @@ def test_the_plain_form_is_the_work_that_formulas_say() -> None:
     towers = 256 * 9 * (3 * (64 * 256 + 256 * 128 + 128 * 64 + 64 * 32)) + 256 * 32 * 5
     assert counted["plain"] == stem + tokens * 12 * width**2 + 2 * tokens**2 * width + towers
     assert counted["own"] < counted["saved"] < counted["plain"]
-
-
-def test_calls_take_turns_and_ratios_are_those_within_a_round() -> None:
-    order: list[str] = []
-    taken = take_turns({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, rounds=2, seconds=0.0)
-    assert [len(times) for times in taken.values()] == [2, 2]
-    assert "".join(order) == "aaaaabbbbb" * 2
-    assert ratio([1.0, 4.0, 9.0], [1.0, 2.0, 3.0]) == 2.0
 
 
 def test_beside_int8_stands_what_it_costs_trained_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

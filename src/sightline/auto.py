@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import importlib.util
 import json
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,14 +22,14 @@ import numpy as np
 
 from sightline.box import Box
 from sightline.engines import COMPUTES, ENGINES, PRECISIONS, Precision, Session, engine_of, open_session
-from sightline.engines.cores import num_cores
+from sightline.engines.cores import num_cores, processor
 from sightline.errors import EngineError, MissingExtra, SightlineError, WeightsMismatch, WeightsMissing
 from sightline.frame import Frame
 from sightline.methods import Method
 from sightline.spec import Spec
 from sightline.weights import cache_folder, int8_in, int8_path, kind_of, sha256_of, write_whole
 
-__all__ = ["Way", "choose", "fastest", "measure", "processor", "ways"]
+__all__ = ["Way", "choose", "fastest", "measure", "ways"]
 
 SECONDS, ROUNDS = 1.0, 4  # of all ways together; of each
 PAUSE = 0.02  # seconds between two: threads of the one before still spin
@@ -78,21 +77,12 @@ def choose(
     known = _read(kept, facts, possible)
     if known is not None:
         return known
-    runs: dict[Way, Callable[[], object]] = {}
-    problems: list[SightlineError] = []
-    for way in possible:
-        try:
-            session = open_session(path, engine=way.engine, threads=threads, device=device, spec=spec, precision=way.precision)
-            runs[way] = _update(method_of(session))
-        except (EngineError, MissingExtra, WeightsMismatch) as error:
-            problems.append(error)
-    if not runs:
-        raise problems[0]
-    times = measure(runs)
+    times = measure(_runs(path, possible, method_of, threads=threads, device=device, spec=spec))
     best = fastest(times)
-    told = {"engine": best.engine, "precision": best.precision, "milliseconds": {str(way): _median(times[way]) * 1e3 for way in times}}
+    milliseconds = {str(way): statistics.median(taken) * 1e3 for way, taken in times.items()}
+    told = {"engine": best.engine, "precision": best.precision, "milliseconds": milliseconds, "for": facts}
     with contextlib.suppress(WeightsMissing):  # a folder that cannot be written to: measured again the next time
-        write_whole({kept: (json.dumps({**told, "for": facts}, indent=1) + "\n").encode()})
+        write_whole({kept: (json.dumps(told, indent=1) + "\n").encode()})
     return best
 
 
@@ -134,25 +124,32 @@ def measure(
                 start = clock()
                 run()
                 taken.append(clock() - start)
-            times[way].append(_median(taken))
+            times[way].append(statistics.median(taken))
     return times
 
 
 def fastest(times: Mapping[Way, Sequence[float]]) -> Way:
     """The way to take, by the median of its rounds: the most exact one that is within 5 % of the fastest; of equals the first engine."""
-    medians = {way: _median(taken) for way, taken in times.items()}
+    medians = {way: statistics.median(taken) for way, taken in times.items()}
     good = [way for way in medians if medians[way] <= WORTH * min(medians.values())]
     return min(good, key=lambda way: (PRECISIONS.index(way.precision), list(ENGINES).index(way.engine)))
 
 
-def processor() -> str:
-    """The model where the system tells it, else the kind."""
-    table = Path("/proc/cpuinfo")
-    if table.is_file():
-        for line in table.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+def _runs(
+    path: Path, possible: Iterable[Way], method_of: Callable[[Session], Method[Any]], *, threads: int | None, device: str, spec: Spec | None
+) -> dict[Way, Callable[[], object]]:
+    """An update by every way that can be opened here; where none can, the error of the first."""
+    runs: dict[Way, Callable[[], object]] = {}
+    problems: list[SightlineError] = []
+    for way in possible:
+        try:
+            session = open_session(path, engine=way.engine, threads=threads, device=device, spec=spec, precision=way.precision)
+            runs[way] = _update(method_of(session))
+        except (EngineError, MissingExtra, WeightsMismatch) as error:
+            problems.append(error)
+    if not runs:
+        raise problems[0]
+    return runs
 
 
 def _update(method: Method[Any]) -> Callable[[], object]:
@@ -201,7 +198,3 @@ def _read(path: Path, facts: Mapping[str, Any], possible: Sequence[Way]) -> Way 
         return way if told["for"] == facts and way in possible else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _median(values: Sequence[float]) -> float:
-    return statistics.median(values)

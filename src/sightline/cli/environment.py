@@ -49,7 +49,6 @@ def versions() -> dict[str, str | None]:
 
 def machine() -> dict[str, str | int]:
     """System, processor, and how many of its cores this process may use."""
-    from sightline.auto import processor
-    from sightline.engines.cores import num_cores
+    from sightline.engines.cores import num_cores, processor
 
     return {"system": platform.platform(), "processor": processor(), "cores": num_cores()}

@@ -1,11 +1,13 @@
-"""How many cores there are, and how the targets of a frame share them."""
+"""The processor: its model, how many cores it has, and how the targets of a frame share them."""
 
 from __future__ import annotations
 
 import os
+import platform
+from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Shares", "num_cores", "shares"]
+__all__ = ["Shares", "num_cores", "processor", "shares"]
 
 
 class Shares(NamedTuple):
@@ -20,15 +22,26 @@ class Shares(NamedTuple):
     callers: int
 
 
+def processor() -> str:
+    """The model where the system tells it, else the kind."""
+    table = Path("/proc/cpuinfo")
+    if table.is_file():
+        for line in table.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
 def num_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def shares(targets: int, threads: int | None = None, callers: int | None = None) -> Shares:
-    """How targets are followed soonest, where not said: as many callers as there are targets and cores, and the cores divided among them.
+    """Threads and callers that need the least time for a frame.
 
-    Calls of one thread side by side lose less than threads of one call, which wait for each other at every layer (docs/how-to/several.md).
+    Where nobody has said either, there is a caller for each target, at most one for each core, and the cores are divided among them: calls of
+    one thread side by side lose less than the threads of one call, which wait for each other at every layer (docs/how-to/several.md).
 
     Args:
         targets: in a frame, at most.
