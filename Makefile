@@ -70,7 +70,7 @@ table: .venv-bench/made $(EXPORTED)
 edge: .venv/dev .venv-edge/made
 	.venv/bin/python benchmarks/edge/plain.py --output runs/edge
 	.venv-edge/bin/python benchmarks/edge/run.py
-	.venv-edge/bin/pytest tests/test_edge.py -p no:cacheprovider
+	.venv-edge/bin/pytest tests/benchmarks/test_edge.py -p no:cacheprovider
 
 pictures: .venv/dev
 	.venv/bin/python docs/pictures.py

@@ -3,7 +3,7 @@
     python benchmarks/costs.py            what it costs now, beside benchmarks/results/costs.json
     python benchmarks/costs.py --keep     and store that, after a change that is worth it
 
-tests/test_costs.py fails where a count grows. No times: those belong to grid.py, and to `sightline bench`.
+tests/benchmarks/test_costs.py fails where a count grows. No times: those belong to grid.py, and to `sightline bench`.
 """
 
 from __future__ import annotations

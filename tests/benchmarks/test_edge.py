@@ -14,7 +14,7 @@ import pytest
 
 import sightline
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 EDGE = ROOT / "benchmarks" / "edge"
 NEEDS = {"mnn": ("MNN",), "ncnn": ("ncnn", "pnnx"), "litert": ("ai_edge_litert", "onnx2tf")}
 
