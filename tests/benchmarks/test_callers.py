@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from benchmarks import callers
 
+from benchmarks import callers
 from sightline.scene import Scene, render
 
 SHOTS = list(render(Scene(seed=3, num_frames=3, size=(320, 240), occlusion=0.0, distractors=0)))

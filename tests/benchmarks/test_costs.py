@@ -10,7 +10,6 @@ import pytest
 pytest.importorskip("torch")
 
 from benchmarks import costs  # after the check for torch
-
 from sightline.box import Box
 from sightline.engines import open_session
 from sightline.frame import Frame

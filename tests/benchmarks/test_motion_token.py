@@ -10,7 +10,6 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from benchmarks import motion_token  # noqa: E402  # after the check for torch
-
 from sightline.scene import render  # noqa: E402
 
 SPEC = motion_token.small_spec(history=4)

@@ -10,7 +10,6 @@ import pytest
 pytest.importorskip("onnx")
 
 from benchmarks import precision
-
 from sightline.errors import EngineError
 from sightline.quantize.footage import Footage
 from tests.fakes import FakeSession
