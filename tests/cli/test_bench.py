@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sightline.cli import main
-from sightline.errors import EngineError
+from sightline.errors import EngineError, SightlineError
 from sightline.measure.ceiling import Ceiling
+from sightline.measure.race import Race
+from sightline.measure.soak import Window
 from sightline.measure.videos import in_processes
 from sightline.weights import find
 
@@ -117,10 +120,105 @@ def test_others_of_ours_are_compared_and_drawn_with_the_accuracy_that_eval_found
         (["--accuracy", "."], "no finished results"),
         (["--output", "bench.txt"], ".json"),
         (["nobody"], "nobody"),
+        (["--engine", ""], "--engine is empty"),
+        (["--targets", "²"], "--targets"),
+        (["--seconds", "inf"], "--seconds inf"),
+        (["--seconds", "nan"], "--seconds nan"),
+        (["--soak", "inf"], "--soak inf"),
+        (["--output", f"{__file__}/bench.md"], "is a file, and no folder to write to"),
+        (["--layers", "--engine", "openvino"], "add it to --engine"),
+        (["--start", "--engine", "torch"], "on torch has random ones"),
+        (["--videos", "2", "--engine", "torch"], "on torch has random ones"),
+        (["--precision", "int8"], "has no int8 form for onnxruntime"),
     ],
 )
-def test_what_makes_no_sense_is_one_line(options: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_makes_no_sense_is_one_line_before_anything_is_measured(
+    options: list[str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SIGHTLINE_CACHE", str(tmp_path))
+    monkeypatch.setattr("sightline.measure.ceiling.ceiling", None)
     assert main(["bench", *options, *[word for word in QUICK if options[0] not in QUICK or word not in options]]) == 2
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", "\xff"])
+def test_results_that_are_damaged_are_named(content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "summary.json").write_text(content, encoding="latin-1")
+    assert main(["bench", *QUICK, "--accuracy", str(tmp_path)]) == 2
+    assert "summary.json cannot be read" in capsys.readouterr().err
+
+
+def test_a_plot_that_would_be_empty_is_refused_first(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr("sightline.measure.ceiling.ceiling", None)
+    (tmp_path / "summary.json").write_text(json.dumps({"tracker": "merlin", "dataset": "folder", "auc": 0.5}))
+    (tmp_path / "run.json").write_text(json.dumps({"engine": "openvino int8"}))
+    assert main(["bench", "merlin", *QUICK, "--accuracy", str(tmp_path), "--plot", str(tmp_path / "speed.svg")]) == 2
+    assert "has results of merlin in int8, and of none of the trackers here" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("known_ceiling")
+def test_accuracy_is_that_of_one_pass_in_the_precision_of_the_row(tmp_path: Path) -> None:
+    for place, auc, more in (("one", 0.7, {}), ("one/temporal", 0.2, {"protocol": "temporal"}), ("rough", 0.6, {})):
+        (tmp_path / place).mkdir()
+        told = {"tracker": "kestrel-nano", "dataset": "folder", "auc": auc, **more}
+        (tmp_path / place / "summary.json").write_text(json.dumps(told))
+    (tmp_path / "rough" / "run.json").write_text(json.dumps({"engine": "openvino bf16"}))
+    output = tmp_path / "bench.json"
+    assert main(["bench", "kestrel-nano", *QUICK, "--accuracy", str(tmp_path), "--output", str(output)]) == 0
+    [row] = json.loads(output.read_text())["rows"]
+    assert row["auc"] == 0.7
+
+
+@pytest.mark.usefixtures("known_ceiling")
+def test_what_was_measured_before_an_interrupt_is_told_and_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Race.round
+
+    def second_is_interrupted(race: Race, seconds: float) -> None:
+        if race.num_rounds:
+            raise KeyboardInterrupt
+        whole(race, seconds)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Race, "round", second_is_interrupted)
+    output = tmp_path / "bench.md"
+    command = ["bench", "kestrel-nano", "--rounds", "3", *QUICK[2:], "--output", str(output)]
+    assert main(command) == 130
+    page = output.read_text()
+    assert page.strip() in capsys.readouterr().out
+    assert "| kestrel-nano (onnxruntime f32, 1 thread) |" in page
+    assert "Not all was measured that was asked for: interrupted." in page
+    monkeypatch.setattr(Race, "round", interrupted)
+    output.unlink()
+    assert main(command) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert not output.exists()  # there is nothing to tell
+
+
+@pytest.mark.usefixtures("known_ceiling")
+def test_a_part_that_fails_takes_nothing_of_the_others_with_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begun(*_: object, **__: object) -> None:
+        raise EngineError("it does not begin.")
+
+    def soaked(*_: object, **__: object) -> Iterator[Window]:
+        yield Window(10.0, 700.0, None, None, None, None)
+        raise SightlineError("it broke.")
+
+    output = tmp_path / "bench.json"
+    command = ["bench", "kestrel-nano", *QUICK, "--output", str(output)]
+    monkeypatch.setattr("sightline.measure.start.start", begun)
+    assert main([*command, "--start"]) == 2
+    assert capsys.readouterr().err == "sightline: error: it does not begin. What was measured before is in the report.\n"
+    report = json.loads(output.read_text())
+    assert (len(report["rows"]), report["start"], report["stopped"]) == (1, [], "it does not begin.")
+    monkeypatch.setattr("sightline.measure.soak.soak", soaked)
+    assert main([*command, "--soak", "30"]) == 2
+    assert [window["fps"] for window in json.loads(output.read_text())["soak"]] == [700.0]

@@ -10,8 +10,9 @@ import pytest
 from sightline.box import Box
 from sightline.engines import Array
 from sightline.engines.clocked import Clocked
+from sightline.errors import EngineError
 from sightline.frame import Frame
-from sightline.measure.race import Candidate, race
+from sightline.measure.race import Candidate, Race, race
 from sightline.methods.network import NetworkMethod
 from sightline.tracker import Tracker
 from tests.fakes import FakeSession, brightest
@@ -69,3 +70,21 @@ def test_many_targets_count_as_many_frames() -> None:
     )
     assert four.fps == pytest.approx(4 * 1e3 / four.p50)
     assert four.fps > 2 * one.fps
+
+
+def test_a_round_that_breaks_off_does_not_count() -> None:
+    @dataclass
+    class Breaking(Sleeper):
+        """Gives up in its second turn."""
+
+        def update(self, image: Frame) -> None:
+            super().update(image)
+            if self.begun == 2:
+                raise EngineError("no more")
+
+    contest = Race([Candidate("whole", Sleeper(0)), Candidate("breaking", Breaking(0))], FRAMES, BOX)
+    contest.round(0.001)
+    with pytest.raises(EngineError, match="no more"):
+        contest.round(0.001)
+    assert contest.num_rounds == 1
+    assert [len(times.rounds) for times in contest.times()] == [1, 1]

@@ -50,3 +50,13 @@ def test_a_machine_that_becomes_slower_is_told_apart_from_the_tracker() -> None:
     windows = list(soak(clock, FRAMES, Box(1, 1, 4, 4), seconds=41, window=10, yardstick=product, clock=clock))
     assert [round(window.fps) for window in windows] == [10, 10, 5, 5]
     assert [round(window.machine or 0) for window in windows] == [100, 100, 50, 50]
+
+
+def test_a_soak_shorter_than_an_update_still_tells_a_rate() -> None:
+    clock = Clock()
+
+    def product() -> None:
+        clock.now += 1.0
+
+    [window] = soak(clock, FRAMES, Box(1, 1, 4, 4), seconds=0.01, window=0.001, yardstick=product, clock=clock)
+    assert round(window.fps) == 10

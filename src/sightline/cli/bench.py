@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import tyro
 
 from sightline.builtin import DEFAULT
-from sightline.cli.arguments import Flag, Json, check_suffix, numbers, optional, words
+from sightline.cli.arguments import Flag, Json, check_place, check_suffix, numbers, optional, words
 from sightline.cli.environment import machine, version_of, versions
 from sightline.cli.extras import needing
+from sightline.cli.interrupt import Interrupts
 from sightline.cli.progress import progress_bar
 from sightline.cli.settings import Setting, candidate_of, method_of, opencv_candidate, settings_of
 from sightline.errors import BadData, SightlineError
@@ -22,14 +25,16 @@ from sightline.errors import BadData, SightlineError
 if TYPE_CHECKING:
     from sightline.box import Box
     from sightline.frame import Frame
-    from sightline.measure.ceiling import Ceiling
     from sightline.measure.race import Candidate, Times
 
 __all__ = ["bench"]
 
+Kind: TypeAlias = tuple[str, str]  # a tracker, and the precision that it runs in
+
 NUM_FRAMES = 12
 SUFFIXES = (".json", ".md")
 PLOTS = (".svg", ".pdf", ".png")
+PARTS = ("rows", "targets", "videos", "start", "layers", "soak")  # of a report, in this order
 
 
 def bench(
@@ -54,7 +59,7 @@ def bench(
     plot: Annotated[Path | None, optional("FILE")] = None,
     output: Annotated[Path | None, optional("FILE", "-o")] = None,
     as_json: Json = False,
-) -> None:
+) -> int:
     """Time trackers in turns on this machine, and tell every speed as a share of what the machine can do.
 
     Every combination of tracker, engine, precision, threads, targets, batch and callers is a row; rows take turns in every round, and
@@ -80,48 +85,47 @@ def bench(
         start: measure also imports, loading, the first box and memory, each in a fresh process.
         layers: tell also where the network's time goes (ONNX files, by onnxruntime's profiler).
         soak: let the first row run for so many minutes and tell its speed, memory, clock and energy as they go.
-        accuracy: a folder below which `sightline eval` has written results: rows get the AUC of their trackers.
+        accuracy: a folder below which `sightline eval` has written results: rows get the AUC of their trackers in their precision.
         plot: draw accuracy over speed here, as .svg, .pdf or .png; with --accuracy.
         output: write the report here, as .md or .json.
         as_json: print one JSON object.
     """
-    if output is not None:
-        check_suffix(output, SUFFIXES, "--output")
-    if rounds < 1 or seconds <= 0 or soak < 0:
-        raise SightlineError(f"--rounds {rounds}, --seconds {seconds:g}, --soak {soak:g}: expected at least 1, more than 0, and 0 or more.")
-    if plot is not None:
-        check_suffix(plot, PLOTS, "--plot")
+    _check_numbers(rounds=rounds, seconds=seconds, soak=soak)
+    _check_files(output, plot)
     aucs = _aucs(accuracy, needed=plot is not None)
-    engines, precisions = words("--engine", engine), words("--precision", precision)
+    engines, precisions = _named("--engine", engine), _named("--precision", precision)
     counted = [
         numbers("--threads", threads),
         numbers("--targets", targets),
         numbers("--batch", batch) if batch else [0],
         numbers("--callers", callers),
     ]
-    settings = settings_of(trackers, engines, precisions, counted)
     counts = numbers("--videos", videos) if videos else []
     others, opencvs = _compared(compare)
-    settings += [Setting(name, settings[0].engine, settings[0].precision) for name in others]
-    frames, box = _frames(frame)
+    settings = settings_of(trackers, engines, precisions, counted)
+    settings += settings_of(others, [settings[0].engine], [settings[0].precision], [[1], [1], [0], [1]]) if others else []
+    _check_parts(settings, layers=layers, start=start, videos=bool(counts))
+    course = _Course(*_frames(frame), rounds, seconds)
     candidates = [candidate_of(setting) for setting in settings] + [opencv_candidate(name) for name in opencvs]
-    ceilings = [_ceiling(number) for number in sorted({setting.threads for setting in settings})]
-    times = _race(candidates, frames, box, rounds=rounds, seconds=seconds)
-    report = {
+    kinds = [_kind(*row) for row in itertools.zip_longest(settings, candidates)]
+    if plot is not None and not aucs.keys() & set(kinds):
+        told = ", ".join(f"{name} in {precision}" for name, precision in aucs)
+        raise BadData(f"--accuracy {accuracy} has results of {told}, and of none of the trackers here: --plot would be empty.")
+    report: dict[str, Any] = {
         "machine": machine(),
         "versions": versions() | {name: version_of(name) for name in ("openvino", "torch")},
         "frame": frame,
-        "ceilings": [asdict(found) for found in ceilings],
-        "rows": [_row(*row, ceilings, aucs) for row in itertools.zip_longest(times, settings, candidates)],
-        "targets": [_per_target(*row, frames[0], box) for row in zip(times, settings, candidates, strict=False) if row[1].targets > 1],
-        "videos": [_videos(settings[0], frames, box, number, rounds=rounds, seconds=seconds) for number in counts],
-        "start": [_started(setting) for setting in settings if setting.targets == 1] if start else [],
-        "layers": [_layers(setting) for setting in settings if setting.engine == "onnxruntime" and setting.targets == 1] if layers else [],
-        "soak": _soaked(candidates[0], frames, box, minutes=soak, threads=settings[0].threads) if soak else [],
+        "ceilings": [],
+        **{part: [] for part in PARTS},
+        "stopped": None,
     }
+    problem = _measured(report, settings, candidates, aucs, course, counts, start=start, layers=layers, soak=soak)
+    _tell(report, output, as_json=as_json)
     if plot is not None:
         _draw(report, plot)
-    _tell(report, output, as_json=as_json)
+    if problem is not None:
+        raise SightlineError(f"{problem} What was measured before is in the report.") from problem
+    return 130 if report["stopped"] else 0
 
 
 def _compared(text: str) -> tuple[list[str], list[str]]:
@@ -141,19 +145,20 @@ def _compared(text: str) -> tuple[list[str], list[str]]:
     return ours, opencvs
 
 
-def _aucs(folder: Path | None, *, needed: bool) -> dict[str, float]:
-    """Success AUC by the name of the tracker, from every summary that `sightline eval` has left below a folder."""
+def _aucs(folder: Path | None, *, needed: bool) -> dict[Kind, float]:
+    """Success AUC of one pass by tracker and precision, from every summary that `sightline eval` has left below a folder."""
     if folder is None:
         if needed:
             raise SightlineError("--plot draws accuracy over speed: say with --accuracy where `sightline eval` has written its results.")
         return {}
-    found: dict[str, float] = {}
+    found: dict[Kind, float] = {}
     data: set[str] = set()
     for path in sorted(folder.rglob("summary.json")):
-        told = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(told.get("auc"), float):
-            found[told["tracker"]] = told["auc"]
-            data.add(told["dataset"])
+        told = _object_in(path)
+        if told.get("protocol", "one-pass") == "one-pass" and isinstance(told.get("auc"), float):
+            _, _, precision = str(_object_in(path.with_name("run.json")).get("engine", "")).partition(" ")
+            found[str(told.get("tracker")), precision or "f32"] = told["auc"]
+            data.add(str(told.get("dataset")))
     if not found or len(data) > 1:
         said = (
             f"of several data sets ({', '.join(sorted(data))}); name the folder of one"
@@ -164,63 +169,182 @@ def _aucs(folder: Path | None, *, needed: bool) -> dict[str, float]:
     return found
 
 
+def _object_in(path: Path) -> dict[str, Any]:
+    """What `sightline eval` has written to a file; empty where there is none."""
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    except (OSError, ValueError, TypeError) as error:
+        raise BadData(f"{path} cannot be read ({error}): run `sightline eval` again.") from error
+
+
+def _check_numbers(*, rounds: int, seconds: float, soak: float) -> None:
+    if rounds < 1 or not 0 < seconds < math.inf or not 0 <= soak < math.inf:
+        raise SightlineError(f"--rounds {rounds}, --seconds {seconds:g}, --soak {soak:g}: expected at least 1, more than 0, and 0 or more.")
+
+
+def _check_files(output: Path | None, plot: Path | None) -> None:
+    """Refuse what could not be written after minutes of measuring."""
+    if output is not None:
+        check_suffix(output, SUFFIXES, "--output")
+        check_place(output, "--output")
+    if plot is not None:
+        check_suffix(plot, PLOTS, "--plot")
+        check_place(plot, "--plot")
+        with needing("plots", "--plot"):
+            import_module("matplotlib")
+
+
+def _named(option: str, text: str) -> list[str]:
+    """Words, one at least."""
+    found = words(option, text)
+    if not found:
+        raise SightlineError(f"{option} is empty; leave it out, or name one.")
+    return found
+
+
+def _check_parts(settings: Sequence[Setting], *, layers: bool, start: bool, videos: bool) -> None:
+    """Refuse what could not be measured of any of the settings, or not of the one that it is measured of."""
+    from sightline.zoo import SPECS
+
+    if layers and not any(setting.engine == "onnxruntime" for setting in settings):
+        raise SightlineError("--layers asks the profiler of onnxruntime: add it to --engine.")
+    random = [setting for setting in settings if setting.engine == "torch" and setting.tracker in SPECS]
+    if random and (start or (videos and settings[0] in random)):
+        raise SightlineError(
+            f"--start and --videos begin processes that read a file of weights, and {random[0].tracker} on torch has random ones: "
+            "give a .safetensors file, or another --engine."
+        )
+
+
 def _frames(size: str) -> tuple[list[Frame], Box]:
     """Rendered frames, and the box of the target in the first."""
     from sightline.scene import Scene, render
 
     width, _, height = size.partition("x")
-    if not (width.isdigit() and height.isdigit() and 64 <= int(width) <= 7680 and 64 <= int(height) <= 4320):
+    if not (width.isdecimal() and height.isdecimal() and 64 <= int(width) <= 7680 and 64 <= int(height) <= 4320):
         raise SightlineError(f"--frame {size!r} is not a size; expected WxH in pixels, as in --frame 1280x720.")
     shots = list(render(Scene(seed=3, num_frames=NUM_FRAMES, size=(int(width), int(height)), occlusion=0.0, distractors=0)))
     return [shot.frame for shot in shots], shots[0].box
 
 
-def _ceiling(threads: int) -> Ceiling:
+def _ceiling(threads: int) -> dict[str, Any]:
     from sightline.measure.ceiling import ceiling
 
-    return ceiling(threads)
+    return asdict(ceiling(threads))
 
 
-def _race(candidates: Sequence[Candidate], frames: Sequence[Frame], box: Box, *, rounds: int, seconds: float) -> list[Times]:
-    from sightline.measure.race import race
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """What all are raced over."""
 
-    with progress_bar() as bar:
-        task = bar.add_task("rounds", total=rounds)
-        return race(candidates, frames, box, rounds=rounds, seconds=seconds, told=lambda done: bar.update(task, completed=done))
+    frames: Sequence[Frame]
+    box: Box  # of the target in the first
+    rounds: int
+    seconds: float
+
+
+def _measured(
+    report: dict[str, Any],
+    settings: Sequence[Setting],
+    candidates: Sequence[Candidate],
+    aucs: Mapping[Kind, float],
+    course: _Course,
+    videos: Sequence[int],
+    *,
+    start: bool,
+    layers: bool,
+    soak: float,
+) -> SightlineError | None:
+    """Fill the report as far as it goes, and say there what ended it early; that, too, where it was an error.
+
+    Raises:
+        KeyboardInterrupt, SightlineError: before the first round was done.
+    """
+    try:
+        with Interrupts():
+            report["ceilings"] = [_ceiling(number) for number in sorted({setting.threads for setting in settings})]
+            _race(report, settings, candidates, aucs, course)
+            for number in videos:
+                report["videos"].append(_videos(settings[0], course, number))
+            for network in dict.fromkeys(Setting(row.tracker, row.engine, row.precision, row.threads) for row in settings):
+                if start:
+                    report["start"].append(_started(network))
+                if layers and network.engine == "onnxruntime":
+                    report["layers"].append(_layers(network))
+            if soak:
+                _soak(report["soak"], candidates[0], course, minutes=soak, threads=settings[0].threads)
+    except (KeyboardInterrupt, SightlineError) as stop:
+        if not report["rows"]:
+            raise
+        problem = stop if isinstance(stop, SightlineError) else None
+        report["stopped"] = "interrupted" if problem is None else str(problem)
+        return problem
+    return None
+
+
+def _race(
+    report: dict[str, Any], settings: Sequence[Setting], candidates: Sequence[Candidate], aucs: Mapping[Kind, float], course: _Course
+) -> None:
+    """Fill rows and targets; of the rounds that are done, where something ends it early."""
+    from sightline.measure.race import Race
+
+    race = Race(candidates, course.frames, course.box)
+    try:
+        with progress_bar("rounds a second") as bar:
+            task = bar.add_task("rounds", total=course.rounds)
+            for _ in range(course.rounds):
+                race.round(course.seconds)
+                bar.advance(task)
+    finally:
+        if race.num_rounds:
+            times = race.times()
+            report["rows"] = [_row(*row, report["ceilings"], aucs) for row in itertools.zip_longest(times, settings, candidates)]
+            report["targets"] = [
+                _per_target(*row, course.frames[0], course.box) for row in zip(times, settings, candidates, strict=False) if row[1].targets > 1
+            ]
 
 
 def _row(
-    times: Times, setting: Setting | None, candidate: Candidate, ceilings: Sequence[Ceiling], aucs: Mapping[str, float]
+    times: Times, setting: Setting | None, candidate: Candidate, ceilings: Sequence[Mapping[str, Any]], aucs: Mapping[Kind, float]
 ) -> dict[str, Any]:
     """A row of the report: times, the setting, the network's and the file's size, accuracy, and its rate as a share of the ceiling."""
     from sightline.zoo.measured import measured
 
-    name = times.name.lower().replace(" ", "-") if setting is None else _spec_name(candidate)
+    name, precision = _kind(setting, candidate)
     row: dict[str, Any] = asdict(times) | {"tracker": name, "threads": 1, "targets": 1} | (asdict(setting) if setting else {})
     size = measured().get(name)
     row |= {"parameters": size and size.parameters, "macs": size and size.macs, "share_of_ceiling": None}
-    row |= {"file_mb": setting and _file_mb(setting), "auc": aucs.get(name), "spec": name}
+    row |= {"file_mb": setting and _file_mb(setting), "auc": aucs.get((name, precision)), "spec": name}
     if setting and size and times.network:
-        [found] = [ceiling for ceiling in ceilings if ceiling.threads == setting.threads]
-        best = getattr(found, setting.precision.partition("+")[0])
+        [found] = [ceiling for ceiling in ceilings if ceiling["threads"] == setting.threads]
+        best = found[precision.partition("+")[0]]
         row["share_of_ceiling"] = 2 * size.macs * setting.targets / (times.network * 1e6) / best if best else None
     return row
 
 
-def _spec_name(candidate: Candidate) -> str:
-    """Of a tracker, or of the many of one."""
+def _kind(setting: Setting | None, candidate: Candidate) -> Kind:
+    """What a row is one of: its tracker, or the many of one; of OpenCV's, which have no setting, as `sightline eval` calls it."""
+    if setting is None:
+        return candidate.name.lower().replace(" ", "-"), "f32"
     follower: Any = candidate.follower
-    name: str = follower.method.spec.name
-    return name
+    return follower.method.spec.name, setting.precision
+
+
+def _file_of(setting: Setting) -> Path:
+    """The weights that are opened."""
+    from sightline.weights import find, int8_form
+
+    path = find(setting.tracker)
+    return int8_form(path, setting.engine) if "int8" in setting.precision else path
 
 
 def _file_mb(setting: Setting) -> float | None:
     """Of the weights, both graphs of a tracker that reads its template apart; None for random ones."""
     from sightline.errors import WeightsMissing
-    from sightline.weights import find, init_path
+    from sightline.weights import init_path
 
     try:
-        path = find(setting.tracker)
+        path = _file_of(setting)
     except WeightsMissing:
         return None
     return sum(file.stat().st_size for file in (path, init_path(path)) if file.is_file()) / 1e6
@@ -240,27 +364,26 @@ def _per_target(times: Times, setting: Setting, candidate: Candidate, frame: Fra
     }
 
 
-def _videos(setting: Setting, frames: Sequence[Frame], box: Box, videos: int, *, rounds: int, seconds: float) -> dict[str, Any]:
+def _videos(setting: Setting, course: _Course, videos: int) -> dict[str, Any]:
     from sightline.cli.loading import set_threads
     from sightline.measure.videos import rates
 
     set_threads(1, torch_too=setting.engine == "torch")
     alone = Setting(setting.tracker, setting.engine, setting.precision)
     loaded = [alone.tracker, alone.engine, alone.precision]
-    return {"name": str(alone), **asdict(rates(method_of(alone), loaded, frames, box, videos=videos, rounds=rounds, seconds=seconds))}
+    found = rates(method_of(alone), loaded, course.frames, course.box, videos=videos, rounds=course.rounds, seconds=course.seconds)
+    return {"name": str(alone), **asdict(found)}
 
 
 def _draw(report: Mapping[str, Any], plot: Path) -> None:
-    """The rows that have an accuracy, one for each tracker: the fastest."""
+    """The rows that have an accuracy, one for each tracker and precision: the fastest."""
     from sightline.evaluate.report.plots import draw_speed, rendered
     from sightline.weights import write_whole
 
-    best: dict[str, Mapping[str, Any]] = {}
+    best: dict[tuple[str, str | None], Mapping[str, Any]] = {}
     for row in sorted(report["rows"], key=lambda row: row["p50"] / row["targets"]):
         if row["auc"] is not None:
-            best.setdefault(row["tracker"], row)
-    if not best:
-        raise BadData("no row has an accuracy: --accuracy has results of other trackers.")
+            best.setdefault((row["tracker"], row.get("precision")), row)
     points = [(row["name"].replace(row["tracker"], row["spec"]), row["fps"], row["auc"]) for row in best.values()]
     with needing("plots", "--plot"):
         write_whole({plot: rendered(draw_speed(points, where=report["machine"]["processor"]), plot.suffix.lower()[1:])})
@@ -281,45 +404,44 @@ def _layers(setting: Setting) -> dict[str, Any]:
 
     from sightline.engines import open_session
     from sightline.measure.layers import profile
-    from sightline.methods.network import NetworkMethod
     from sightline.scene import Scene, render
-    from sightline.weights import find
+    from sightline.tracker import method_of as method_for
 
-    path = find(setting.tracker)
+    path = _file_of(setting)
     seen: dict[str, np.ndarray] = {}
 
     class Watched:
-        """Keeps what `step` was given."""
+        """Keeps what the network is given in every frame."""
 
         session = open_session(path, threads=setting.threads)
         spec, roles = session.spec, session.roles
 
         def run(self, role: Any, arrays: Any) -> dict[str, np.ndarray]:
-            if role == "step":
+            if role != "init":
                 seen.update(arrays)
             return self.session.run(role, arrays)
 
     shots = list(render(Scene(seed=3, num_frames=2)))
-    method = NetworkMethod(Watched())
+    method = method_for(Watched())
     method.advance([shots[1].frame], [method.begin(shots[0].frame, shots[0].box)])
     return {"name": str(setting), "kinds": [asdict(share) for share in profile(path, seen, threads=setting.threads)]}
 
 
-def _soaked(candidate: Candidate, frames: Sequence[Frame], box: Box, *, minutes: float, threads: int) -> list[dict[str, Any]]:
+def _soak(windows: list[dict[str, Any]], candidate: Candidate, course: _Course, *, minutes: float, threads: int) -> None:
+    """Append every stretch as it ends."""
     from sightline.measure.ceiling import product
     from sightline.measure.soak import soak
 
     candidate.prepare()
     yardstick = product("f32", threads)
-    with progress_bar() as bar:
-        task = bar.add_task("soak", total=minutes * 60)
-        windows = []
-        for window in soak(candidate.follower, frames, box, seconds=minutes * 60, window=min(10.0, minutes * 6), yardstick=yardstick):
+    with progress_bar("s a second") as bar:
+        task = bar.add_task("soak, seconds", total=round(minutes * 60))
+        seconds, width = minutes * 60, min(10.0, minutes * 6)
+        for window in soak(candidate.follower, course.frames, course.box, seconds=seconds, window=width, yardstick=yardstick):
             windows.append(asdict(window))
-            bar.update(task, completed=window.at)
+            bar.update(task, completed=round(window.at))
             if candidate.network is not None:
                 candidate.network.calls.clear()
-    return windows
 
 
 def _tell(report: dict[str, Any], output: Path | None, *, as_json: bool) -> None:
@@ -328,8 +450,8 @@ def _tell(report: dict[str, Any], output: Path | None, *, as_json: bool) -> None
 
     text = json.dumps(report, indent=1)
     page = markdown(report)
+    print(text if as_json else page)  # first: where there is no room for the file, it is not lost
     if output is not None:
         write_whole({output: ((text if output.suffix.lower() == ".json" else page) + "\n").encode()})
-    print(text if as_json else page)
-    if output is not None and not as_json:
-        print(f"\nreport: {output}")
+        if not as_json:
+            print(f"\nreport: {output}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,8 @@ def settings_of(
 ) -> list[Setting]:
     """Every combination that there is: an engine that lacks a precision, and batches and callers of a single target, are left out.
 
+    So is int8 that nobody has made for an engine; a line on standard error says so.
+
     Args:
         trackers: names or paths.
         engines: names.
@@ -53,29 +56,47 @@ def settings_of(
     """
     from sightline.engines import BATCHES
 
-    rows = [
-        Setting(tracker, engine, precision, *numbers)
-        for tracker, engine, precision in itertools.product(trackers, engines, precisions)
-        for numbers in itertools.product(*dimensions)
-    ]
-    rows = [replace(found, batch=found.batch or BATCHES.get(found.engine, 1)) for row in rows if (found := _possible(row))]
+    rows: list[Setting] = []
+    missing: dict[str, None] = {}
+    for tracker, engine, precision in itertools.product(trackers, engines, precisions):
+        for numbers in itertools.product(*dimensions):
+            try:
+                row = _possible(Setting(tracker, engine, precision, *numbers))
+            except _NotMade as error:
+                missing[str(error)] = None
+                break
+            if row is not None:
+                rows.append(replace(row, batch=row.batch or BATCHES.get(row.engine, 1)))
     if not rows:
-        raise SightlineError(f"no engine of {','.join(engines)} computes in {','.join(precisions)}; openvino does in bf16.")
+        raise SightlineError(next(iter(missing), f"no engine of {','.join(engines)} computes in {','.join(precisions)}; openvino does in bf16."))
+    for told in missing:
+        print(f"sightline: left out: {told}", file=sys.stderr)
     alone = [replace(row, batch=1, callers=1) if row.targets == 1 else replace(row, batch=min(row.batch, row.targets)) for row in rows]
     return list(dict.fromkeys(alone))
 
 
+class _NotMade(SightlineError):
+    """Nobody has made the int8 form of a network for an engine."""
+
+
 def _possible(setting: Setting) -> Setting | None:
-    """The setting, with the fastest engine in place of "auto"; None where its engine does not compute in its precision."""
-    from sightline.engines import COMPUTES, PRECISIONS
+    """The setting, with what is really opened: the fastest engine in place of "auto", int8 of a file in int8. None where its engine lacks its precision."""
+    from sightline.engines import COMPUTES, PRECISIONS, quantised
+    from sightline.errors import WeightsMissing
     from sightline.tracker import resolve
     from sightline.weights import find
 
     if setting.precision not in PRECISIONS:
         raise SightlineError(f"--precision {setting.precision} is none of {', '.join(PRECISIONS)}.")
-    if setting.engine == "auto":
-        way = resolve(find(setting.tracker), engine="auto", threads=setting.threads, precision=setting.precision)
-        return replace(setting, engine=way.engine, precision=way.precision)
+    if setting.engine != "torch":  # which runs names without a file, too
+        path = find(setting.tracker)
+        way = resolve(path, engine=setting.engine, threads=setting.threads, precision=setting.precision)
+        setting = replace(setting, engine=way.engine, precision=way.precision)
+        if "int8" in setting.precision and setting.precision in COMPUTES.get(setting.engine, ()):
+            try:
+                quantised(path, setting.engine)
+            except WeightsMissing as error:
+                raise _NotMade(str(error)) from error
     return setting if setting.precision in COMPUTES.get(setting.engine, PRECISIONS) else None
 
 

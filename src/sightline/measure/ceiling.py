@@ -8,9 +8,7 @@ numpy's product can only be set when a process begins.
 from __future__ import annotations
 
 import json
-import os
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -18,6 +16,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+
+from sightline.measure.process import last_line
 
 __all__ = ["OPERATIONS", "Ceiling", "ceiling", "product"]
 
@@ -47,12 +47,12 @@ class Ceiling:
 
 
 def ceiling(threads: int) -> Ceiling:
-    """Measure the machine; takes some seconds."""
-    environment = os.environ | {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    done = subprocess.run(
-        [sys.executable, "-m", "sightline.measure.ceiling", str(threads)], env=environment, capture_output=True, text=True, check=True
-    )
-    return Ceiling(**json.loads(done.stdout))
+    """Measure the machine; takes some seconds.
+
+    Raises:
+        EngineError: the process that measures ends otherwise.
+    """
+    return Ceiling(**json.loads(last_line(["-m", "sightline.measure.ceiling", str(threads)], threads=threads)))
 
 
 def _measured(threads: int) -> Ceiling:

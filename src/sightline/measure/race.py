@@ -6,7 +6,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from sightline.engines.clocked import Clocked
 from sightline.frame import Frame
 from sightline.measure.sensors import energy_joules
 
-__all__ = ["Candidate", "Follows", "Times", "race"]
+__all__ = ["Candidate", "Follows", "Race", "Times", "race"]
 
 PAUSE = 0.02  # seconds between two turns: what the one before left in threads and caches settles
 WARM = 3  # updates before the clock runs
@@ -74,45 +74,66 @@ class Times:
     rounds: tuple[float, ...]
 
 
-def race(
-    candidates: Sequence[Candidate],
-    frames: Sequence[Frame],
-    box: Box,
-    *,
-    rounds: int = 5,
-    seconds: float = 0.4,
-    told: Callable[[int], None] = lambda _: None,
-) -> list[Times]:
-    """Let candidates take turns.
+class _Turn(NamedTuple):
+    """What one candidate did in one round."""
+
+    updates: list[float]  # seconds of each
+    network: float | None  # of its calls in an update, the median; None where there is no clock
+    joules: float | None  # of an update; None where nobody tells
+
+
+class Race:
+    """Candidates that take turns, round by round.
 
     Args:
         candidates: at least one; the first is what ratios refer to.
         frames: in memory, at least two, seen again and again from the first, where every turn begins.
         box: of the target in the first frame.
-        rounds: in each, every candidate has one turn.
-        seconds: of a turn.
-        told: called with the number of each round that is done.
     """
-    updates: list[list[list[float]]] = [[] for _ in candidates]
-    networks: list[list[float]] = [[] for _ in candidates]
-    energies: list[list[float]] = [[] for _ in candidates]
-    for i in range(rounds):
-        for candidate, taken, network, energy in zip(candidates, updates, networks, energies, strict=True):
-            time.sleep(PAUSE)
-            candidate.prepare()
-            before = energy_joules()
-            turn, calls = _turn(candidate, frames, box, seconds)
-            taken.append(turn)
-            after = energy_joules()
-            if before is not None and after is not None and after >= before:  # the counter begins anew now and then
-                energy.append((after - before) / (WARM + len(taken[-1])))
-            if calls:
-                network.append(statistics.median(calls))
-        told(i + 1)
-    return [_times(*row, updates[0]) for row in zip(candidates, updates, networks, energies, strict=True)]
+
+    def __init__(self, candidates: Sequence[Candidate], frames: Sequence[Frame], box: Box) -> None:
+        self._candidates = candidates
+        self._frames = frames
+        self._box = box
+        self._rounds: list[list[_Turn]] = []
+
+    @property
+    def num_rounds(self) -> int:
+        """Rounds that are done."""
+        return len(self._rounds)
+
+    def round(self, seconds: float) -> None:
+        """Everybody has one turn of so many seconds; a round that breaks off does not count."""
+        self._rounds.append([_turn(candidate, self._frames, self._box, seconds) for candidate in self._candidates])
+
+    def times(self) -> list[Times]:
+        """What came of every candidate in the rounds so far; there has to be one."""
+        first, *_ = columns = list(zip(*self._rounds, strict=True))
+        return [_times(candidate, turns, first) for candidate, turns in zip(self._candidates, columns, strict=True)]
 
 
-def _turn(candidate: Candidate, frames: Sequence[Frame], box: Box, seconds: float) -> tuple[list[float], list[float]]:
+def race(candidates: Sequence[Candidate], frames: Sequence[Frame], box: Box, *, rounds: int = 5, seconds: float = 0.4) -> list[Times]:
+    """So many rounds of a `Race`, which the other arguments are for, with turns of so many seconds."""
+    between = Race(candidates, frames, box)
+    for _ in range(rounds):
+        between.round(seconds)
+    return between.times()
+
+
+def _turn(candidate: Candidate, frames: Sequence[Frame], box: Box, seconds: float) -> _Turn:
+    """One turn, with what it took of energy."""
+    time.sleep(PAUSE)
+    candidate.prepare()
+    before = energy_joules()
+    taken, calls = _updates(candidate, frames, box, seconds)
+    after = energy_joules()
+    joules = None
+    if before is not None and after is not None and after >= before:  # the counter begins anew now and then
+        joules = (after - before) / (WARM + len(taken))
+    return _Turn(taken, statistics.median(calls) if calls else None, joules)
+
+
+def _updates(candidate: Candidate, frames: Sequence[Frame], box: Box, seconds: float) -> tuple[list[float], list[float]]:
     """Seconds of every update of one turn, at least five, and of the network's calls in each; none of those where there is no clock."""
     follower, taken, calls = candidate.follower, list[float](), list[float]()
     clock = candidate.network
@@ -132,21 +153,16 @@ def _turn(candidate: Candidate, frames: Sequence[Frame], box: Box, seconds: floa
     return taken, calls
 
 
-def _times(
-    candidate: Candidate,
-    updates: Sequence[Sequence[float]],
-    networks: Sequence[float],
-    energies: Sequence[float],
-    first: Sequence[Sequence[float]],
-) -> Times:
-    medians = [statistics.median(taken) * 1e3 for taken in updates]
-    of_first = [statistics.median(taken) * 1e3 for taken in first]
+def _times(candidate: Candidate, turns: Sequence[_Turn], first: Sequence[_Turn]) -> Times:
+    medians, of_first = ([statistics.median(turn.updates) * 1e3 for turn in several] for several in (turns, first))
+    networks = [turn.network for turn in turns if turn.network is not None]
+    energies = [turn.joules for turn in turns if turn.joules is not None]
     p50 = statistics.median(medians)
     network = statistics.median(networks) * 1e3 if networks else None
     return Times(
         name=candidate.name,
         p50=p50,
-        p95=float(np.percentile(np.concatenate([np.asarray(taken) for taken in updates]), 95)) * 1e3,
+        p95=float(np.percentile(np.concatenate([np.asarray(turn.updates) for turn in turns]), 95)) * 1e3,
         network=network,
         outside=None if network is None else p50 - network,
         fps=candidate.targets * 1e3 / p50,

@@ -23,6 +23,8 @@ def markdown(report: Mapping[str, Any]) -> str:
     parts += [_layers(entry) for entry in report["layers"]]
     if report["soak"]:
         parts.append(_soak(report["soak"]))
+    if report["stopped"]:
+        parts.append(f"Not all was measured that was asked for: {report['stopped'].rstrip('.')}.")
     return "\n\n".join([*parts, _setting(report)])
 
 

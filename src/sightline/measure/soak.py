@@ -50,7 +50,7 @@ def soak(
     yardstick: Callable[[], object] | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Iterator[Window]:
-    """Update without a pause, and report every stretch as it ends.
+    """Update without a pause, and report every stretch as it ends; one at least.
 
     Args:
         follower: what is run; the target is marked again whenever the frames begin anew.
@@ -75,14 +75,14 @@ def soak(
             follower.update(frame)
             count += 1
         now = clock()
-        if now - at >= window:
+        if count and now - at >= window:
             after = energy_joules()
             used = None if joules is None or after is None or after < joules else after - joules
             machine = 1 / statistics.median(taken) if taken else None
             yield Window(now - began, count / (now - at - between), machine, resident_mb(), clock_mhz(), used)
             at, count, between, joules = now, 0, 0.0, after
             taken.clear()
-        if now - began >= seconds:
+        if at > began and now - began >= seconds:
             return
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -13,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sightline.errors import EngineError
+from sightline.measure.process import last_line
 
 if TYPE_CHECKING:
     from sightline.box import Box
@@ -51,22 +49,13 @@ def start(name: str, *, engine: str, precision: str, threads: int) -> Start:
     Raises:
         EngineError: it cannot begin; the message is the last line that it said.
     """
-    begun = json.loads(_said([sys.executable, "-m", "sightline.measure.start", name, engine, precision, str(threads)], threads))
+    begun = json.loads(last_line(["-m", "sightline.measure.start", name, engine, precision, str(threads)], threads=threads))
     with tempfile.TemporaryDirectory() as folder:
         clip, box = Path(folder) / "clip.mp4", ",".join(map(str, _clip(Path(folder) / "clip.mp4")))
-        command = [sys.executable, "-m", "sightline", "track", str(clip), "--box", box, "--tracker", name, "--engine", engine]
+        command = ["-m", "sightline", "track", str(clip), "--box", box, "--tracker", name, "--engine", engine]
         began = time.perf_counter()
-        _said([*command, "--precision", precision, "--threads", str(threads)], threads)
+        last_line([*command, "--precision", precision, "--threads", str(threads)], threads=threads)
         return Start(**begun, track=time.perf_counter() - began)
-
-
-def _said(command: list[str], threads: int) -> str:
-    """The last line that a process prints."""
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}  # torch takes its number from there
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise EngineError(f"{' '.join(command[1:])} fails: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
-    return done.stdout.splitlines()[-1]
 
 
 def _clip(path: Path) -> Box:

@@ -8,17 +8,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, Any
 
 from sightline.box import Box
-from sightline.errors import EngineError
+from sightline.errors import EngineError, LittleChecked, SightlineError
 from sightline.frame import Frame
 from sightline.measure.race import WARM
 from sightline.methods import Method
@@ -133,14 +135,20 @@ def _count(tracker: Tracker[Any], frames: Sequence[Frame], box: Box, seconds: fl
 
 
 def _serve(name: str, engine: str, precision: str, width: str, height: str) -> None:
-    """What a process does: it waits for lines with a number of seconds, and answers each with a number of frames."""
+    """What a process does: it waits for lines with a number of seconds, and answers each with a number of frames.
+
+    It ends with its input: Ctrl-C, which reaches it as well, is for the one that gives it.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     import cv2
 
     from sightline.scene import Scene, render
     from sightline.tracker import load
 
     cv2.setNumThreads(1)
-    tracker = load(name, engine=engine, precision=precision, threads=1)  # type: ignore[arg-type]  # from the command line of `in_processes`
+    warnings.simplefilter("ignore", LittleChecked)  # who began this has said it
+    number = None if engine == "torch" else 1  # torch has it from the environment
+    tracker = load(name, engine=engine, precision=precision, threads=number)  # type: ignore[arg-type]  # from the command line of `in_processes`
     shots = list(render(Scene(seed=3, num_frames=4, size=(int(width), int(height)), occlusion=0.0, distractors=0)))
     frames = [shot.frame for shot in shots]
     tracker.init(frames[0], shots[0].box)
@@ -152,4 +160,9 @@ def _serve(name: str, engine: str, precision: str, width: str, height: str) -> N
 
 
 if __name__ == "__main__":
-    _serve(*sys.argv[1:])
+    try:
+        _serve(*sys.argv[1:])
+    except SightlineError as error:
+        sys.exit(f"sightline: error: {error}")
+    except BrokenPipeError:  # nobody listens any more, and Python would say so again at its end
+        os._exit(1)
