@@ -164,6 +164,19 @@ def test_an_engine_that_refuses_is_passed_over(opened: list[Way], monkeypatch: p
     assert opened == []
 
 
+def test_a_damaged_file_in_int8_does_not_stop_the_others(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auto, "SECONDS", 0.02)
+    cache.mkdir()
+    int8_path(BUILTIN, "openvino").write_text("half a file")
+    assert resolve(BUILTIN, engine="auto", precision="int8", threads=1).precision in ("f32", "bf16")
+
+
+def test_a_precision_that_nobody_knows_is_one_line() -> None:
+    for engine in (None, "auto"):
+        with pytest.raises(EngineError, match=r"no precision called 'fp16'; known are f32, bf16, int8, int8\+bf16"):
+            resolve(BUILTIN, engine=engine, precision="fp16")  # type: ignore[arg-type]  # what somebody may write
+
+
 def test_where_there_is_one_way_nothing_is_measured(opened: list[Way], monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     monkeypatch.setattr(auto, "_is_installed", lambda name: name == "onnxruntime")
     assert resolve(BUILTIN, engine="auto") == ORT

@@ -6,7 +6,8 @@
     ├── UnknownTracker                       also LookupError    no such name
     ├── WeightsMissing, VideoError           also OSError        a file is not there, or cannot be read or written
     ├── EngineError, NotStarted              also RuntimeError   the engine refuses, or `init` was not called
-    └── MissingExtra                         also ImportError    an optional package is not installed
+    ├── MissingExtra                         also ImportError    an optional package is not installed
+    └── LittleChecked                        also UserWarning    warned of, not raised: int8 that was checked on few objects
 
 A message is one line: what happened, with which value, what was expected, what to do next.
 The command line prints it and exits with 2.
@@ -20,6 +21,7 @@ __all__ = [
     "BadImage",
     "BadSpec",
     "EngineError",
+    "LittleChecked",
     "MissingExtra",
     "NotStarted",
     "SightlineError",
@@ -87,3 +89,7 @@ class NotStarted(SightlineError, RuntimeError):
 
 class MissingExtra(SightlineError, ImportError):
     """A feature needs an optional package that is not installed."""
+
+
+class LittleChecked(SightlineError, UserWarning):
+    """A file in int8 is loaded whose boxes were compared with those of f32 for few objects: a warning, with a category of its own to silence or to raise."""

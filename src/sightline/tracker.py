@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor, wait
 from copy import copy
@@ -14,8 +15,8 @@ from sightline import zoo
 from sightline.auto import Way, choose
 from sightline.box import Box, BoxLike
 from sightline.builtin import DEFAULT
-from sightline.engines import BATCHES, Precision, Session, engine_of, open_session, open_untrained
-from sightline.errors import NotStarted
+from sightline.engines import BATCHES, PRECISIONS, Precision, Session, engine_of, open_session, open_untrained
+from sightline.errors import LittleChecked, NotStarted
 from sightline.estimate import Estimate
 from sightline.frame import Frame
 from sightline.methods import Method
@@ -23,7 +24,7 @@ from sightline.methods.eco import EcoMethod
 from sightline.methods.network import NetworkMethod
 from sightline.methods.online import OnlineMethod
 from sightline.spec import MethodName, Spec
-from sightline.weights import find, int8_in
+from sightline.weights import find, int8_form, int8_in, limit_of
 
 __all__ = ["METHODS", "MultiTracker", "Tracker", "load", "method_of", "resolve", "untrained"]
 
@@ -179,6 +180,9 @@ def load(
             `sightline quantize` has made a file. With engine "auto" it is the roughest that may be taken.
         channels: order of plain arrays given to `init` and `update`: "bgr" as OpenCV reads them, or "rgb".
 
+    Warns:
+        LittleChecked: the file in int8 was compared with f32 for few objects.
+
     Raises:
         UnknownTracker, WeightsMissing, WeightsMismatch, BadSpec, EngineError: what they say.
     """
@@ -186,6 +190,9 @@ def load(
     known = zoo.find(spec) if spec else None
     engine, precision = resolve(path, engine=engine, threads=threads, device=device, spec=known, precision=precision)
     session = open_session(path, engine=engine, threads=threads, device=device, spec=known, precision=precision)
+    limit = limit_of(int8_form(path, engine)) if "int8" in precision else None
+    if limit is not None:
+        warnings.warn(limit, LittleChecked, stacklevel=2)
     method = method_of(session)
     if isinstance(method, NetworkMethod):
         method = replace(method, batch=BATCHES[engine] if device == "cpu" else session.spec.max_batch)
@@ -208,6 +215,8 @@ def resolve(
     Raises:
         WeightsMissing, WeightsMismatch, EngineError: what they say.
     """
+    if precision not in PRECISIONS:
+        raise EngineError(f"there is no precision called {precision!r}; known are {', '.join(PRECISIONS)}.")
     if engine == "auto":
         return choose(path, method_of, roughest=precision, threads=threads, device=device, spec=spec)
     rest: dict[Precision, Precision] = {"f32": "int8", "bf16": "int8+bf16"} if int8_in(path) is not None else {}

@@ -26,9 +26,11 @@ __all__ = [
     "find",
     "how_to_get",
     "init_path",
+    "int8_form",
     "int8_in",
     "int8_path",
     "kind_of",
+    "limit_of",
     "remove_parts",
     "sha256_of",
     "spec_in",
@@ -39,6 +41,7 @@ __all__ = [
 SPEC_KEY = "sightline.spec"
 INT8_KEY = "sightline.int8"  # how a quantised file was made, and what it was checked on
 OBJECTS_KEY = "objects"  # in that: how many different ones its check showed
+ENOUGH_OBJECTS = 5  # those of a folder of ten sequences
 BUILTIN = Path(__file__).parent / "builtin"
 
 ONNX_FIELDS = b"\x12\x1a\x22\x28\x32\x3a\x42"  # tags that may follow: producer, its version, domain, model version, doc, graph, opset
@@ -108,6 +111,15 @@ def int8_path(path: Path, engine: str) -> Path:
     return folder / f"{path.stem}.int8-{engine}.onnx"
 
 
+def int8_form(path: Path, engine: str) -> Path:
+    """Where the weights file lies that is opened in int8: a quantised one itself, else at its `int8_path`, whether anything is there or not.
+
+    Raises:
+        WeightsMissing, WeightsMismatch: the file cannot be read.
+    """
+    return int8_path(path, engine) if int8_in(path) is None else path
+
+
 def sha256_of(path: Path) -> str:
     """Of a file's content, in hexadecimal digits.
 
@@ -135,6 +147,23 @@ def int8_in(path: Path) -> dict[str, Any] | None:
     except (ValueError, TypeError) as error:
         raise WeightsMismatch(f"{path} says under {INT8_KEY} what cannot be read ({error}); quantise it again.") from error
     return found
+
+
+def limit_of(path: Path) -> str | None:
+    """What has to be said of a file in int8 whose check saw few objects; None where it saw enough.
+
+    Raises:
+        WeightsMissing, WeightsMismatch: the file cannot be read.
+    """
+    note = int8_in(path) or {}
+    objects = note.get(OBJECTS_KEY, 0)
+    if objects >= ENOUGH_OBJECTS:
+        return None
+    told = note.get("calibration", {}).get("from", "nothing that it names")
+    return (
+        f"the boxes of {path.name} were compared with those of f32 for {objects} real object{'' if objects == 1 else 's'} ({told}): "
+        "nothing is known of others. `sightline quantize --calibrate` with ten sequences or more tells."
+    )
 
 
 def kind_of(path: Path) -> Kind:

@@ -20,9 +20,10 @@ from sightline.box import Box, iou, xywh_from_cxcywh
 from sightline.cli import main
 from sightline.cli.ready import make_ready
 from sightline.engines import Array, Session, engine_of, open_session
-from sightline.errors import BadData, EngineError, WeightsMismatch, WeightsMissing
+from sightline.errors import BadData, EngineError, LittleChecked, WeightsMismatch, WeightsMissing
 from sightline.frame import Frame
 from sightline.loop import follow
+from sightline.measure.ceiling import Ceiling
 from sightline.quantize import forms, make
 from sightline.quantize.agreement import Agreement, agreement
 from sightline.quantize.crops import CENTRE, Looks, digest, looks, moved
@@ -244,9 +245,11 @@ def test_the_quantised_file_is_a_weights_file_and_says_how_it_was_made(weights: 
     assert spec_in(output) == spec_in(weights)
     assert engine_of(output) == "onnxruntime"
     shots = list(render(Scene(seed=5, num_frames=8, size=(480, 270), occlusion=0.0, distractors=0)))
+    with pytest.warns(LittleChecked):
+        trackers = (load(weights, threads=1), load(weights, threads=1, precision="int8"), load(output, threads=1))
     tracks = [
         np.array([step.estimate.box for step in follow((shot.frame for shot in shots), box=shots[0].box, tracker=tracker)])
-        for tracker in (load(weights, threads=1), load(weights, threads=1, precision="int8"), load(output, threads=1))
+        for tracker in trackers
     ]
     assert iou(tracks[0], tracks[1]).mean() > 0.9
     assert np.abs(tracks[0] - tracks[1]).max() > 0.01
@@ -424,6 +427,59 @@ def test_tracking_in_int8_says_once_that_few_objects_were_checked(
     assert "real object" not in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("recipe")
+def test_loading_int8_warns_in_python_where_few_objects_were_checked(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make.quantize(weights, int8_path(weights, "onnxruntime"), engine="onnxruntime", footage=SMALL)
+    hashed: list[Path] = []
+
+    def counted(path: Path) -> str:
+        hashed.append(path)
+        return sha256_of(path)
+
+    monkeypatch.setattr("sightline.engines.sha256_of", counted)
+    with pytest.warns(LittleChecked, match=r"for 2 real objects \(what was filmed\): nothing is known of others") as told:
+        load(weights, threads=1, precision="int8")
+    assert [Path(warning.filename) for warning in told] == [Path(__file__)]  # where the user's own code loads it
+    assert hashed == [weights]  # once: a large file takes seconds
+    make.quantize(weights, int8_path(weights, "onnxruntime"), engine="onnxruntime", footage=replace(SMALL, objects=5))
+    load(weights, threads=1, precision="int8")  # warnings are errors here
+
+
+@pytest.mark.usefixtures("recipe")
+def test_int8_beside_a_link_to_the_weights_is_found_by_every_command(weights: Path, tmp_path: Path) -> None:
+    (tmp_path / "links").mkdir()
+    link = tmp_path / "links" / "w.onnx"
+    for here, there in ((link, weights), (init_path(link), init_path(weights))):
+        here.symlink_to(there)
+    make.quantize(link, int8_path(link, "onnxruntime"), engine="onnxruntime", footage=replace(SMALL, objects=5))
+    assert load(link, threads=1, precision="int8").spec == make_ready(str(link), threads=1, engine=None, precision="int8").tracker.spec
+
+
+@pytest.mark.usefixtures("recipe")
+def test_bench_names_a_file_in_int8_as_what_it_is(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    known = Ceiling(1, 100.0, None, 400.0, 10.0, {})
+    monkeypatch.setattr("sightline.measure.ceiling.ceiling", lambda threads: known)
+    make.quantize(weights, int8_path(weights, "onnxruntime"), engine="onnxruntime", footage=SMALL)
+    quick = ["--rounds", "1", "--seconds", "0.01", "--frame", "320x240", "--json"]
+    shown: list[Path] = []
+    monkeypatch.setattr("sightline.measure.layers.profile", lambda path, *_, **__: [shown.append(path)][:0])
+    assert main(["bench", str(weights), "--precision", "f32,int8", "--layers", *quick]) == 0
+    said = capsys.readouterr()
+    assert said.err.count("nothing is known of others") == 1
+    rows = json.loads(said.out)["rows"]
+    assert [row["precision"] for row in rows] == ["f32", "int8"]
+    int8 = int8_path(weights, "onnxruntime")
+    assert shown == [weights, int8]  # of each its own layers
+    assert rows[1]["file_mb"] == pytest.approx((int8.stat().st_size + init_path(int8).stat().st_size) / 1e6)
+    assert main(["bench", str(int8), *quick]) == 0
+    [row] = json.loads(capsys.readouterr().out)["rows"]
+    assert row["precision"] == "int8"
+    assert main(["bench", str(weights), "--engine", "onnxruntime,openvino", "--precision", "int8", *quick]) == 0
+    said = capsys.readouterr()
+    assert [row["engine"] for row in json.loads(said.out)["rows"]] == ["onnxruntime"]
+    assert "sightline: left out: w.onnx has no int8 form for openvino" in said.err
+
+
 def test_every_source_gives_as_many_sequences_as_it_can() -> None:
     takes = [Take(f"{source}/{i}", ()) for source, number in (("a", 9), ("b", 2)) for i in range(number)]
     assert [take.name for take in spread(takes, 6)] == ["a/0", "a/2", "a/4", "a/6", "b/0", "b/1"]
@@ -483,7 +539,8 @@ def test_the_command_says_what_it_did(weights: Path, monkeypatch: pytest.MonkeyP
 def test_results_of_int8_are_told_from_those_of_f32(weights: Path) -> None:
     make.quantize(weights, int8_path(weights, "onnxruntime"), engine="onnxruntime", footage=SMALL)
     exact = make_ready(str(weights), threads=1, engine=None).maker
-    rough = make_ready(str(weights), threads=1, engine=None, precision="int8").maker
+    with pytest.warns(LittleChecked):
+        rough = make_ready(str(weights), threads=1, engine=None, precision="int8").maker
     assert (exact.facts["engine"], rough.facts["engine"]) == ("onnxruntime", "onnxruntime int8")
     assert exact.facts["weights_sha256"] != rough.facts["weights_sha256"]
 

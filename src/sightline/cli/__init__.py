@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import TextIO
 
 from sightline import __version__
 from sightline.cli import (
@@ -27,7 +30,7 @@ from sightline.cli import (
     zoo,
 )
 from sightline.cli.arguments import Command, parse
-from sightline.errors import SightlineError
+from sightline.errors import LittleChecked, SightlineError
 
 __all__ = ["COMMANDS", "main"]
 
@@ -73,7 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"sightline {__version__}")
         return 0
     try:
-        code = parse(COMMANDS, arguments, description=DESCRIPTION)() or 0
+        with _warnings_in_lines():
+            code = parse(COMMANDS, arguments, description=DESCRIPTION)() or 0
         sys.stdout.flush()
         return code
     except SystemExit as stop:  # help was printed
@@ -87,3 +91,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("sightline: interrupted.", file=sys.stderr)
         return 130
+
+
+@contextlib.contextmanager
+def _warnings_in_lines() -> Iterator[None]:
+    """What Sightline warns of is a line like its errors, whatever filters there are; warnings of others are shown as they always are."""
+    with warnings.catch_warnings():
+        as_ever = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None, line: str | None = None) -> None:
+            if issubclass(category, SightlineError):
+                print(f"sightline: warning: {message}", file=sys.stderr)
+            else:
+                as_ever(message, category, filename, lineno, file, line)
+
+        warnings.simplefilter("default", LittleChecked)
+        warnings.showwarning = show
+        yield

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sightline.cli.extras import needing
@@ -14,10 +13,7 @@ if TYPE_CHECKING:
     from sightline.engines import Precision
     from sightline.tracker import Tracker
 
-__all__ = ["READ_AT_LOADING", "Loaded", "limit_of", "load_by_name", "set_threads"]
-
-ENOUGH_OBJECTS = 5  # in the check of int8: those of a folder of ten sequences
-READ_AT_LOADING = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+__all__ = ["Loaded", "load_by_name", "set_threads"]
 
 
 class Loaded(NamedTuple):
@@ -33,7 +29,7 @@ def load_by_name(tracker: str, *, engine: str | None, threads: int | None, preci
     """Load a tracker and set the number of threads wherever it counts.
 
     A known tracker whose weights are not here, and cannot be fetched either, gets random ones where torch is installed: a line on
-    standard error says so, and where the authors publish theirs. So does one where int8 was checked on few objects.
+    standard error says so, and where the authors publish theirs.
 
     Args:
         tracker: a name from the zoo, or the path of a weights file.
@@ -44,7 +40,6 @@ def load_by_name(tracker: str, *, engine: str | None, threads: int | None, preci
     Raises:
         UnknownTracker, WeightsMissing, WeightsMismatch, BadSpec, EngineError, MissingExtra: what they say.
     """
-    from sightline.engines import quantised
     from sightline.tracker import load, resolve
     from sightline.weights import find
 
@@ -56,30 +51,7 @@ def load_by_name(tracker: str, *, engine: str | None, threads: int | None, preci
         chosen, precision = resolve(path, engine=engine, threads=threads, precision=precision)
         set_threads(threads, torch_too=chosen == "torch")
         number = None if chosen == "torch" else threads
-        loaded = Loaded(load(tracker, engine=chosen, threads=number, precision=precision), chosen, str(path), precision)
-    limit = limit_of(quantised(path, chosen)) if "int8" in precision else None
-    if limit is not None:
-        print(f"sightline: warning: {limit}", file=sys.stderr)
-    return loaded
-
-
-def limit_of(path: Path) -> str | None:
-    """What has to be said of a file in int8 whose check saw few objects; None where it saw enough.
-
-    Raises:
-        WeightsMissing, WeightsMismatch: the file cannot be read.
-    """
-    from sightline.weights import OBJECTS_KEY, int8_in
-
-    note = int8_in(path) or {}
-    objects = note.get(OBJECTS_KEY, 0)
-    if objects >= ENOUGH_OBJECTS:
-        return None
-    told = note.get("calibration", {}).get("from", "nothing that it names")
-    return (
-        f"the boxes of {path.name} were compared with those of f32 for {objects} real object{'' if objects == 1 else 's'} ({told}): "
-        "nothing is known of others. `sightline quantize --calibrate` with ten sequences or more tells."
-    )
+        return Loaded(load(tracker, engine=chosen, threads=number, precision=precision), chosen, str(path), precision)
 
 
 def _untrained(tracker: str, missing: WeightsMissing, threads: int | None) -> Tracker[Any]:
@@ -105,6 +77,8 @@ def set_threads(threads: int | None, *, torch_too: bool) -> None:
     if threads is None:
         return
     import cv2
+
+    from sightline.engines.cores import READ_AT_LOADING
 
     os.environ.update(dict.fromkeys(READ_AT_LOADING, str(threads)))
     cv2.setNumThreads(threads)

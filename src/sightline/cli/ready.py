@@ -39,13 +39,12 @@ def make_ready(tracker: str, *, threads: int, engine: str | None, precision: Pre
 
 
 def _ours(tracker: str, threads: int, engine: str | None, precision: Precision) -> Ready:
-    from sightline.engines import quantised
     from sightline.evaluate.results import maker_of
     from sightline.spec import spec_to_json
     from sightline.tracker import load, resolve
-    from sightline.weights import find
+    from sightline.weights import find, int8_form
 
-    weights = find(tracker).resolve()
+    weights = find(tracker).absolute()
     chosen, precision = resolve(weights, engine=engine, threads=threads, precision=precision)
     prepare = functools.partial(set_threads, threads, torch_too=chosen == "torch")
     with needing("convert", f"tracking with {tracker}"):
@@ -53,7 +52,7 @@ def _ours(tracker: str, threads: int, engine: str | None, precision: Precision) 
         loaded = load(weights, engine=chosen, threads=None if chosen == "torch" else threads, precision=precision)
     maker = maker_of(
         loaded.spec.name,
-        quantised(weights, chosen) if "int8" in precision else weights,
+        int8_form(weights, chosen) if "int8" in precision else weights,
         spec_to_json(loaded.spec),
         engine=chosen if precision == "f32" else f"{chosen} {precision}",
         versions={name: _version(name) for name in (*TAKES_PART, chosen)},

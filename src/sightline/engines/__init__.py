@@ -45,7 +45,7 @@ from numpy.typing import NDArray
 
 from sightline.errors import EngineError, MissingExtra, WeightsMismatch, WeightsMissing
 from sightline.spec import Spec
-from sightline.weights import BUILTIN, int8_in, int8_path, kind_of, sha256_of
+from sightline.weights import BUILTIN, int8_form, int8_in, kind_of, sha256_of
 
 __all__ = [
     "BATCHES",
@@ -119,13 +119,15 @@ def open_session(
             int8 where `sightline quantize` has made a file for the engine, which is opened instead ("int8+bf16": bf16 for the rest of it).
 
     Raises:
-        EngineError: unknown engine, or it cannot open the file, or does not compute in that precision.
+        EngineError: unknown engine, or it cannot open the file, or does not compute in that precision; `threads` below 1.
         MissingExtra: the engine is not installed.
         WeightsMissing, WeightsMismatch, BadSpec: the file.
     """
     name = engine or engine_of(path)
     if name not in ENGINES:
         raise EngineError(f"there is no engine called {name!r}; known are {', '.join(ENGINES)}.")
+    if threads is not None and threads < 1:
+        raise EngineError(f"threads is {threads}; expected at least 1, or None for one on each physical core.")
     if precision != "f32" and precision not in COMPUTES[name]:
         able = [other for other, precisions in COMPUTES.items() if precision in precisions]
         expected = f"use engine {' or '.join(able)}" if able else f"known are {', '.join(PRECISIONS)}"
@@ -149,9 +151,9 @@ def quantised(path: Path, engine: str) -> Path:
         WeightsMissing: nobody has made one.
         WeightsMismatch: it was made from other weights.
     """
-    if int8_in(path) is not None:
+    found = int8_form(path, engine)
+    if found == path:
         return path
-    found = int8_path(path, engine)
     name = path.stem if path.parent == BUILTIN else path
     make = f"`sightline quantize {name} --engine {engine} --calibrate DIR`"
     if not found.is_file():
@@ -171,6 +173,9 @@ def _module(engine: str) -> Any:
         raise MissingExtra(
             f"the engine {engine} needs {package}: pip install 'sightline[{EXTRAS[engine]}]'. Tracking with an ONNX file on onnxruntime does not."
         ) from error
+    except ImportError as error:  # a library that it needs is not on this system, or it was built for another one
+        told = (str(error).splitlines() or ["no reason given"])[0]
+        raise EngineError(f"the engine {engine} is installed and cannot be imported ({told}); install it again, or use another engine.") from error
 
 
 def open_untrained(spec: Spec, *, device: str = "cpu") -> Session:

@@ -7,7 +7,9 @@ import platform
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Shares", "num_cores", "processor", "shares"]
+__all__ = ["READ_AT_LOADING", "Shares", "num_cores", "processor", "shares"]
+
+READ_AT_LOADING = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # where numpy and torch find their number, once
 
 
 class Shares(NamedTuple):
