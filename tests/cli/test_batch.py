@@ -59,3 +59,12 @@ def test_without_a_library_the_extra_is_named(
     monkeypatch.setitem(sys.modules, module, None)
     assert main([*words, *options]) == 2
     assert f"pip install 'sightline[{extra}]'" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_anything_is_loaded(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    words[words.index("--output") + 1] = str(tmp_path / "file" / "tracks")
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert f"--output: {tmp_path / 'file'} is a file, and no folder to write to" in error
+    assert error.count("\n") == 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from sightline.cli.arguments import numbers, optional
+from sightline.cli.arguments import check_folder, numbers, optional
 from sightline.cli.extras import needing
 from sightline.cli.loading import set_threads
 from sightline.cli.pools import check_numbers, choose_pool
@@ -51,6 +51,7 @@ def ablate(
     check_numbers(workers, 1)
     if steps is not None and steps < 1:
         raise SightlineError(f"--steps is {steps}; expected at least 1, or leave it out.")
+    check_folder(output, "--output")
     with needing("train", "an ablation"):
         from sightline.train.ablate import ablate as run
 

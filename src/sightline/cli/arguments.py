@@ -7,6 +7,7 @@ import difflib
 import functools
 import inspect
 import io
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +27,8 @@ __all__ = [
     "Json",
     "Precision",
     "box_from_text",
+    "check_folder",
+    "check_place",
     "check_suffix",
     "is_source",
     "moment_from_text",
@@ -132,6 +135,30 @@ def moment_from_text(option: str, text: str) -> Moment:
     return moment
 
 
+def check_folder(path: Path, option: str) -> None:
+    """Refuse a folder that could not be written to, or made, before there is anything to write: minutes may lie between.
+
+    Raises:
+        SightlineError: nothing may be written there, or something that is no folder is in the way.
+    """
+    found = next(place for place in (path.absolute(), *path.absolute().parents) if os.access(place, os.F_OK))
+    if not found.is_dir():
+        raise SightlineError(f"{option}: {found} is a file, and no folder to write to; choose another place.")
+    if not os.access(found, os.W_OK | os.X_OK):
+        raise SightlineError(f"{option}: nothing may be written to {found}; choose another place.")
+
+
+def check_place(path: Path, option: str) -> None:
+    """Refuse a file that could not be written, likewise.
+
+    Raises:
+        SightlineError: it is a folder, or as `check_folder` says of its own.
+    """
+    check_folder(path.parent, option)
+    if path.is_dir():
+        raise SightlineError(f"{option} {path} is a folder; expected the name of a file.")
+
+
 def check_suffix(path: Path, accepted: Sequence[str], option: str) -> None:
     """Refuse a file name whose suffix is none of `accepted` (lower case, with the dot).
 
@@ -162,7 +189,7 @@ def numbers(option: str, text: str, *, least: int = 1) -> list[int]:
         SightlineError: something else.
     """
     found = words(option, text)
-    if not found or not all(word.isdigit() and int(word) >= least for word in found):
+    if not found or not all(word.isdecimal() and int(word) >= least for word in found):
         raise SightlineError(
             f"{option} {text!r} is not a list of numbers; expected numbers from {least} on, as in {option} {least},{least + 1}."
         )

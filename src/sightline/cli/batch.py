@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from sightline.builtin import DEFAULT
-from sightline.cli.arguments import Json, optional
+from sightline.cli.arguments import Json, check_folder, optional
 from sightline.cli.environment import versions
 from sightline.cli.extras import needing
 from sightline.cli.pools import check_numbers, choose_pool
@@ -57,6 +57,7 @@ def batch(
         as_json: print one JSON object about the run on standard output, and nothing else there.
     """
     check_numbers(workers, threads)
+    check_folder(output, "--output")
     with needing("parquet", "sightline batch"):
         from sightline.batch import read_jobs, run
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from sightline.cli.arguments import Flag, Json, Precision, optional
+from sightline.cli.arguments import Flag, Json, Precision, check_folder, optional
 from sightline.cli.environment import machine, versions
 from sightline.cli.pools import check_numbers, choose_pool, where
 from sightline.cli.progress import sequence_bars
@@ -80,6 +80,7 @@ def evaluate(
         as_json: print one JSON object on standard output, and nothing else there.
     """
     check_numbers(workers, threads)
+    check_folder(output, "--output")
     if ray is not None:
         root, output = root.resolve(), output.resolve()  # processes of a cluster begin in other folders
     from sightline.evaluate.clips import open_dataset

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from sightline.cli.arguments import check_suffix, optional
+from sightline.cli.arguments import check_place, check_suffix, optional
 from sightline.cli.extras import needing
 
 __all__ = ["export"]
@@ -35,6 +35,7 @@ def export(
         half: store weights in half precision: half the file. Computing stays in full precision.
     """
     check_suffix(output, (".onnx",), "--output")
+    check_place(output, "--output")
     from sightline import zoo
 
     spec = None if tracker is None else zoo.find(tracker)

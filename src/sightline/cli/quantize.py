@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from sightline.cli.arguments import Json, box_from_text, check_suffix, optional
+from sightline.cli.arguments import Json, box_from_text, check_place, check_suffix, optional
 from sightline.cli.extras import needing
-from sightline.cli.loading import limit_of
 from sightline.errors import SightlineError
 
 if TYPE_CHECKING:
@@ -59,12 +58,13 @@ def quantize(
         check_suffix(output, (".onnx",), "--output")
     if not 0 <= budget <= 1:
         raise SightlineError(f"--budget is {budget:g}; expected an overlap from 0 to 1, as in --budget 0.95.")
-    from sightline.weights import find, int8_path
+    from sightline.weights import find, int8_path, limit_of
 
     path = find(weights)
     target = output or int8_path(path, engine)
     if target.exists() and target.samefile(path):
         raise SightlineError(f"--output {target} is the file in f32 itself; choose another name.")
+    check_place(target, "--output")
     with needing("int8", f"quantising for {engine}"):
         from sightline.quantize import quantize as make
         from sightline.quantize.footage import open_footage

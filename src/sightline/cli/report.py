@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from sightline.cli.arguments import Flag, optional
+from sightline.cli.arguments import Flag, check_folder, optional
 from sightline.cli.extras import needing
 from sightline.errors import SightlineError
 
@@ -46,6 +46,7 @@ def report(
         raise SightlineError("no folder of results is given; expected one or more, as in `sightline report results/folder ...`.")
     if page_mb < 0:
         raise SightlineError(f"--page-mb is {page_mb:g}; expected 0 (no pictures) or more.")
+    check_folder(output, "--output")
     from sightline.evaluate.clips import open_dataset
     from sightline.evaluate.published import published_on
     from sightline.evaluate.report.compare import compare, result_folders

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from sightline.builtin import DEFAULT
-from sightline.cli.arguments import Flag, Json, Precision, check_suffix, is_source, moment_from_text, optional
+from sightline.cli.arguments import Flag, Json, Precision, check_place, check_suffix, is_source, moment_from_text, optional
 from sightline.cli.environment import versions
 from sightline.cli.loading import load_by_name
 from sightline.cli.marks import Marks, marks_from, numbers_of
@@ -149,8 +149,7 @@ def _check_paths(sources: Sequence[str | None], output: Path | None, results: Pa
     for option, path in (("--output", output), ("--results", results)):
         if path is None:
             continue
-        if path.is_dir():
-            raise SightlineError(f"{option} {path} is a folder; expected the name of a file.")
+        check_place(path, option)
         if any(source is not None and is_source(path, source) for source in sources):
             raise SightlineError(f"{option} {path} is the source itself, or the list of boxes; choose another name.")
 
