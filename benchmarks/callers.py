@@ -1,6 +1,6 @@
 """What callers of one network are worth: targets of a frame by one caller, by several, and by one with all threads; and their memory.
 
-    python benchmarks/callers.py merlin kestrel-nano --engines onnxruntime openvino
+    python benchmarks/callers.py [--output FILE.json]
 
 Ways take turns, and turns are compared within a round. On Linux a round in which other processes took more than `QUIET` of a core is left
 out and made again, for a while: a caller whose core is taken away says nothing about callers.
@@ -8,17 +8,20 @@ out and made again, for a while: a caller whose core is taken away says nothing 
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import tyro
 
+from sightline.cli.environment import machine
+from sightline.engines import COMPUTES
 from sightline.engines.cores import num_cores
 from sightline.measure.entrants import Many
 from sightline.measure.start import resident_mb
@@ -117,10 +120,10 @@ def measured(
     )
 
 
-def table(rows: list[Row], *, targets: int, callers: int) -> str:
+def table(rows: Sequence[Row], *, targets: int, callers: int, cores: int) -> str:
     """As markdown."""
     lines = [
-        f"| {targets} targets, 1 thread | ms | {callers} callers, times as fast | {num_cores()} threads of one caller, times as fast | MB for a caller more | rounds |",
+        f"| {targets} targets, 1 thread | ms | {callers} callers, times as fast | {cores} threads of one caller, times as fast | MB for a caller more | rounds |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     lines += [
@@ -135,33 +138,40 @@ def main(
     /,
     *,
     engines: tuple[str, ...] = ("onnxruntime", "openvino"),
-    precision: str = "f32",
+    precisions: tuple[str, ...] = ("f32", "bf16"),
     targets: int = 16,
     callers: int = 2,
     rounds: int = 7,
     seconds: float = 0.15,
     patience: float = 20.0,
+    output: Path = Path("benchmarks/results/callers.json"),
 ) -> None:
     """Print the table.
 
     Args:
         trackers: names or files.
         engines: that run them.
-        precision: what they compute in.
+        precisions: what they compute in; an engine that lacks one is left out.
         targets: in each frame.
         callers: of one thread each.
         rounds: that must be quiet.
         seconds: of a turn.
         patience: seconds for each row.
+        output: all figures.
     """
     cv2.setNumThreads(1)
     shots = list(render(Scene(seed=3, num_frames=12, size=(1280, 720), occlusion=0.0, distractors=0)))
     rows = [
         measured(tracker, engine, precision, shots, targets=targets, callers=callers, rounds=rounds, seconds=seconds, patience=patience)
+        for precision in precisions
         for tracker in trackers
         for engine in engines
+        if precision in COMPUTES[engine]
     ]
-    print(table(rows, targets=targets, callers=callers))
+    numbers = {"targets": targets, "callers": callers, "cores": num_cores()}
+    print(table(rows, **numbers))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps({"machine": machine(), **numbers, "rows": [asdict(row) for row in rows]}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -25,4 +25,4 @@ def test_a_row_is_of_quiet_rounds_only(monkeypatch: pytest.MonkeyPatch) -> None:
     told = iter(float(number) for number in range(10**6))
     monkeypatch.setattr(callers, "busy_seconds", lambda: next(told) * 100)
     assert row(0.2).rounds == 0
-    assert "| 1.85 |" in callers.table([replace(found, callers=1.85)], targets=2, callers=2)
+    assert "| 1.85 |" in callers.table([replace(found, callers=1.85)], targets=2, callers=2, cores=2)

@@ -1,0 +1,36 @@
+"""Tables in the documentation are those of the results that lie in the repository, figure by figure."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks import accuracy, callers, precision
+
+ROOT = Path(__file__).parents[1]
+
+
+def results(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_what_precisions_gave_is_what_was_measured() -> None:
+    told = results("precision")
+    assert precision.markdown([precision.Row(**row) for row in told["rows"]], told["setting"]) in page("docs/how-to/speed.md")
+
+
+def test_the_table_of_the_readme_is_what_was_measured() -> None:
+    told = results("accuracy")
+    assert accuracy.markdown([accuracy.Row(**row) for row in told["rows"]], told["setting"]) in page("README.md")
+
+
+def test_what_callers_gave_is_what_was_measured() -> None:
+    told = results("callers")
+    rows = [callers.Row(**row) for row in told["rows"]]
+    assert callers.table(rows, targets=told["targets"], callers=told["callers"], cores=told["cores"]) in page("docs/how-to/several.md")
