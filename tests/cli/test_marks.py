@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from sightline.cli import main
+from sightline.cli.marks import marks_from
 from tests.cli.clips import BOX, SIZE
 
 pytestmark = pytest.mark.usefixtures("fake_tracker")
@@ -116,3 +117,8 @@ def test_a_mark_that_marks_nothing_is_one_line(
     assert told in error
     assert error.count("\n") == 1
     assert not Path("track.csv").exists()
+
+
+def test_every_object_of_a_mask_counts_where_cores_are_shared() -> None:
+    marks = marks_from([BOX], None, ["12,30"], ["car,person=labels.png"], select=False, source="street.mp4")
+    assert marks.most_at_once == len(marks.names) == 4

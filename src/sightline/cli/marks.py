@@ -46,7 +46,7 @@ class Marks:
         """How many are followed in the same frame, at most."""
         from sightline.mark import most_at_once
 
-        return most_at_once(self.boxes) + len(self.points) + len(self.masks) + self.select
+        return most_at_once(self.boxes) + len(self.points) + sum(len(names) for names in self.masks) + self.select
 
     @property
     def are_boxes(self) -> bool:
