@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 import sightline
-from sightline.cli.loading import READ_AT_LOADING, set_threads
+from sightline.cli.loading import set_threads
+from sightline.engines.cores import READ_AT_LOADING
 from sightline.errors import BadData
 from sightline.fleet import Here, Lost, Pool, Processes
 from sightline.tracker import Tracker

@@ -16,7 +16,7 @@ from sightline.auto import Way, choose
 from sightline.box import Box, BoxLike
 from sightline.builtin import DEFAULT
 from sightline.engines import BATCHES, PRECISIONS, Precision, Session, engine_of, open_session, open_untrained
-from sightline.errors import LittleChecked, NotStarted
+from sightline.errors import EngineError, LittleChecked, NotStarted
 from sightline.estimate import Estimate
 from sightline.frame import Frame
 from sightline.methods import Method

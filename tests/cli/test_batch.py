@@ -61,7 +61,9 @@ def test_without_a_library_the_extra_is_named(
     assert f"pip install 'sightline[{extra}]'" in capsys.readouterr().err
 
 
-def test_a_folder_that_cannot_be_made_is_told_before_anything_is_loaded(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_cannot_be_made_is_told_before_anything_is_loaded(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "file").touch()
     words[words.index("--output") + 1] = str(tmp_path / "file" / "tracks")
     assert main(words) == 2

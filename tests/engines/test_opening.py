@@ -22,5 +22,7 @@ def test_an_engine_that_is_installed_and_does_not_load_is_one_line(monkeypatch: 
         raise ImportError("libopenvino.so: cannot open shared object file\nand more")
 
     monkeypatch.setattr(engines, "import_module", broken)
-    with pytest.raises(EngineError, match=r"installed and cannot be imported \(libopenvino.so: cannot open shared object file\); install it"):
+    with pytest.raises(
+        EngineError, match=r"installed and cannot be imported \(libopenvino.so: cannot open shared object file\); install it"
+    ):
         open_session(BUILTIN, engine="openvino")

@@ -457,13 +457,20 @@ def test_int8_beside_a_link_to_the_weights_is_found_by_every_command(weights: Pa
 
 
 @pytest.mark.usefixtures("recipe")
-def test_bench_names_a_file_in_int8_as_what_it_is(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bench_names_a_file_in_int8_as_what_it_is(
+    weights: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     known = Ceiling(1, 100.0, None, 400.0, 10.0, {})
-    monkeypatch.setattr("sightline.measure.ceiling.ceiling", lambda threads: known)
+    monkeypatch.setattr("sightline.measure.ceiling.ceiling", lambda _: known)
     make.quantize(weights, int8_path(weights, "onnxruntime"), engine="onnxruntime", footage=SMALL)
     quick = ["--rounds", "1", "--seconds", "0.01", "--frame", "320x240", "--json"]
     shown: list[Path] = []
-    monkeypatch.setattr("sightline.measure.layers.profile", lambda path, *_, **__: [shown.append(path)][:0])
+
+    def profile(path: Path, *_: object, **__: object) -> list[object]:
+        shown.append(path)
+        return []
+
+    monkeypatch.setattr("sightline.measure.layers.profile", profile)
     assert main(["bench", str(weights), "--precision", "f32,int8", "--layers", *quick]) == 0
     said = capsys.readouterr()
     assert said.err.count("nothing is known of others") == 1
@@ -574,9 +581,13 @@ def test_the_recipe_of_openvino_keeps_the_boxes_and_reports_to_nobody(weights: P
     home = tmp_path / "home"
     home.mkdir()
     environment = {**os.environ, "HOME": str(home), "USERPROFILE": str(home)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # NNCF brings torch and more: not into this process
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False
+    )  # NNCF brings torch and more: not into this process
     assert done.returncode == 0, done.stderr
-    assert [path.name for path in home.iterdir() if not path.name.startswith(".")] == []  # nothing by which its makers would know that it ran
+    assert [
+        path.name for path in home.iterdir() if not path.name.startswith(".")
+    ] == []  # nothing by which its makers would know that it ran
     told = json.loads(done.stdout)
     assert told["crops"] == 14
     assert set(told["agreement"]) - {"int8+bf16"} == {"int8"}

@@ -99,7 +99,9 @@ def _warnings_in_lines() -> Iterator[None]:
     with warnings.catch_warnings():
         as_ever = warnings.showwarning
 
-        def show(message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None, line: str | None = None) -> None:
+        def show(
+            message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None, line: str | None = None
+        ) -> None:
             if issubclass(category, SightlineError):
                 print(f"sightline: warning: {message}", file=sys.stderr)
             else:

@@ -47,8 +47,8 @@ def bench(
     targets: Annotated[str, tyro.conf.arg(metavar="N,...")] = "1",
     batch: Annotated[str, optional("N,...")] = "",
     callers: Annotated[str, tyro.conf.arg(metavar="N,...")] = "1",
-    videos: Annotated[str, tyro.conf.arg(metavar="N,...")] = "",
-    compare: Annotated[str, tyro.conf.arg(metavar="NAME|PATH,...")] = "",
+    videos: Annotated[str, optional("N,...")] = "",
+    compare: Annotated[str, optional("NAME|PATH,...")] = "",
     frame: Annotated[str, tyro.conf.arg(metavar="WxH")] = "1280x720",
     rounds: int = 5,
     seconds: float = 0.4,
@@ -300,7 +300,9 @@ def _race(
             times = race.times()
             report["rows"] = [_row(*row, report["ceilings"], aucs) for row in itertools.zip_longest(times, settings, candidates)]
             report["targets"] = [
-                _per_target(*row, course.frames[0], course.box) for row in zip(times, settings, candidates, strict=False) if row[1].targets > 1
+                _per_target(*row, course.frames[0], course.box)
+                for row in zip(times, settings, candidates, strict=False)
+                if row[1].targets > 1
             ]
 
 

@@ -68,7 +68,9 @@ def settings_of(
             if row is not None:
                 rows.append(replace(row, batch=row.batch or BATCHES.get(row.engine, 1)))
     if not rows:
-        raise SightlineError(next(iter(missing), f"no engine of {','.join(engines)} computes in {','.join(precisions)}; openvino does in bf16."))
+        raise SightlineError(
+            next(iter(missing), f"no engine of {','.join(engines)} computes in {','.join(precisions)}; openvino does in bf16.")
+        )
     for told in missing:
         print(f"sightline: left out: {told}", file=sys.stderr)
     alone = [replace(row, batch=1, callers=1) if row.targets == 1 else replace(row, batch=min(row.batch, row.targets)) for row in rows]

@@ -175,7 +175,9 @@ def _module(engine: str) -> Any:
         ) from error
     except ImportError as error:  # a library that it needs is not on this system, or it was built for another one
         told = (str(error).splitlines() or ["no reason given"])[0]
-        raise EngineError(f"the engine {engine} is installed and cannot be imported ({told}); install it again, or use another engine.") from error
+        raise EngineError(
+            f"the engine {engine} is installed and cannot be imported ({told}); install it again, or use another engine."
+        ) from error
 
 
 def open_untrained(spec: Spec, *, device: str = "cpu") -> Session:
