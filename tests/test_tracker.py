@@ -169,6 +169,28 @@ def test_a_caller_that_fails_moves_no_target() -> None:
     assert centres == {(60.0, 70.0)}  # all are looked for around their first box still
 
 
+def test_callers_of_a_process_that_was_forked_are_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    targets = MultiTracker[int, Target](NetworkMethod(FakeSession()), callers=2)
+    for key in range(4):
+        targets.add(key, picture(50), Box(50, 60, 20, 20))
+    targets.update(picture(50))
+    before = set(threading.enumerate())
+    monkeypatch.setattr("sightline.tracker.os.getpid", lambda: -1)  # in the child the threads of the parent are gone
+    assert len(targets.update(picture(50))) == 4
+    assert {thread.name for thread in set(threading.enumerate()) - before} == {"sightline follows_0"}
+
+
+def test_many_targets_travel_to_another_process_and_go_on_there() -> None:
+    targets = MultiTracker[int, Target](NetworkMethod(FakeSession(step=brightest)), callers=2)
+    for key in range(3):
+        targets.add(key, picture(50), Box(50, 60, 20, 20))
+    targets.update(picture(52))
+    again = pickle.loads(pickle.dumps(targets))
+    assert again.update(picture(54)) == targets.update(picture(54))
+    again.remove(0)
+    assert targets.keys == (0, 1, 2)
+
+
 def test_no_callers_are_refused() -> None:
     with pytest.raises(ValueError, match="callers is 0"):
         MultiTracker(NetworkMethod(FakeSession()), callers=0)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Hashable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,7 @@ from sightline.weights import find, int8_form, int8_in, limit_of
 __all__ = ["METHODS", "MultiTracker", "Tracker", "load", "method_of", "resolve", "untrained"]
 
 S = TypeVar("S")
+T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 
 METHODS: dict[MethodName, Callable[[Session], Method[Any]]] = {"network": NetworkMethod, "online": OnlineMethod, "eco": EcoMethod}
@@ -79,6 +81,24 @@ class Tracker(Generic[S]):
         return copy(self)
 
 
+class _Helpers:
+    """Threads beside the one that asks. They stay in their process: one that was forked, or has read this, has its own when it first needs them."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._process = 0
+        self._pool: ThreadPoolExecutor | None = None
+
+    def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
+        """Let one of them call a function."""
+        if self._pool is None or self._process != os.getpid():
+            self._process, self._pool = os.getpid(), ThreadPoolExecutor(self._count, "sightline follows")
+        return self._pool.submit(function, *arguments)
+
+    def __reduce__(self) -> tuple[type[_Helpers], tuple[int]]:
+        return _Helpers, (self._count,)
+
+
 class MultiTracker(Generic[K, S]):
     """Follows any number of targets, each under a key; they come and go at any frame.
 
@@ -99,9 +119,17 @@ class MultiTracker(Generic[K, S]):
         self.method = method
         self.channels: Channels = channels
         self.callers = callers
-        self._helpers = ThreadPoolExecutor(callers - 1, "sightline follows") if callers > 1 else None
+        self._helpers = _Helpers(callers - 1) if callers > 1 else None
         self._states: dict[K, S] = {}
         self._lock = Lock()  # of the states' dictionary, never held while something is computed
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the lock: in another process it is another one."""
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = Lock()
 
     @property
     def keys(self) -> tuple[K, ...]:
