@@ -402,31 +402,18 @@ def _started(setting: Setting) -> dict[str, Any]:
 
 def _layers(setting: Setting) -> dict[str, Any]:
     """Shares of a network's time by kind of operation, on the crops of nothing in particular."""
-    import numpy as np
-
     from sightline.engines import open_session
+    from sightline.engines.kept import Kept
     from sightline.measure.layers import profile
     from sightline.scene import Scene, render
     from sightline.tracker import method_of as method_for
 
     path = _file_of(setting)
-    seen: dict[str, np.ndarray] = {}
-
-    class Watched:
-        """Keeps what the network is given in every frame."""
-
-        session = open_session(path, threads=setting.threads)
-        spec, roles = session.spec, session.roles
-
-        def run(self, role: Any, arrays: Any) -> dict[str, np.ndarray]:
-            if role != "init":
-                seen.update(arrays)
-            return self.session.run(role, arrays)
-
+    kept = Kept(open_session(path, threads=setting.threads))
     shots = list(render(Scene(seed=3, num_frames=2)))
-    method = method_for(Watched())
+    method = method_for(kept)
     method.advance([shots[1].frame], [method.begin(shots[0].frame, shots[0].box)])
-    return {"name": str(setting), "kinds": [asdict(share) for share in profile(path, seen, threads=setting.threads)]}
+    return {"name": str(setting), "kinds": [asdict(share) for share in profile(path, kept.given[-1], threads=setting.threads)]}
 
 
 def _soak(windows: list[dict[str, Any]], candidate: Candidate, course: _Course, *, minutes: float, threads: int) -> None:
