@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks import accuracy, precision
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def results(name: str) -> dict[str, Any]:
