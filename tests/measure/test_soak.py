@@ -41,22 +41,20 @@ def test_memory_is_told_where_the_system_does() -> None:
     assert window.memory_mb is None or window.memory_mb > 10
 
 
-def test_a_machine_that_becomes_slower_is_told_apart_from_the_tracker() -> None:
+def test_what_has_just_begun_is_asked_after_every_stretch_and_not_counted() -> None:
     clock = Clock()
 
-    def product() -> None:
-        clock.now += 0.01 if clock.now < 20 else 0.02
+    def fresh() -> float:
+        clock.now += 2
+        return 10.0
 
-    windows = list(soak(clock, FRAMES, Box(1, 1, 4, 4), seconds=41, window=10, yardstick=product, clock=clock))
-    assert [round(window.fps) for window in windows] == [10, 10, 5, 5]
-    assert [round(window.machine or 0) for window in windows] == [100, 100, 50, 50]
+    windows = list(soak(clock, FRAMES, Box(1, 1, 4, 4), seconds=41, window=10, fresh=fresh, clock=clock))
+    assert [round(window.at) for window in windows] == [10, 22, 34]
+    assert [round(window.fps) for window in windows] == [10, 9, 5]
+    assert [window.fresh for window in windows] == [10.0] * 3
 
 
 def test_a_soak_shorter_than_an_update_still_tells_a_rate() -> None:
     clock = Clock()
-
-    def product() -> None:
-        clock.now += 1.0
-
-    [window] = soak(clock, FRAMES, Box(1, 1, 4, 4), seconds=0.01, window=0.001, yardstick=product, clock=clock)
+    [window] = soak(clock, FRAMES, Box(1, 1, 4, 4), seconds=0.01, window=0.001, clock=clock)
     assert round(window.fps) == 10

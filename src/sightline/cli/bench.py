@@ -84,7 +84,8 @@ def bench(
         seconds: of one turn.
         start: measure also imports, loading, the first box and memory, each in a fresh process.
         layers: tell also where the network's time goes (ONNX files, by onnxruntime's profiler).
-        soak: let the first row run for so many minutes and tell its speed, memory, clock and energy as they go.
+        soak: let the first row run for so many minutes and tell its speed, memory, clock and energy as they go, and beside them the speed of a process that
+            has just begun (on one thread): what both lose is the machine's.
         accuracy: a folder below which `sightline eval` has written results: rows get the AUC of their trackers in their precision.
         plot: draw accuracy over speed here, as .svg, .pdf or .png; with --accuracy.
         output: write the report here, as .md or .json.
@@ -272,7 +273,7 @@ def _measured(
                 if layers and network.engine == "onnxruntime":
                     report["layers"].append(_layers(network))
             if soak:
-                _soak(report["soak"], candidates[0], course, minutes=soak, threads=settings[0].threads)
+                _soak(report["soak"], candidates[0], settings[0], course, minutes=soak)
     except (KeyboardInterrupt, SightlineError) as stop:
         if not report["rows"]:
             raise
@@ -416,17 +417,22 @@ def _layers(setting: Setting) -> dict[str, Any]:
     return {"name": str(setting), "kinds": [asdict(share) for share in profile(path, kept.given[-1], threads=setting.threads)]}
 
 
-def _soak(windows: list[dict[str, Any]], candidate: Candidate, course: _Course, *, minutes: float, threads: int) -> None:
+def _soak(windows: list[dict[str, Any]], candidate: Candidate, setting: Setting, course: _Course, *, minutes: float) -> None:
     """Append every stretch as it ends."""
-    from sightline.measure.ceiling import product
     from sightline.measure.soak import soak
+    from sightline.measure.videos import in_processes
+
+    seconds, width = minutes * 60, min(10.0, minutes * 6)
+    words, size = (setting.tracker, setting.engine, setting.precision), (course.frames[0].width, course.frames[0].height)
+
+    def fresh() -> float:
+        with in_processes(words, size, 1) as run:
+            return run(width / 10)
 
     candidate.prepare()
-    yardstick = product("f32", threads)
     with progress_bar("s a second") as bar:
-        task = bar.add_task("soak, seconds", total=round(minutes * 60))
-        seconds, width = minutes * 60, min(10.0, minutes * 6)
-        for window in soak(candidate.follower, course.frames, course.box, seconds=seconds, window=width, yardstick=yardstick):
+        task = bar.add_task("soak, seconds", total=round(seconds))
+        for window in soak(candidate.follower, course.frames, course.box, seconds=seconds, window=width, fresh=fresh):
             windows.append(asdict(window))
             bar.update(task, completed=round(window.at))
             if candidate.network is not None:

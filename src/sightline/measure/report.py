@@ -96,20 +96,19 @@ def _layers(entry: Mapping[str, Any]) -> str:
 
 
 def _soak(windows: Sequence[Mapping[str, Any]]) -> str:
-    lines = ["| soak, seconds | fps | machine | fps / machine | memory MB | clock MHz | joules |", "|---:|---:|---:|---:|---:|---:|---:|"]
+    lines = ["| soak, seconds | fps | fresh fps | fps / fresh | memory MB | clock MHz | joules |", "|---:|---:|---:|---:|---:|---:|---:|"]
     rates = [window["fps"] for window in windows]
-    shares = [window["machine"] and window["fps"] / window["machine"] for window in windows]
+    fresh = [window["fresh"] for window in windows if window["fresh"] is not None]
+    shares = [window["fps"] / window["fresh"] if window["fresh"] else None for window in windows]
     lines += [
-        f"| {window['at']:.0f} | {window['fps']:.0f} | {_number(window['machine'], 0)} | {_number(share, 3)} | "
+        f"| {window['at']:.0f} | {window['fps']:.0f} | {_number(window['fresh'], 0)} | {_number(share, 3)} | "
         f"{_number(window['memory_mb'], 1)} | {_number(window['clock_mhz'], 0)} | {_number(window['joules'], 0)} |"
         for window, share in zip(windows, shares, strict=True)
     ]
     told = f"fps {_kept(rates)}"
-    if None not in shares:
-        told += (
-            f"; matrix products of 320 x 256 by 256 x 1024 in a second, between its frames (machine): {_kept([window['machine'] for window in windows])}; "
-            f"the tracker beside them (fps / machine): {_kept(shares)}"
-        )
+    beside = [share for share in shares if share is not None]
+    if beside:
+        told += f"; a process that had just begun, after each stretch (fresh): {_kept(fresh)}; the one beside the other (fps / fresh): {_kept(beside)}"
     return "\n".join([*lines, "", f"From the first tenth to the last, and the slowest stretch beside the median: {told}."])
 
 

@@ -1,9 +1,12 @@
-"""A tracker for a long time: does it stay as fast, and does its memory stay as it is?"""
+"""A tracker for a long time: does it stay as fast, and does its memory stay as it is?
+
+A shared machine is itself faster and slower by the minute, by more than what is looked for: by its clock, and by who else uses its caches and memory.
+What tells the two apart is the same work that has only just begun, in a process of its own, at the end of every stretch.
+"""
 
 from __future__ import annotations
 
 import itertools
-import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,8 +19,6 @@ from sightline.measure.start import resident_mb
 
 __all__ = ["Window", "soak"]
 
-CALLS = 20  # of the yardstick between two passes
-
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -26,7 +27,7 @@ class Window:
     Attributes:
         at: seconds since the beginning, at its end.
         fps: updates in a second.
-        machine: calls in a second of what the machine's own speed is measured by, the median of this stretch; None without.
+        fresh: updates in a second of one that had just begun, after this stretch; None where nobody was asked.
         memory_mb: resident, in 2^20 bytes; None where the system does not tell.
         clock_mhz: of the processor, the mean of its cores; None likewise.
         joules: of the whole processor in this stretch; None where it does not tell, as in most virtual machines.
@@ -34,7 +35,7 @@ class Window:
 
     at: float
     fps: float
-    machine: float | None
+    fresh: float | None
     memory_mb: float | None
     clock_mhz: float | None
     joules: float | None
@@ -47,7 +48,7 @@ def soak(
     *,
     seconds: float,
     window: float = 10.0,
-    yardstick: Callable[[], object] | None = None,
+    fresh: Callable[[], float] | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Iterator[Window]:
     """Update without a pause, and report every stretch as it ends; one at least.
@@ -58,18 +59,13 @@ def soak(
         box: of the target in the first.
         seconds: of the whole.
         window: seconds of a stretch.
-        yardstick: always the same work, called between passes over the frames and not counted: a shared machine is itself faster and slower by the minute.
+        fresh: lets one that has just begun run for a moment, and says its updates in a second; called after every stretch, and not counted.
         clock: for tests.
     """
     began = at = clock()
-    count, between, joules = 0, 0.0, energy_joules()
-    taken: list[float] = []
+    count, joules = 0, energy_joules()
     for frame in itertools.cycle(frames):
         if frame is frames[0]:
-            if yardstick is not None:
-                mine = [_seconds(yardstick, clock) for _ in range(CALLS)]
-                taken += mine[1:]  # the first finds the tracker's numbers in the caches
-                between += sum(mine)
             follower.init(frame, box)
         else:
             follower.update(frame)
@@ -78,15 +74,8 @@ def soak(
         if count and now - at >= window:
             after = energy_joules()
             used = None if joules is None or after is None or after < joules else after - joules
-            machine = 1 / statistics.median(taken) if taken else None
-            yield Window(now - began, count / (now - at - between), machine, resident_mb(), clock_mhz(), used)
-            at, count, between, joules = now, 0, 0.0, after
-            taken.clear()
-        if at > began and now - began >= seconds:
+            beside = None if fresh is None else fresh()
+            yield Window(now - began, count / (now - at), beside, resident_mb(), clock_mhz(), used)
+            at, count, joules = clock(), 0, energy_joules()
+        if at > began and clock() - began >= seconds:
             return
-
-
-def _seconds(call: Callable[[], object], clock: Callable[[], float]) -> float:
-    began = clock()
-    call()
-    return clock() - began
