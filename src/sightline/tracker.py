@@ -199,7 +199,7 @@ def load(
 
     Args:
         name_or_path: a name from `sightline zoo`, or a weights file (.onnx, .safetensors).
-        engine: "onnxruntime", "openvino" or "torch"; None for the one that reads the file; "auto" for the fastest of those that are installed,
+        engine: "onnxruntime", "openvino", "torch" or "torch-compile"; None for the one that reads the file; "auto" for the fastest of those that are installed,
             measured for about a second and remembered (`sightline.auto`).
         threads: of one network call; None for one per physical core.
         device: "cpu", or what else the engine has.
@@ -256,15 +256,16 @@ def method_of(session: Session) -> Method[Any]:
     return METHODS[session.spec.method](session)
 
 
-def untrained(name: str, *, device: str = "cpu", channels: Channels = "bgr") -> Tracker[Any]:
+def untrained(name: str, *, device: str = "cpu", engine: str = "torch", channels: Channels = "bgr") -> Tracker[Any]:
     """A tracker with random weights, on torch: it runs at its true speed, and its boxes mean nothing.
 
     Args:
         name: from `sightline zoo`.
         device: "cpu", or what else torch has.
+        engine: "torch" or "torch-compile".
         channels: as for `load`.
 
     Raises:
         UnknownTracker, EngineError: what they say.
     """
-    return Tracker(method_of(open_untrained(zoo.find(name), device=device)), channels=channels)
+    return Tracker(method_of(open_untrained(zoo.find(name), device=device, engine=engine)), channels=channels)

@@ -19,7 +19,7 @@ from sightline.cli.environment import machine, version_of, versions
 from sightline.cli.extras import needing
 from sightline.cli.interrupt import Interrupts
 from sightline.cli.progress import progress_bar
-from sightline.cli.settings import Setting, candidate_of, method_of, opencv_candidate, settings_of
+from sightline.cli.settings import Setting, candidate_of, has_random_weights, method_of, opencv_candidate, settings_of
 from sightline.errors import BadData, SightlineError
 
 if TYPE_CHECKING:
@@ -205,11 +205,9 @@ def _named(option: str, text: str) -> list[str]:
 
 def _check_parts(settings: Sequence[Setting], *, layers: bool, start: bool, videos: bool) -> None:
     """Refuse what could not be measured of any of the settings, or not of the one that it is measured of."""
-    from sightline.zoo import SPECS
-
     if layers and not any(setting.engine == "onnxruntime" for setting in settings):
         raise SightlineError("--layers asks the profiler of onnxruntime: add it to --engine.")
-    random = [setting for setting in settings if setting.engine == "torch" and setting.tracker in SPECS]
+    random = [setting for setting in settings if has_random_weights(setting)]
     if random and (start or (videos and settings[0] in random)):
         raise SightlineError(
             f"--start and --videos begin processes that read a file of weights, and {random[0].tracker} on torch has random ones: "
@@ -369,9 +367,10 @@ def _per_target(times: Times, setting: Setting, candidate: Candidate, frame: Fra
 
 def _videos(setting: Setting, course: _Course, videos: int) -> dict[str, Any]:
     from sightline.cli.loading import set_threads
+    from sightline.engines import IN_TORCH
     from sightline.measure.videos import rates
 
-    set_threads(1, torch_too=setting.engine == "torch")
+    set_threads(1, torch_too=setting.engine in IN_TORCH)
     alone = Setting(setting.tracker, setting.engine, setting.precision)
     loaded = [alone.tracker, alone.engine, alone.precision]
     found = rates(method_of(alone), loaded, course.frames, course.box, videos=videos, rounds=course.rounds, seconds=course.seconds)
@@ -430,9 +429,10 @@ def _soak(windows: list[dict[str, Any]], candidate: Candidate, setting: Setting,
             return run(width / 10)
 
     candidate.prepare()
+    beside = None if has_random_weights(setting) else fresh  # a process reads them from a file
     with progress_bar("s a second") as bar:
         task = bar.add_task("soak, seconds", total=round(seconds))
-        for window in soak(candidate.follower, course.frames, course.box, seconds=seconds, window=width, fresh=fresh):
+        for window in soak(candidate.follower, course.frames, course.box, seconds=seconds, window=width, fresh=beside):
             windows.append(asdict(window))
             bar.update(task, completed=round(window.at))
             if candidate.network is not None:

@@ -49,7 +49,10 @@ def doctor(
 
 
 def _engines() -> dict[str, str | None]:
-    """Every engine with what keeps it from opening and running a network; None where nothing does."""
+    """Every engine with what keeps it from opening and running a network; None where nothing does.
+
+    torch-compile is torch and a compiler, whose first call takes half a minute: nobody waits so long for a doctor.
+    """
     import numpy as np
 
     from sightline.box import Box
@@ -59,7 +62,7 @@ def _engines() -> dict[str, str | None]:
 
     frame = Frame(np.zeros((240, 320, 3), np.uint8))
     problems: dict[str, str | None] = {}
-    for name in ENGINES:
+    for name in (engine for engine in ENGINES if engine != "torch-compile"):
         try:
             method = NetworkMethod(_session(name))
             method.advance([frame], [method.begin(frame, Box(100, 80, 60, 60))])

@@ -40,6 +40,7 @@ def load_by_name(tracker: str, *, engine: str | None, threads: int | None, preci
     Raises:
         UnknownTracker, WeightsMissing, WeightsMismatch, BadSpec, EngineError, MissingExtra: what they say.
     """
+    from sightline.engines import IN_TORCH
     from sightline.tracker import load, resolve
     from sightline.weights import find
 
@@ -49,8 +50,8 @@ def load_by_name(tracker: str, *, engine: str | None, threads: int | None, preci
         return Loaded(_untrained(tracker, missing, threads), "torch", None)
     with needing("convert", f"tracking with {tracker}"):
         chosen, precision = resolve(path, engine=engine, threads=threads, precision=precision)
-        set_threads(threads, torch_too=chosen == "torch")
-        number = None if chosen == "torch" else threads
+        set_threads(threads, torch_too=chosen in IN_TORCH)
+        number = None if chosen in IN_TORCH else threads
         return Loaded(load(tracker, engine=chosen, threads=number, precision=precision), chosen, str(path), precision)
 
 

@@ -39,6 +39,7 @@ def make_ready(tracker: str, *, threads: int, engine: str | None, precision: Pre
 
 
 def _ours(tracker: str, threads: int, engine: str | None, precision: Precision) -> Ready:
+    from sightline.engines import IN_TORCH
     from sightline.evaluate.results import maker_of
     from sightline.spec import spec_to_json
     from sightline.tracker import load, resolve
@@ -46,10 +47,10 @@ def _ours(tracker: str, threads: int, engine: str | None, precision: Precision) 
 
     weights = find(tracker).absolute()
     chosen, precision = resolve(weights, engine=engine, threads=threads, precision=precision)
-    prepare = functools.partial(set_threads, threads, torch_too=chosen == "torch")
+    prepare = functools.partial(set_threads, threads, torch_too=chosen in IN_TORCH)
     with needing("convert", f"tracking with {tracker}"):
         prepare()
-        loaded = load(weights, engine=chosen, threads=None if chosen == "torch" else threads, precision=precision)
+        loaded = load(weights, engine=chosen, threads=None if chosen in IN_TORCH else threads, precision=precision)
     maker = maker_of(
         loaded.spec.name,
         int8_form(weights, chosen) if "int8" in precision else weights,

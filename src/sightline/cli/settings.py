@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sightline.measure.race import Candidate
     from sightline.methods import Method
 
-__all__ = ["Setting", "candidate_of", "method_of", "opencv_candidate", "settings_of"]
+__all__ = ["Setting", "candidate_of", "has_random_weights", "method_of", "opencv_candidate", "settings_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +83,14 @@ class _NotMade(SightlineError):
 
 def _possible(setting: Setting) -> Setting | None:
     """The setting, with what is really opened: the fastest engine in place of "auto", int8 of a file in int8. None where its engine lacks its precision."""
-    from sightline.engines import COMPUTES, PRECISIONS, quantised
+    from sightline.engines import COMPUTES, IN_TORCH, PRECISIONS, quantised
     from sightline.errors import WeightsMissing
     from sightline.tracker import resolve
     from sightline.weights import find
 
     if setting.precision not in PRECISIONS:
         raise SightlineError(f"--precision {setting.precision} is none of {', '.join(PRECISIONS)}.")
-    if setting.engine != "torch":  # which runs names without a file, too
+    if setting.engine not in IN_TORCH:  # which runs names without a file, too
         path = find(setting.tracker)
         way = resolve(path, engine=setting.engine, threads=setting.threads, precision=setting.precision)
         setting = replace(setting, engine=way.engine, precision=way.precision)
@@ -102,33 +102,41 @@ def _possible(setting: Setting) -> Setting | None:
     return setting if setting.precision in COMPUTES.get(setting.engine, PRECISIONS) else None
 
 
+def has_random_weights(setting: Setting) -> bool:
+    """Whether it is a name on torch, which cannot read the ONNX file under that name."""
+    from sightline.engines import IN_TORCH
+    from sightline.zoo import SPECS
+
+    return setting.engine in IN_TORCH and setting.tracker in SPECS
+
+
 def method_of(setting: Setting) -> Method[Any]:
     """The loaded tracker."""
-    from sightline.engines import ENGINES
+    from sightline.engines import ENGINES, IN_TORCH
     from sightline.methods.network import NetworkMethod
     from sightline.tracker import load, untrained
-    from sightline.zoo import SPECS
 
     if setting.engine not in ENGINES:
         raise SightlineError(f"there is no engine called {setting.engine!r}; known are {', '.join(ENGINES)}.")
     with needing("convert", f"{setting}"):
-        if setting.engine == "torch" and setting.tracker in SPECS:
-            method = untrained(setting.tracker).method
+        if has_random_weights(setting):
+            method = untrained(setting.tracker, engine=setting.engine).method
         else:
-            number = None if setting.engine == "torch" else setting.threads
+            number = None if setting.engine in IN_TORCH else setting.threads
             method = load(setting.tracker, engine=setting.engine, threads=number, precision=setting.precision).method  # type: ignore[arg-type]  # what it is, an engine says
     return replace(method, batch=setting.batch) if isinstance(method, NetworkMethod) else method
 
 
 def candidate_of(setting: Setting) -> Candidate:
     """Load a tracker and put a clock into it."""
+    from sightline.engines import IN_TORCH
     from sightline.engines.clocked import Clocked
     from sightline.measure.entrants import Many
     from sightline.measure.race import Candidate
     from sightline.methods.network import NetworkMethod
     from sightline.tracker import Tracker
 
-    prepare: Callable[[], None] = functools.partial(set_threads, setting.threads, torch_too=setting.engine == "torch")
+    prepare: Callable[[], None] = functools.partial(set_threads, setting.threads, torch_too=setting.engine in IN_TORCH)
     method, clocked = method_of(setting), None
     if isinstance(method, NetworkMethod) and setting.callers == 1:  # calls at the same time have no one duration
         clocked = Clocked(method.session)

@@ -51,6 +51,7 @@ __all__ = [
     "BATCHES",
     "COMPUTES",
     "ENGINES",
+    "IN_TORCH",
     "PRECISIONS",
     "Array",
     "Precision",
@@ -67,12 +68,23 @@ Role: TypeAlias = Literal["init", "step", "describe"]
 Precision: TypeAlias = Literal["f32", "bf16", "int8", "int8+bf16"]
 
 # by name, so that nothing here imports torch
-ENGINES = {"onnxruntime": "sightline.engines.onnx", "openvino": "sightline.engines.openvino", "torch": "sightline.models.session"}
-EXTRAS = {"openvino": "openvino", "torch": "convert"}  # what each needs beside the core
+ENGINES = {
+    "onnxruntime": "sightline.engines.onnx",
+    "openvino": "sightline.engines.openvino",
+    "torch": "sightline.models.session",
+    "torch-compile": "sightline.models.compiled",
+}
+IN_TORCH = ("torch", "torch-compile")  # they read weights as they were trained, and have one number of threads for the whole process
+EXTRAS = {"openvino": "openvino", "torch": "convert", "torch-compile": "convert"}  # what each needs beside the core
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)  # from the most exact to the roughest
-COMPUTES: dict[str, tuple[Precision, ...]] = {"onnxruntime": ("f32", "int8"), "openvino": PRECISIONS, "torch": ("f32",)}
+COMPUTES: dict[str, tuple[Precision, ...]] = {
+    "onnxruntime": ("f32", "int8"),
+    "openvino": PRECISIONS,
+    "torch": ("f32",),
+    "torch-compile": ("f32",),
+}
 # targets in one network call of a CPU, by `sightline bench --targets 16 --batch 1,2,4 --callers 1,2` (docs/how-to/several.md)
-BATCHES = {"onnxruntime": 1, "openvino": 2, "torch": 2}
+BATCHES = {"onnxruntime": 1, "openvino": 2, "torch": 2, "torch-compile": 2}
 READS = {"onnx": "onnxruntime", "safetensors": "torch", "torch": "torch", "torchscript": "torch"}
 
 
@@ -180,12 +192,12 @@ def _module(engine: str) -> Any:
         ) from error
 
 
-def open_untrained(spec: Spec, *, device: str = "cpu") -> Session:
-    """A network with random weights, on the torch engine: to see that a tracker runs and how fast, never to track with.
+def open_untrained(spec: Spec, *, device: str = "cpu", engine: str = "torch") -> Session:
+    """A network with random weights, on an engine of `IN_TORCH`: to see that a tracker runs and how fast, never to track with.
 
     Raises:
         EngineError: there is no such device.
         MissingExtra: torch is not installed.
     """
-    session: Session = _module("torch").untrained(spec, device=device)
+    session: Session = _module(engine).untrained(spec, device=device)
     return session

@@ -107,12 +107,13 @@ def _begun(name: str, engine: str, precision: str, threads: int, began: float) -
 
 
 def _loaded(name: str, engine: str, precision: str, threads: int) -> Tracker[Any]:
+    from sightline.engines import IN_TORCH
     from sightline.tracker import load, untrained
     from sightline.zoo import SPECS
 
-    if engine == "torch" and name in SPECS:
-        return untrained(name)
-    number = None if engine == "torch" else threads
+    if engine in IN_TORCH and name in SPECS:
+        return untrained(name, engine=engine)
+    number = None if engine in IN_TORCH else threads
     return load(name, engine=engine, precision=precision, threads=number)  # type: ignore[arg-type]  # from the command line of `start`
 
 

@@ -142,12 +142,13 @@ def _serve(name: str, engine: str, precision: str, width: str, height: str) -> N
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     import cv2
 
+    from sightline.engines import IN_TORCH
     from sightline.scene import Scene, render
     from sightline.tracker import load
 
     cv2.setNumThreads(1)
     warnings.simplefilter("ignore", LittleChecked)  # who began this has said it
-    number = None if engine == "torch" else 1  # torch has it from the environment
+    number = None if engine in IN_TORCH else 1  # torch has it from the environment
     tracker = load(name, engine=engine, precision=precision, threads=number)  # type: ignore[arg-type]  # from the command line of `in_processes`
     shots = list(render(Scene(seed=3, num_frames=4, size=(int(width), int(height)), occlusion=0.0, distractors=0)))
     frames = [shot.frame for shot in shots]

@@ -34,12 +34,16 @@ class TorchSession:
         """The methods that the network has."""
         return frozenset(role for role in get_args(Role) if hasattr(self.network, role))
 
-    @torch.inference_mode()
     def run(self, role: Role, arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
         """Run one of the network's methods on a batch; only what that reads is taken from `arrays`."""
+        return self.run_as(getattr(self.network, role), role, arrays)
+
+    @torch.inference_mode()
+    def run_as(self, call: Callable[..., Any], role: Role, arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        """The same with something else called that computes what the method does."""
         read = {name: array for name, array in arrays.items() if models.reads(self.network, role, name)}
         tensors = {name: torch.from_numpy(np.ascontiguousarray(array)).to(self.device) for name, array in read.items()}
-        outputs = getattr(self.network, role)(**tensors)
+        outputs = call(**tensors)
         return {name: output.cpu().numpy() for name, output in outputs.items()}
 
     def __reduce__(self) -> tuple[Callable[..., TorchSession], tuple[Any, ...]]:
