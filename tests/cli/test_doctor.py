@@ -15,7 +15,7 @@ def test_a_healthy_installation_gives_0_and_says_what_there_is(capsys: pytest.Ca
     report = json.loads(capsys.readouterr().out)
     assert report["healthy"] is True
     assert None not in report["versions"].values()
-    assert report["engines"].keys() == ENGINES.keys()
+    assert report["engines"].keys() == ENGINES.keys() - {"torch-compile"}  # its first call takes half a minute
     assert report["engines"]["onnxruntime"] is None
     assert report["machine"]["cores"] >= 1
     assert report["self_test"]["mean_iou"] > 0.6
