@@ -60,13 +60,22 @@ def test_a_trial_has_fewer_steps(runs: list[Asked], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words,pairs", [(["--steps", "2", "--batch", "4"], 8), (["--steps", "500", "--batch", "1"], 640), (["--batch", "1"], 640)]
+    "words,every,pairs",
+    [
+        (["--steps", "2", "--batch", "4"], 50, 8),
+        (["--steps", "200", "--batch", "1"], 50, 50),
+        (["--steps", "1001"], 101, 640),
+        (["--steps", "1001", "--save-every", "7"], 7, 224),
+        (["--batch", "1", "--save-every", "7"], 7, 640),
+        ([], 500, 640),
+    ],
+    ids=["trial", "few samples", "tenths", "asked for", "whole run, asked for", "whole run"],
 )
-def test_a_trial_looks_at_no_more_held_out_pairs_than_it_learnt_from(
-    words: list[str], pairs: int, runs: list[Asked], tmp_path: Path
+def test_a_trial_saves_now_and_then_and_looks_at_no_more_held_out_pairs_than_it_learnt_from_meanwhile(
+    words: list[str], every: int, pairs: int, runs: list[Asked], tmp_path: Path
 ) -> None:
     assert main(["train", "kestrel-nano", "--data", str(tmp_path), "--output", str(tmp_path), *words]) == 0
-    assert runs[0][0].validation_pairs == pairs
+    assert (runs[0][0].save_every, runs[0][0].validation_pairs) == (every, pairs)
 
 
 @pytest.mark.parametrize("name", ["ostrack-b256", "mtr"])
@@ -123,7 +132,7 @@ def test_folders_of_data_start_and_teacher_are_handed_on(runs: list[Asked], tmp_
 def test_an_encoder_is_pre_trained(runs: list[Asked], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["train", "mat", "--data", "a", "b", "--output", str(tmp_path), "--steps", "3", "--start", "mae.pth"]
     assert main(words) == 0
-    assert runs == [(replace(PRETRAINING["mat"](), steps=3, start=Path("mae.pth")), (Path("a"), Path("b")), tmp_path)]
+    assert runs == [(replace(PRETRAINING["mat"](), steps=3, save_every=50, start=Path("mae.pth")), (Path("a"), Path("b")), tmp_path)]
     assert f"--start {tmp_path / 'mat.safetensors'}" in capsys.readouterr().out
 
 
@@ -135,10 +144,11 @@ def test_an_encoder_is_pre_trained(runs: list[Asked], tmp_path: Path, capsys: py
         (["kestrel-nano", "--steps", "0"], "--steps is 0"),
         (["mtr", "--steps", "0"], "--steps is 0"),
         (["kestrel-nano", "--workers", "-1"], "--workers is -1; expected at least 0"),
+        (["kestrel-nano", "--save-every", "0"], "--save-every is 0; expected at least 1"),
         (["kestrel-nano", "--seed", "-1"], "--seed is -1; expected at least 0"),
         (["mtr", "--teacher", "t.onnx"], "leave --teacher out"),
     ],
-    ids=["recipe", "all recipes", "steps", "steps of a pre-training", "workers", "seed", "teacher"],
+    ids=["recipe", "all recipes", "steps", "steps of a pre-training", "workers", "saves", "seed", "teacher"],
 )
 def test_what_makes_no_sense_is_refused(arguments: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", *arguments, "--data", str(tmp_path), "--output", str(tmp_path / "run")]) == 2

@@ -125,7 +125,7 @@ def test_a_run_goes_on_that_was_begun_before_a_field_of_its_recipe_was_there(dat
         for added in ("guard", "draw", "kinds", "schedule"):
             part.pop(added, None)
     (tmp_path / "run.json").write_text(json.dumps(described))
-    fit(replace(RECIPE, steps=1, workers=1), data, tmp_path)
+    fit(replace(RECIPE, steps=1, workers=1, save_every=7, validation_pairs=2), data, tmp_path)
     with pytest.raises(BadData, match=r"another recipe \(data differ\)"):
         fit(replace(RECIPE, steps=1, data=replace(RECIPE.data, draw="causal")), data, tmp_path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["train"]
 
 Chosen = TypeVar("Chosen", "Recipe", "Pretraining")
+LOOKS, LEAST = 10, 50  # looks at held-out pairs in a run of so many `--steps`, and steps between two of them
 
 
 def train(
@@ -35,6 +37,7 @@ def train(
     steps: Annotated[int | None, optional("N")] = None,
     batch: Annotated[int | None, optional("N")] = None,
     passes: Annotated[int | None, optional("N")] = None,
+    save_every: Annotated[int | None, optional("N")] = None,
     seed: Annotated[int | None, optional("N")] = None,
     precision: Annotated[Literal["float32", "bfloat16", "float16"] | None, optional("KIND")] = None,
     guard: Annotated[Literal["skip", "stop"] | None, optional("skip|stop")] = None,
@@ -59,10 +62,11 @@ def train(
         output: folder of the run: weights, log and what is needed to go on.
         start: weights to start from; the file that the recipe names, in this folder, where not given.
         teacher: weights of a network to learn from, or an ONNX file; what the recipe says of it, or its boxes where it says nothing.
-        steps: end after so many steps, for a trial; the recipe's own number where not given. A trial that ends before the first look at held-out pairs looks at no
-            more of them than it has learnt from: `pairs` in the log says how many.
+        steps: end after so many steps, for a trial; the recipe's own number where not given. Then at least ten times on the way, but after no fewer than
+            fifty steps, it looks at held-out pairs, never at more of them than it has learnt from meanwhile (`pairs` in the log), and saves.
         batch: samples of a step; the rate is not changed with it.
         passes: in which the samples of a step go through the network, to save memory.
+        save_every: steps between two looks at held-out pairs, each followed by a save.
         seed: of all that is drawn.
         precision: of the network's numbers.
         guard: what happens when something is not finite: leave the step out, or stop.
@@ -78,11 +82,20 @@ def train(
         from sightline.train import PRETRAINING, RECIPES, fit, pretrain
     if recipe not in RECIPES and recipe not in PRETRAINING:
         raise SightlineError(_unknown(recipe, sorted({*RECIPES, *PRETRAINING})))
-    numbers = {"steps": steps, "batch": batch, "passes": passes, "overfit": overfit, "threads": threads, "seed": seed, "workers": workers}
+    numbers = {
+        "steps": steps,
+        "batch": batch,
+        "passes": passes,
+        "overfit": overfit,
+        "threads": threads,
+        "seed": seed,
+        "workers": workers,
+        "save_every": save_every,
+    }
     for name, value in numbers.items():
         least = 0 if name in ("seed", "workers") else 1
         if value is not None and value < least:
-            raise SightlineError(f"--{name} is {value}; expected at least {least}, or leave it out.")
+            raise SightlineError(f"--{name.replace('_', '-')} is {value}; expected at least {least}, or leave it out.")
     if recipe in PRETRAINING and teacher is not None:
         raise SightlineError(f"the recipe {recipe} is a pre-training and takes no --teacher; leave --teacher out.")
     asked = {**numbers, "start": start, "precision": precision}
@@ -164,10 +177,11 @@ def _changed(
         rates.append(Rate(pattern="*", factor=0.0))
     optim = replace(chosen.optim, rates=(*rates, *chosen.optim.rates))
     changed = replace(chosen, optim=optim, guard=replace(chosen.guard, then=guard or chosen.guard.then), **changes)
-    if "steps" not in changes or changed.steps >= changed.save_every:
+    if "steps" not in changes:
         return changed
-    # a trial shows that all runs, in time that goes with its steps: looking at more pairs than it learnt from would take most of it
-    return replace(changed, validation_pairs=min(changed.validation_pairs, changed.steps * changed.batch))
+    every = changed.save_every if "save_every" in changes else min(changed.save_every, max(LEAST, math.ceil(changed.steps / LOOKS)))
+    # looking at more pairs than were learnt from would take longer than the learning
+    return replace(changed, save_every=every, validation_pairs=min(changed.validation_pairs, min(every, changed.steps) * changed.batch))
 
 
 def _print_line(figures: Mapping[str, float]) -> None:

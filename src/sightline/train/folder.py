@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Report", "add_line", "append", "describe", "rewind"]
 
-OF_THE_MACHINE = ("workers", "threads")  # fields that change no result
+NO_RESULT = ("workers", "threads", "save_every", "validation_pairs")  # fields that change no weights
 Report: TypeAlias = Callable[[Mapping[str, float]], None]
 
 
@@ -36,7 +36,7 @@ def describe(out: Path, recipe: DataclassInstance, more: Mapping[str, str]) -> N
     path = out / "run.json"
     if path.is_file():
         before = _recipe_in(path)
-        fields = [field for field in dataclasses.fields(recipe) if field.name not in OF_THE_MACHINE]
+        fields = [field for field in dataclasses.fields(recipe) if field.name not in NO_RESULT]
         changed = sorted(field.name for field in fields if not _is_same(before, described, field, recipe))
         if changed:
             raise BadData(f"{out} holds a run with another recipe ({', '.join(changed)} differ); choose another --output.")
