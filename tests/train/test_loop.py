@@ -268,3 +268,23 @@ def test_a_log_that_cannot_be_written_is_one_line(data: Path, tmp_path: Path) ->
     (tmp_path / "log.jsonl").symlink_to("/dev/full")
     with pytest.raises(WeightsMissing, match=r"cannot write .*log.jsonl \(No space left on device\)"):
         fit(RECIPE, data, tmp_path)
+
+
+@EXACT
+def test_a_run_that_was_interrupted_leaves_the_files_of_one_that_was_not(data: Path, tmp_path: Path) -> None:
+    def stop(line: Mapping[str, float]) -> None:
+        if line["step"] == 4:
+            raise StopError
+
+    bad, recipe = spoiled(data, tmp_path / "data"), replace(RECIPE, steps=5, save_every=2)
+    with pytest.raises(StopError):
+        fit(recipe, bad, tmp_path / "again", report=stop)
+    with (tmp_path / "again" / "notes.txt").open("a") as file:
+        file.write("skipped half of a li")
+    fit(recipe, bad, tmp_path / "again")
+    fit(recipe, bad, tmp_path / "whole")
+    names = sorted(path.name for path in (tmp_path / "whole").iterdir())
+    assert names == sorted(path.name for path in (tmp_path / "again").iterdir())
+    assert "notes.txt" in names
+    for name in set(names) - {"log.jsonl", "state.pt"}:  # times are in the one; in the other strings are written once or twice
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name

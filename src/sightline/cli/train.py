@@ -12,6 +12,7 @@ import tyro
 
 from sightline.cli.arguments import Flag, optional
 from sightline.cli.extras import needing
+from sightline.cli.interrupt import Interrupts
 from sightline.cli.progress import progress_bar
 from sightline.errors import SightlineError
 
@@ -100,7 +101,7 @@ def train(
         raise SightlineError(f"the recipe {recipe} is a pre-training and takes no --teacher; leave --teacher out.")
     asked = {**numbers, "start": start, "precision": precision}
     changes: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
-    with progress_bar("steps/s") as bar:
+    with Interrupts(), progress_bar("steps/s") as bar:
         screen = _Screen(bar, recipe, "what it draws" if recipe in PRETRAINING else "where it finds the target")
         shown = {"report": _print_line, "tick": screen.tick, "seen": screen.seen, "tell": screen.tell}
         told: dict[str, Any] = {**shown, "on_bad": on_bad, "board": tensorboard}

@@ -20,8 +20,9 @@ from sightline.weights import write_whole
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["Report", "add_line", "append", "describe", "rewind"]
+__all__ = ["NOTES", "Report", "add_line", "append", "describe", "rewind"]
 
+LOG, NOTES = "log.jsonl", "notes.txt"
 NO_RESULT = ("workers", "threads", "save_every", "validation_pairs")  # fields that change no weights
 Report: TypeAlias = Callable[[Mapping[str, float]], None]
 
@@ -71,7 +72,7 @@ def _agrees(before: Any, described: Any, value: object) -> bool:
 
 def append(out: Path, line: Mapping[str, float], report: Report | None) -> None:
     """Append a line to log.jsonl, and report it; errors as `add_line`."""
-    add_line(out / "log.jsonl", json.dumps({name: round(value, 6) for name, value in line.items()}))
+    add_line(out / LOG, json.dumps({name: round(value, 6) for name, value in line.items()}))
     if report is not None:
         report(line)
 
@@ -91,15 +92,26 @@ def add_line(path: Path, text: str) -> None:
         ) from error
 
 
-def rewind(out: Path, step: int) -> None:
-    """Forget the lines of log.jsonl after a step: a run that goes on from there writes them again."""
-    path = out / "log.jsonl"
+def rewind(out: Path, step: int) -> set[str]:
+    """Forget what was logged after a step, and lines that were not finished: a run that goes on from there writes them again.
+
+    Returns:
+        The lines of notes.txt.
+    """
+    _keep(out / LOG, lambda line: bool(json.loads(line)["step"] <= step))
+    return set(_keep(out / NOTES, lambda _: True))
+
+
+def _keep(path: Path, wanted: Callable[[str], bool]) -> list[str]:
+    """Take all other lines out of a file; those that stay."""
     if not path.is_file():
-        return
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
-    if kept != lines:
-        write_whole({path: "".join(kept).encode()})
+        return []
+    text = path.read_text(encoding="utf-8")
+    kept = [line for line in text.split("\n")[:-1] if wanted(line)]
+    whole = "".join(f"{line}\n" for line in kept)
+    if whole != text:
+        write_whole({path: whole.encode()})
+    return kept
 
 
 def _commit() -> str:

@@ -31,7 +31,7 @@ from torch.utils.data import DataLoader
 from sightline.engines.cores import num_cores
 from sightline.errors import BadData, SightlineError
 from sightline.train.data import Problems
-from sightline.train.folder import Report, add_line, append, describe, rewind
+from sightline.train.folder import NOTES, Report, add_line, append, describe, rewind
 from sightline.train.guard import Trouble, in_gradients, in_modules, watching
 from sightline.train.parallel import World, joined
 from sightline.train.pretrain.recipe import Pretraining
@@ -121,10 +121,13 @@ def run(
         state = _Run(teach(world.device), recipe, out, world)
         if world.is_first:
             describe(out, recipe, {"machine": platform.processor() or platform.machine(), "device": world.device.type})
-            problems.write(out)
         state.resume()
+        if world.is_first:
+            if state.step:
+                problems.recall(out)
+            problems.write(out)
         board = Board(out, state.step) if told.get("board") and world.is_first else None
-        log = _Log(out if world.is_first else None, told.get("report"), told.get("tell"), board)
+        log = _Log(out if world.is_first else None, told.get("report"), told.get("tell"), board, state.noted)
         with closing(log):
             _take_steps(state, samples, problems, log, told)
     return state.weights
@@ -173,8 +176,8 @@ def _look(state: _Run, log: _Log, problems: Problems, seen: Seen) -> None:
     watched = state.lesson.watch(copy.deepcopy(state.mean).eval(), seen)
     log.write({"step": state.step, **watched.figures})
     log.note(watched.notes, problems)
+    problems.write(state.out)  # before what a run goes on from
     state.save(watched)
-    problems.write(state.out)
 
 
 class _Run:
@@ -184,6 +187,7 @@ class _Run:
         self.lesson, self.recipe, self.out, self.world = lesson, recipe, out, world
         self.weights = out / f"{recipe.name}.safetensors"
         self.step = self.skipped = 0
+        self.noted: set[str] = set()
         self.network = lesson.network
         self.mean = copy.deepcopy(self.network)
         self.optimiser = make_optimiser(self.network, recipe.optim)
@@ -268,7 +272,7 @@ class _Run:
                 getattr(self, name).load_state_dict(state.get(name, {}))
         if self.world.is_first:
             remove_parts(self.out)
-            rewind(self.out, self.step)
+            self.noted = rewind(self.out, self.step)
 
     def _saved(self) -> dict[str, Any]:
         path = self.out / "state.pt"
@@ -299,6 +303,7 @@ class _Feed(Iterator[Batch]):
             pin_memory=run.world.device.type == "cuda",
         )
         self.loader, self.waited, self.is_first = loader, 0.0, True
+        self.begins = run.step == 0
         self.batches: Iterator[Batch] = iter(())  # workers begin with the first batch: a run that is done needs none
         self.began = self.counted = time.perf_counter()
 
@@ -311,7 +316,8 @@ class _Feed(Iterator[Batch]):
         self.waited += time.perf_counter() - asked
         self.log.note(batch.notes, self.problems)
         if self.is_first:
-            self.log.samples(batch)
+            if self.begins:
+                self.log.samples(batch)
             self.is_first, self.waited, self.counted = False, 0.0, time.perf_counter()  # until now workers were starting
         return batch
 
@@ -361,6 +367,7 @@ class _Log:
     report: Report | None
     teller: Callable[[str], None] | None
     board: Board | None
+    noted: set[str]
 
     def write(self, line: dict[str, float]) -> None:
         if self.out is not None:
@@ -370,7 +377,9 @@ class _Log:
 
     def tell(self, text: str) -> None:
         if self.out is not None:
-            add_line(self.out / "notes.txt", text)
+            if text not in self.noted:  # as it is told again where a run goes on
+                self.noted.add(text)
+                add_line(self.out / NOTES, text)
             if self.teller is not None:
                 self.teller(text)
 

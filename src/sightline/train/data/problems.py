@@ -55,6 +55,14 @@ class Problems:
         rest = len(self.bad) - len(named)
         return [*self.notes, *counted, *named, *([f"skipped {rest} more, all in {REPORT}"] if rest > 0 else [])]
 
+    def recall(self, folder: Path) -> None:
+        """Add what could not be used before a run went on, by the `data-report.json` in its folder; nothing where that cannot be read."""
+        try:
+            before = json.loads((folder / REPORT).read_text(encoding="utf-8"))["skipped"]
+            self.bad = {str(name): str(why) for name, why in before.items()} | self.bad
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return
+
     def write(self, folder: Path) -> Path:
         """Write everything to `data-report.json` in a folder."""
         path = folder / REPORT
