@@ -174,6 +174,27 @@ def test_a_very_large_crop_is_made_without_a_copy_and_shows_the_same(monkeypatch
     assert np.count_nonzero(differ > 8) <= 4 * 256  # along the frame's edges, where a pixel is half of the one and half of the other
 
 
+@given(
+    st.builds(Box, st.floats(-300, 330), st.floats(-300, 250), st.floats(1, 330), st.floats(1, 250)),
+    st.sampled_from([16, 32, 63, 64]),
+    st.sampled_from(["stretch-outward", "ceil-area"]),
+)
+def test_what_is_not_copied_changes_no_bit_of_a_crop(box: Box, size: int, rule: CropRule) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (FRAME[1], FRAME[0], 3), np.uint8)
+    region = region_around(box, Crop(rule=rule, factor=5.0, size=size), FRAME, fill=(10.3, 120.5, 250.8))
+    assert isinstance(region, Region)
+    whole: Any = cv2.resize(region.cut(image), (size, size), interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_array_equal(region.take(image), whole)
+
+
+def test_a_much_larger_cut_that_lies_partly_outside_is_never_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
+    region = region_around(Box(0, 0, 200, 200), Crop(rule="stretch-outward", factor=5.0, size=64), FRAME)
+    crop = region.take(image)
+    monkeypatch.delattr(Region, "cut")
+    np.testing.assert_array_equal(region.take(image), crop)
+
+
 def test_the_last_column_of_a_frame_is_never_read_by_the_published_rule() -> None:
     image = np.zeros((240, 320, 3), np.uint8)
     image[:, -1] = 255

@@ -24,6 +24,7 @@ __all__ = ["BentRegion", "Fill", "Region", "Size", "part_of"]
 
 Fill = tuple[float, float, float]  # RGB 0..255
 Size = tuple[int, int]  # width, height of a frame in pixels
+SPARSE = 4  # times as many rows as in a crop, from which on those that it is not made of are better not copied
 LARGEST = (
     2048 * 2048
 )  # pixels of a cut that are copied with what lies outside around them, as authors do; a lost target may ask for 16 frames' worth
@@ -79,9 +80,41 @@ class Region:
             return cv2.resize(picture, (self.size, self.size), interpolation=cv2.INTER_LINEAR)
         if self.padded == "after":
             return self._surrounded(self._inside(image))
-        if self.pixels == "uint8" and self.width * self.height > LARGEST and any(self._overhang()):
-            return self._sampled(image)
+        if self.pixels == "uint8" and any(self._overhang()):
+            if self.width * self.height > LARGEST:
+                return self._sampled(image)
+            if self.height >= SPARSE * self.size:
+                return self._sparse(image)
         return cv2.resize(self.cut(image), (self.size, self.size), interpolation=cv2.INTER_LINEAR)
+
+    def _sparse(self, image: NDArray[np.uint8]) -> NDArray[Any]:
+        """The crop of a cut that is much larger and lies partly outside: the same to the last bit as the resized `cut`, which is not made.
+
+        A row of the crop is made of two rows of the cut, and no others are copied. What lies outside is filled where it blends with what does
+        not; the rest of it is filled in the crop.
+        """
+        left, top, right, bottom = self._overhang()
+        (up, down), (near, far) = self._showing(top, bottom, self.height), self._showing(left, right, self.width)
+        places = (np.arange(up, down) + 0.5) * self.height / self.size - 0.5
+        rows = np.add.outer(np.floor(places).astype(int), (0, 1)).ravel()
+        rows = rows[(rows >= top) & (rows < self.height - bottom)]
+        picture, fill, end = np.empty((self.height, self.width, 3), np.uint8), np.rint(self.fill), self.width - right
+        picture[max(0, top - 1) : top] = picture[self.height - bottom : self.height - bottom + 1] = fill
+        picture[rows, max(0, left - 1) : left] = picture[rows, end : end + 1] = fill
+        picture[rows, left:end] = image[rows + self.y, self.x + left : self.x + end]
+        crop = cv2.resize(picture, (self.size, self.size), interpolation=cv2.INTER_LINEAR)[up:down, near:far]
+        return cv2.copyMakeBorder(crop, up, self.size - down, near, self.size - far, cv2.BORDER_CONSTANT, value=self.fill)
+
+    def _showing(self, before: int, after: int, length: int) -> tuple[int, int]:
+        """One axis: the first and behind the last pixel of the crop that is made of anything in the frame.
+
+        Args:
+            before: pixels of the cut that lie outside at its beginning.
+            after: likewise at its end.
+            length: of the cut.
+        """
+        first, last = (math.ceil(place * self.size / length - 0.5) for place in (before - 0.5, length - after + 0.5))
+        return max(0, first), max(0, first, min(last, self.size))
 
     def _sampled(self, image: NDArray[np.uint8]) -> NDArray[Any]:
         """The crop without a copy of what is cut, from the same places to a thirty-second of a pixel."""
