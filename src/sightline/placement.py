@@ -65,7 +65,9 @@ def region_around(box: Box, crop: Crop, size: Size, fill: Fill = (0.0, 0.0, 0.0)
         size: width and height of the frame.
         fill: colour for what lies outside, RGB.
     """
-    even = replace(CROP_RULES[crop.rule](box, crop, size, fill), pixels=crop.pixels, padded=crop.padded)
+    even = CROP_RULES[crop.rule](box, crop, size, fill)
+    if (even.pixels, even.padded) != (crop.pixels, crop.padded):
+        even = replace(even, pixels=crop.pixels, padded=crop.padded)
     if crop.padded == "grid":
         x, width, left, across = _on_whole_pixels(even.frame.x, even.frame.w, crop.size, even.limit[0])
         y, height, top, down = _on_whole_pixels(even.frame.y, even.frame.h, crop.size, even.limit[1])

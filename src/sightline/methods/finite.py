@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -30,7 +31,10 @@ def check_finite(
         EngineError: NaN or infinity; names the network, the graph, the output and the frame.
     """
     for name in names:
-        if name not in said or np.isfinite(said[name]).all():
+        if name not in said:
+            continue
+        flat = said[name].ravel()
+        if math.isfinite(np.dot(flat, flat)) or np.isfinite(flat).all():  # the sum of squares is told sooner, but may overflow
             continue
         bad = next(i for i in range(len(frames)) if not np.isfinite(said[name][i]).all())
         raise EngineError(
