@@ -143,7 +143,9 @@ def main(
     for _ in range(rounds):
         for turns in found.values():
             turns.turn(seconds)
-    print("| tracker | frame | given as | target | share of the height | targets | outside the network, ms | per target | network, ms per target |")
+    print(
+        "| tracker | frame | given as | target | share of the height | targets | outside the network, ms | per target | network, ms per target |"
+    )
     print("|---|---|---|---|---:|---:|---:|---:|---:|")
     rows = []
     for setting, turns in found.items():

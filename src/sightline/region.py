@@ -83,12 +83,10 @@ class Region:
             picture = image[rows.reshape(-1, 1), columns].astype(self.pixels)
             return cv2.resize(picture, (self.size, self.size), interpolation=cv2.INTER_LINEAR)
         if self.padded == "after":
-            return self._surrounded(self._inside(image))
-        if self.pixels == "uint8" and any(self._overhang()):
-            if self.width * self.height > LARGEST:
-                return self._sampled(image)
-            if self.height >= SPARSE * self.size:
-                return self._sparse(image)
+            return self._surrounded(image)
+        is_too_large = self.width * self.height > LARGEST
+        if self.pixels == "uint8" and (is_too_large or self.height >= SPARSE * self.size) and any(self._overhang()):
+            return self._sampled(image) if is_too_large else self._sparse(image)
         return cv2.resize(self.cut(image), (self.size, self.size), interpolation=cv2.INTER_LINEAR)
 
     def _sparse(self, image: NDArray[np.uint8]) -> NDArray[Any]:
@@ -145,20 +143,20 @@ class Region:
 
     def cut(self, image: NDArray[np.uint8]) -> NDArray[Any]:
         """What the crop is made of, not yet resized: (height, width, C) of `pixels`, filled outside; not to be written to."""
-        left, top, right, bottom = self._overhang()
-        picture: NDArray[Any] = self._inside(image).astype(self.pixels, copy=False)
-        if left or top or right or bottom:
+        left, top, right, bottom = overhang = self._overhang()
+        picture: NDArray[Any] = self._inside(image, overhang).astype(self.pixels, copy=False)
+        if any(overhang):
             picture = cv2.copyMakeBorder(picture, top, bottom, left, right, cv2.BORDER_CONSTANT, value=self.fill)
         return picture
 
-    def _inside(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        left, top, right, bottom = self._overhang()
+    def _inside(self, image: NDArray[np.uint8], overhang: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+        left, top, right, bottom = overhang
         return image[self.y + top : self.y + self.height - bottom, self.x + left : self.x + self.width - right]
 
-    def _surrounded(self, inside: NDArray[np.uint8]) -> NDArray[Any]:
+    def _surrounded(self, image: NDArray[np.uint8]) -> NDArray[Any]:
         """The crop where only what lies inside the frame is resized, and the rest of it is filled; start and length are rounded apart."""
-        left, top, _, _ = self._overhang()
-        across, down = self.size / self.width, self.size / self.height
+        left, top, _, _ = overhang = self._overhang()
+        inside, across, down = self._inside(image, overhang), self.size / self.width, self.size / self.height
         x, y = round(left * across), round(top * down)
         # as published, but for ends beyond the crop: there is an error there
         end_x, end_y = min(x + round(inside.shape[1] * across), self.size), min(y + round(inside.shape[0] * down), self.size)

@@ -9,9 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-onnx = pytest.importorskip("onnx")
-
-from sightline.engines import Session, open_session  # after the check for onnx
+from sightline.engines import Session, open_session
 from sightline.weights import find
 
 KINDS = {"template": np.float32, "search": np.uint8, "filled": np.bool_, "words": np.int64}
@@ -28,6 +26,7 @@ LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 def session(request: pytest.FixtureRequest, tmp_path: Path) -> Session:
     """A network that says what it is given, one input of each kind, as float32; its box is the template itself."""
     pytest.importorskip(request.param)
+    onnx = pytest.importorskip("onnx")
     helper, types = onnx.helper, onnx.TensorProto
     of = {name: helper.np_dtype_to_tensor_dtype(np.dtype(kind)) for name, kind in KINDS.items()}
     nodes = [helper.make_node("Identity", ["template"], ["box"])]

@@ -33,8 +33,10 @@ Shapes: TypeAlias = tuple[tuple[int, ...], ...]
 
 
 class _Request:
-    """What runs a compiled graph, for one caller at a time. Its inputs have their places in memory for good, and are written there: a copy of them
-    costs less than OpenVINO's tensors made anew for every call, which Python makes while all other callers wait for it.
+    """What runs a compiled graph, for one caller at a time.
+
+    Its inputs are written to memory that it has for good. That costs less than OpenVINO's tensors for every call's arrays, which Python makes
+    while all other callers wait.
     """
 
     def __init__(self, compiled: Any) -> None:
