@@ -20,17 +20,18 @@ from typing import Any
 import cv2
 import tyro
 
+from sightline.box import Box
 from sightline.cli.environment import machine
 from sightline.engines import COMPUTES
 from sightline.engines.cores import num_cores
+from sightline.frame import Frame
 from sightline.measure.entrants import Many
-from sightline.measure.start import resident_mb
-from sightline.scene import Scene, render
+from sightline.measure.race import Candidate, race
+from sightline.measure.sensors import resident_mb
+from sightline.measure.subject import rendered
 from sightline.tracker import load
 
-QUIET = 0.06
-WARM = 3
-PAUSE = 0.02  # seconds: threads of the one before still spin
+QUIET = 0.06  # of a core
 STAT = Path("/proc/stat")
 
 
@@ -62,26 +63,12 @@ def busy_seconds() -> float:
     return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK") - time.process_time()
 
 
-def turn(many: Many, shots: Sequence[Any], seconds: float) -> float:
-    """The median seconds of a frame."""
-    many.init(shots[0].frame, shots[0].box)
-    taken: list[float] = []
-    ends = time.perf_counter() + seconds
-    for i in range(10**6):
-        began = time.perf_counter()
-        many.update(shots[1 + i % (len(shots) - 1)].frame)
-        if i >= WARM:
-            taken.append(time.perf_counter() - began)
-        if time.perf_counter() > ends and len(taken) > 2:
-            break
-    return statistics.median(taken)
-
-
 def measured(
     tracker: str,
     engine: str,
     precision: Any,
-    shots: Sequence[Any],
+    frames: Sequence[Frame],
+    box: Box,
     *,
     targets: int,
     callers: int,
@@ -91,28 +78,24 @@ def measured(
 ) -> Row:
     """One row; after so many seconds of patience with the machine it has fewer rounds."""
     one = load(tracker, engine=engine, threads=1, precision=precision).method
-    turn(Many(one, targets, 1), shots, 0.0)
+    alone, together = Candidate("one caller", Many(one, targets)), Candidate("several callers", Many(one, targets, callers))
+    race([alone], frames, box, rounds=1, seconds=0)
     before = resident_mb()
-    ways = [Many(one, targets, 1), Many(one, targets, callers)]
-    for _ in range(3):  # until every caller was there at the same time as all others
-        turn(ways[1], shots, 0.0)
+    race([together], frames, box, rounds=3, seconds=0)  # until every caller was there at the same time as all others
     after = resident_mb()
-    ways.append(Many(load(tracker, engine=engine, threads=num_cores(), precision=precision).method, targets, 1))
+    wide = Candidate("all threads", Many(load(tracker, engine=engine, threads=num_cores(), precision=precision).method, targets))
     found: list[list[float]] = []
     gives_up = time.perf_counter() + patience
     while len(found) < rounds and time.perf_counter() < gives_up:
-        times = []
         others, began = busy_seconds(), time.perf_counter()
-        for many in ways:
-            time.sleep(PAUSE)
-            times.append(turn(many, shots, seconds))
+        times = race([alone, together, wide], frames, box, rounds=1, seconds=seconds)
         if busy_seconds() - others <= QUIET * (time.perf_counter() - began):
-            found.append(times)
+            found.append([row.p50 for row in times])
     nan = float("nan")
     by_callers, by_threads = (statistics.median(times[0] / times[i] for times in found) if found else nan for i in (1, 2))
     return Row(
         f"{tracker} ({engine} {precision})",
-        statistics.median(times[0] for times in found) * 1e3 if found else nan,
+        statistics.median(times[0] for times in found) if found else nan,
         by_callers,
         by_threads,
         len(found),
@@ -160,9 +143,11 @@ def main(
         output: all figures.
     """
     cv2.setNumThreads(1)
-    shots = list(render(Scene(seed=3, num_frames=12, size=(1280, 720), occlusion=0.0, distractors=0)))
+    frames, box = rendered((1280, 720), 12)
     rows = [
-        measured(tracker, engine, precision, shots, targets=targets, callers=callers, rounds=rounds, seconds=seconds, patience=patience)
+        measured(
+            tracker, engine, precision, frames, box, targets=targets, callers=callers, rounds=rounds, seconds=seconds, patience=patience
+        )
         for precision in precisions
         for tracker in trackers
         for engine in engines

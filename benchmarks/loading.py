@@ -37,7 +37,7 @@ import tyro
 from torch.utils.data import DataLoader
 
 from sightline import __version__, zoo
-from sightline.measure.start import resident_mb
+from sightline.measure.sensors import resident_mb
 from sightline.region import BentRegion, Region
 from sightline.train import PRETRAINING, RECIPES, Pretraining, Recipe, augment, fit, pretrain
 from sightline.train import tracker as of_trackers

@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from benchmarks import callers
-from sightline.scene import Scene, render
+from sightline.measure.subject import rendered
 
-SHOTS = list(render(Scene(seed=3, num_frames=3, size=(320, 240), occlusion=0.0, distractors=0)))
+FRAMES, BOX = rendered((320, 240), 3)
 
 
 def row(patience: float) -> callers.Row:
     numbers = {"targets": 2, "callers": 2, "rounds": 1, "seconds": 0.0}
-    return callers.measured("kestrel-nano", "onnxruntime", "f32", SHOTS, patience=patience, **numbers)  # type: ignore[arg-type]  # all have their types
+    return callers.measured("kestrel-nano", "onnxruntime", "f32", FRAMES, BOX, patience=patience, **numbers)  # type: ignore[arg-type]  # all have their types
 
 
 def test_a_row_is_of_quiet_rounds_only(monkeypatch: pytest.MonkeyPatch) -> None:

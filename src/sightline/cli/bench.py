@@ -19,7 +19,7 @@ from sightline.cli.environment import machine, version_of, versions
 from sightline.cli.extras import needing
 from sightline.cli.interrupt import Interrupts
 from sightline.cli.progress import progress_bar
-from sightline.cli.settings import Setting, candidate_of, has_random_weights, method_of, opencv_candidate, settings_of
+from sightline.cli.settings import Setting, candidate_of, method_of, opencv_candidate, settings_of
 from sightline.errors import BadData, SightlineError
 
 if TYPE_CHECKING:
@@ -205,9 +205,11 @@ def _named(option: str, text: str) -> list[str]:
 
 def _check_parts(settings: Sequence[Setting], *, layers: bool, start: bool, videos: bool) -> None:
     """Refuse what could not be measured of any of the settings, or not of the one that it is measured of."""
+    from sightline.measure.subject import has_random_weights
+
     if layers and not any(setting.engine == "onnxruntime" for setting in settings):
         raise SightlineError("--layers asks the profiler of onnxruntime: add it to --engine.")
-    random = [setting for setting in settings if has_random_weights(setting)]
+    random = [setting for setting in settings if has_random_weights(setting.tracker, setting.engine)]
     if random and (start or (videos and settings[0] in random)):
         raise SightlineError(
             f"--start and --videos begin processes that read a file of weights, and {random[0].tracker} on torch has random ones: "
@@ -217,13 +219,12 @@ def _check_parts(settings: Sequence[Setting], *, layers: bool, start: bool, vide
 
 def _frames(size: str) -> tuple[list[Frame], Box]:
     """Rendered frames, and the box of the target in the first."""
-    from sightline.scene import Scene, render
+    from sightline.measure.subject import rendered
 
     width, _, height = size.partition("x")
     if not (width.isdecimal() and height.isdecimal() and 64 <= int(width) <= 7680 and 64 <= int(height) <= 4320):
         raise SightlineError(f"--frame {size!r} is not a size; expected WxH in pixels, as in --frame 1280x720.")
-    shots = list(render(Scene(seed=3, num_frames=NUM_FRAMES, size=(int(width), int(height)), occlusion=0.0, distractors=0)))
-    return [shot.frame for shot in shots], shots[0].box
+    return rendered((int(width), int(height)), NUM_FRAMES)
 
 
 def _ceiling(threads: int) -> dict[str, Any]:
@@ -419,6 +420,7 @@ def _layers(setting: Setting) -> dict[str, Any]:
 def _soak(windows: list[dict[str, Any]], candidate: Candidate, setting: Setting, course: _Course, *, minutes: float) -> None:
     """Append every stretch as it ends."""
     from sightline.measure.soak import soak
+    from sightline.measure.subject import has_random_weights
     from sightline.measure.videos import in_processes
 
     seconds, width = minutes * 60, min(10.0, minutes * 6)
@@ -429,7 +431,7 @@ def _soak(windows: list[dict[str, Any]], candidate: Candidate, setting: Setting,
             return run(width / 10)
 
     candidate.prepare()
-    beside = None if has_random_weights(setting) else fresh  # a process reads them from a file
+    beside = None if has_random_weights(setting.tracker, setting.engine) else fresh  # a process reads them from a file
     with progress_bar("s a second") as bar:
         task = bar.add_task("soak, seconds", total=round(seconds))
         for window in soak(candidate.follower, course.frames, course.box, seconds=seconds, window=width, fresh=beside):

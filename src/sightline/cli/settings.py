@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sightline.measure.race import Candidate
     from sightline.methods import Method
 
-__all__ = ["Setting", "candidate_of", "has_random_weights", "method_of", "opencv_candidate", "settings_of"]
+__all__ = ["Setting", "candidate_of", "method_of", "opencv_candidate", "settings_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,28 +102,16 @@ def _possible(setting: Setting) -> Setting | None:
     return setting if setting.precision in COMPUTES.get(setting.engine, PRECISIONS) else None
 
 
-def has_random_weights(setting: Setting) -> bool:
-    """Whether it is a name on torch, which cannot read the ONNX file under that name."""
-    from sightline.engines import IN_TORCH
-    from sightline.zoo import SPECS
-
-    return setting.engine in IN_TORCH and setting.tracker in SPECS
-
-
 def method_of(setting: Setting) -> Method[Any]:
     """The loaded tracker."""
-    from sightline.engines import ENGINES, IN_TORCH
+    from sightline.engines import ENGINES
+    from sightline.measure.subject import loaded
     from sightline.methods.network import NetworkMethod
-    from sightline.tracker import load, untrained
 
     if setting.engine not in ENGINES:
         raise SightlineError(f"there is no engine called {setting.engine!r}; known are {', '.join(ENGINES)}.")
     with needing("convert", f"{setting}"):
-        if has_random_weights(setting):
-            method = untrained(setting.tracker, engine=setting.engine).method
-        else:
-            number = None if setting.engine in IN_TORCH else setting.threads
-            method = load(setting.tracker, engine=setting.engine, threads=number, precision=setting.precision).method  # type: ignore[arg-type]  # what it is, an engine says
+        method = loaded(setting.tracker, engine=setting.engine, precision=setting.precision, threads=setting.threads).method
     return replace(method, batch=setting.batch) if isinstance(method, NetworkMethod) else method
 
 

@@ -8,9 +8,7 @@ numpy's product can only be set when a process begins.
 from __future__ import annotations
 
 import json
-import statistics
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -18,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from sightline.measure.process import last_line
+from sightline.measure.turns import take_turns
 
 __all__ = ["OPERATIONS", "Ceiling", "ceiling", "product"]
 
@@ -67,23 +66,14 @@ def _measured(threads: int) -> Ceiling:
 
 
 def _rate(call: Callable[[], Any]) -> float:
-    """Thousand millions of operations in a second, of the fastest round."""
-    return max(OPERATIONS / seconds for seconds in _rounds(call)) / 1e9
+    """Thousand millions of operations in a second."""
+    return OPERATIONS / _seconds(call) / 1e9
 
 
-def _rounds(call: Callable[[], Any]) -> list[float]:
-    """Median seconds of a call in each round."""
-    for _ in range(5):
-        call()
-    medians = []
-    for _ in range(ROUNDS):
-        taken, ends = [], time.perf_counter() + TURN
-        while time.perf_counter() < ends:
-            began = time.perf_counter()
-            call()
-            taken.append(time.perf_counter() - began)
-        medians.append(statistics.median(taken))
-    return medians
+def _seconds(call: Callable[[], Any]) -> float:
+    """The median of a call in the fastest round."""
+    [rounds] = take_turns({"": call}, rounds=ROUNDS, seconds=TURN).values()
+    return min(rounds)
 
 
 def _numpy() -> Callable[[], Any]:
@@ -129,7 +119,7 @@ def product(precision: str, threads: int) -> Callable[[], Any] | None:
 
 def _copy() -> float:
     source, target = np.ones(COPIED, np.uint8), np.empty(COPIED, np.uint8)
-    return max(2 * COPIED / seconds for seconds in _rounds(lambda: np.copyto(target, source))) / 1e9
+    return 2 * COPIED / _seconds(lambda: np.copyto(target, source)) / 1e9
 
 
 if __name__ == "__main__":

@@ -13,11 +13,11 @@ import numpy as np
 from sightline.box import Box
 from sightline.engines.clocked import Clocked
 from sightline.frame import Frame
-from sightline.measure.sensors import energy_joules
+from sightline.measure.sensors import energy_joules, spent_joules
+from sightline.measure.turns import PAUSE, ratio
 
 __all__ = ["Candidate", "Follows", "Race", "Times", "race"]
 
-PAUSE = 0.02  # seconds between two turns: what the one before left in threads and caches settles
 WARM = 3  # updates before the clock runs
 
 
@@ -126,11 +126,8 @@ def _turn(candidate: Candidate, frames: Sequence[Frame], box: Box, seconds: floa
     candidate.prepare()
     before = energy_joules()
     taken, calls = _updates(candidate, frames, box, seconds)
-    after = energy_joules()
-    joules = None
-    if before is not None and after is not None and after >= before:  # the counter begins anew now and then
-        joules = (after - before) / (WARM + len(taken))
-    return _Turn(taken, statistics.median(calls) if calls else None, joules)
+    used = spent_joules(before, energy_joules())
+    return _Turn(taken, statistics.median(calls) if calls else None, None if used is None else used / (WARM + len(taken)))
 
 
 def _updates(candidate: Candidate, frames: Sequence[Frame], box: Box, seconds: float) -> tuple[list[float], list[float]]:
@@ -166,7 +163,7 @@ def _times(candidate: Candidate, turns: Sequence[_Turn], first: Sequence[_Turn])
         network=network,
         outside=None if network is None else p50 - network,
         fps=candidate.targets * 1e3 / p50,
-        ratio=statistics.median(mine / theirs for mine, theirs in zip(medians, of_first, strict=True)),
+        ratio=ratio(medians, of_first),
         joules=statistics.median(energies) if energies else None,
         rounds=tuple(medians),
     )

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from sightline.box import Box
 from sightline.frame import Frame
 from sightline.measure.race import Follows
-from sightline.measure.sensors import clock_mhz, energy_joules
-from sightline.measure.start import resident_mb
+from sightline.measure.sensors import clock_mhz, energy_joules, resident_mb, spent_joules
 
 __all__ = ["Window", "soak"]
 
@@ -72,8 +71,7 @@ def soak(
             count += 1
         now = clock()
         if count and now - at >= window:
-            after = energy_joules()
-            used = None if joules is None or after is None or after < joules else after - joules
+            used = spent_joules(joules, energy_joules())
             beside = None if fresh is None else fresh()
             yield Window(now - began, count / (now - at), beside, resident_mb(), clock_mhz(), used)
             at, count, joules = clock(), 0, energy_joules()

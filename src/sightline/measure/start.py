@@ -9,15 +9,16 @@ import time
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sightline.measure.process import last_line
+from sightline.measure.sensors import resident_mb
+from sightline.measure.subject import loaded
 
 if TYPE_CHECKING:
     from sightline.box import Box
-    from sightline.tracker import Tracker
 
-__all__ = ["Start", "resident_mb", "start"]
+__all__ = ["Start", "start"]
 
 CLIP = 10  # frames
 
@@ -70,15 +71,6 @@ def _clip(path: Path) -> Box:
     return shots[0].box
 
 
-def resident_mb(what: str = "VmRSS") -> float | None:
-    """Memory of this process in 2^20 bytes: now, or at most ("VmHWM"); None where the system does not tell."""
-    table = Path("/proc/self/status")  # `ru_maxrss` is inherited from the parent on Linux
-    if not table.is_file():
-        return None
-    [line] = [line for line in table.read_text().splitlines() if line.startswith(f"{what}:")]
-    return int(line.split()[1]) / 1024
-
-
 def _begun(name: str, engine: str, precision: str, threads: int, began: float) -> dict[str, float | None]:
     """All of `Start` but `track`."""
     import cv2  # noqa: F401  # timed
@@ -91,8 +83,8 @@ def _begun(name: str, engine: str, precision: str, threads: int, began: float) -
 
     import_module(ENGINES[engine])
     imported = time.perf_counter()
-    tracker = _loaded(name, engine, precision, threads)
-    loaded = time.perf_counter()
+    tracker = loaded(name, engine=engine, precision=precision, threads=threads)
+    ready = time.perf_counter()
     frame = Frame(np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8))
     tracker.init(frame, (300, 200, 60, 60))
     tracker.update(frame)
@@ -100,21 +92,10 @@ def _begun(name: str, engine: str, precision: str, threads: int, began: float) -
     return {
         "bare": bare - began,
         "imports": imported - began,
-        "load": loaded - imported,
-        "first": said - loaded,
+        "load": ready - imported,
+        "first": said - ready,
         "peak_mb": resident_mb("VmHWM"),
     }
-
-
-def _loaded(name: str, engine: str, precision: str, threads: int) -> Tracker[Any]:
-    from sightline.engines import IN_TORCH
-    from sightline.tracker import load, untrained
-    from sightline.zoo import SPECS
-
-    if engine in IN_TORCH and name in SPECS:
-        return untrained(name, engine=engine)
-    number = None if engine in IN_TORCH else threads
-    return load(name, engine=engine, precision=precision, threads=number)  # type: ignore[arg-type]  # from the command line of `start`
 
 
 if __name__ == "__main__":

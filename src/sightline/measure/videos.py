@@ -23,6 +23,8 @@ from sightline.box import Box
 from sightline.errors import EngineError, LittleChecked, SightlineError
 from sightline.frame import Frame
 from sightline.measure.race import WARM
+from sightline.measure.subject import loaded, rendered
+from sightline.measure.turns import ratio
 from sightline.methods import Method
 from sightline.tracker import Tracker
 
@@ -75,7 +77,7 @@ def rates(
     return Rates(
         videos,
         *(statistics.median(values) for values in (alone, threads, processes)),
-        *(statistics.median(many / one for many, one in zip(values, alone, strict=True)) for values in (threads, processes)),
+        *(ratio(values, alone) for values in (threads, processes)),
     )
 
 
@@ -142,22 +144,16 @@ def _serve(name: str, engine: str, precision: str, width: str, height: str) -> N
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     import cv2
 
-    from sightline.engines import IN_TORCH
-    from sightline.scene import Scene, render
-    from sightline.tracker import load
-
     cv2.setNumThreads(1)
     warnings.simplefilter("ignore", LittleChecked)  # who began this has said it
-    number = None if engine in IN_TORCH else 1  # torch has it from the environment
-    tracker = load(name, engine=engine, precision=precision, threads=number)  # type: ignore[arg-type]  # from the command line of `in_processes`
-    shots = list(render(Scene(seed=3, num_frames=4, size=(int(width), int(height)), occlusion=0.0, distractors=0)))
-    frames = [shot.frame for shot in shots]
-    tracker.init(frames[0], shots[0].box)
+    tracker = loaded(name, engine=engine, precision=precision, threads=1)
+    frames, box = rendered((int(width), int(height)), 4)
+    tracker.init(frames[0], box)
     for _ in range(WARM):
         tracker.update(frames[1])
     print("ready", flush=True)  # noqa: T201  # read by `in_processes`
     for line in sys.stdin:
-        print(json.dumps(_count(tracker, frames, shots[0].box, float(line))), flush=True)  # noqa: T201  # likewise
+        print(json.dumps(_count(tracker, frames, box, float(line))), flush=True)  # noqa: T201  # likewise
 
 
 if __name__ == "__main__":
