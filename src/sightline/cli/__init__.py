@@ -29,7 +29,7 @@ from sightline.cli import (
     trax,
     zoo,
 )
-from sightline.cli.arguments import Command, parse
+from sightline.cli.parse import Command, parse
 from sightline.errors import LittleChecked, SightlineError
 
 __all__ = ["COMMANDS", "main"]
