@@ -170,15 +170,11 @@ class Network:
     def _openvino(self, precision: str, threads: int, arrays: Mapping[str, np.ndarray]) -> Callable[[], object]:
         import openvino
 
+        from sightline.engines.openvino import settings_for
+
         core, batch = openvino.Core(), len(next(iter(arrays.values())))
         model = self._int8(batch) if precision.startswith("int8") else shaped(core.read_model(self.path), arrays)
-        settings = {
-            "INFERENCE_PRECISION_HINT": "bf16" if precision.endswith("bf16") else "f32",
-            "NUM_STREAMS": 1,
-            "INFERENCE_NUM_THREADS": threads,
-            "ENABLE_CPU_PINNING": False,
-        }
-        compiled = core.compile_model(model, "CPU", settings)
+        compiled = core.compile_model(model, "CPU", settings_for("bf16" if precision.endswith("bf16") else "f32", threads))
         request = compiled.create_infer_request()
         given = [arrays[entry.any_name] for entry in model.inputs]
         return partial(request.infer, given, share_inputs=True, share_outputs=True)

@@ -1,10 +1,14 @@
 """The OpenVINO engine: reads the same ONNX files as onnxruntime, often faster on Intel and AMD processors, and computes in bf16 where asked.
 
-What OpenVINO would decide by itself is decided here, because it changes results or speed (docs/how-to/speed.md): the precision is
-always named, threads are never pinned to cores (two processes would share one core), and a graph is compiled for each batch size that is
-used (one for any size is slower), and once more for each caller that is in it at the same time: those of one compiled graph wait for each other,
-and one compiled with streams for several is slower for a single one. A template that is read once for a target is read in f32 whatever the
-precision: that costs a frame nothing, and what is rounded there is wrong in every frame.
+What OpenVINO would decide by itself is decided here, because it changes results or speed (docs/how-to/speed.md).
+
+    precision   always named
+    pinning     threads are never pinned to cores: two processes would share one core
+    shapes      a graph is compiled for each batch size that is used: one for any size is slower
+    callers     a graph is compiled once more for each caller that is in it at the same time: callers of one compiled graph wait for each
+                other, and one compiled with streams for several is slower for a single one
+    template    where it is read once for a target, it is read in f32 whatever the precision: that costs a frame nothing, and what is
+                rounded there is wrong in every frame
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ from sightline.errors import EngineError
 from sightline.spec import Memory, Spec
 from sightline.weights import spec_text
 
-__all__ = ["OpenVinoSession", "open_session"]
+__all__ = ["OpenVinoSession", "open_session", "settings_for"]
 
 Shapes: TypeAlias = tuple[tuple[int, ...], ...]
 
@@ -169,21 +173,24 @@ def _open(path: Path, threads: int | None, device: str, precision: Precision) ->
         raise EngineError(f"OpenVINO has no device {device} here; it has {', '.join(core.available_devices)}.")
     if precision == "bf16" and "BF16" not in core.get_property(device, "OPTIMIZATION_CAPABILITIES"):
         raise EngineError(f"this {device} does not compute in bf16; leave the precision at f32.")
-    settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
-    if threads is not None:
-        settings["INFERENCE_NUM_THREADS"] = threads
     try:
         model = core.read_model(path)
     except RuntimeError as error:
         raise EngineError(f"OpenVINO cannot open {path} ({_told(error)}); export it again.") from error
     return _Graph(
         model,
-        settings,
+        settings_for(precision, threads),
         device,
         [entry.any_name for entry in model.inputs],
         [entry.any_name for entry in model.outputs],
         1 if threads is None else max(1, num_cores() // threads),
     )
+
+
+def settings_for(precision: Precision, threads: int | None) -> dict[str, Any]:
+    """What a graph is compiled with for one caller (see the top of this file); `precision` is f32 or bf16, whatever is int8 in the graph."""
+    settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
+    return settings if threads is None else settings | {"INFERENCE_NUM_THREADS": threads}
 
 
 def _told(error: Exception) -> str:

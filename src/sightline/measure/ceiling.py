@@ -88,6 +88,8 @@ def product(precision: str, threads: int) -> Callable[[], Any] | None:
     try:
         import openvino
         from openvino import opset13 as ops
+
+        from sightline.engines.openvino import settings_for
     except ImportError:
         return None
     core = openvino.Core()
@@ -101,16 +103,7 @@ def product(precision: str, threads: int) -> Callable[[], Any] | None:
         left = ops.fake_quantize(pixels, np.float32(0), np.float32(1), np.float32(0), np.float32(1), 256)
         right = ops.fake_quantize(right, np.float32(-1), np.float32(1), np.float32(-1), np.float32(1), 255)
     model = openvino.Model([ops.matmul(left, right, False, False)], [pixels], "product")
-    compiled = core.compile_model(
-        model,
-        "CPU",
-        {
-            "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": 1,
-            "ENABLE_CPU_PINNING": False,
-            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
-        },
-    )
+    compiled = core.compile_model(model, "CPU", settings_for("bf16" if precision == "bf16" else "f32", threads))
     request, given = compiled.create_infer_request(), np.random.default_rng(1).random((ROWS, INNER), np.float32)
     request.set_input_tensor(openvino.Tensor(given, shared_memory=True))
     infer: Callable[[], Any] = request.infer
