@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-
-import numpy as np
 import pytest
 
-from sightline.engines import open_session
 from sightline.errors import EngineError, UnknownTracker
 from sightline.measure.ceiling import ceiling
 from sightline.measure.entrants import opencv
-from sightline.measure.layers import profile
 from sightline.measure.start import start
-from sightline.weights import find
 
 
 def test_a_ceiling_has_a_rate_for_every_precision_that_somebody_computes_in() -> None:
@@ -31,18 +25,6 @@ def test_a_fresh_process_says_how_long_its_first_box_took() -> None:
     assert min(found.imports, found.load, found.first) > 0
     with pytest.raises(EngineError, match="absent"):
         start("absent.onnx", engine="onnxruntime", precision="f32", threads=1)
-
-
-def test_the_shares_of_a_network_add_up_to_all_of_it() -> None:
-    path = find("kestrel-nano")
-    rng = np.random.default_rng(0)
-    arrays = {name: rng.integers(0, 256, (1, side, side, 3), np.uint8) for name, side in (("template", 128), ("search", 256))}
-    arrays |= open_session(path, threads=1).run("init", arrays)
-    kinds, nodes = profile(path, arrays, threads=1), profile(path, arrays, threads=1, by="node")
-    assert sum(kind.share for kind in kinds) == pytest.approx(1)
-    assert {"Conv", "MatMul"} <= {kind.name for kind in kinds}
-    assert len(nodes) > len(kinds)
-    assert all(first.milliseconds >= second.milliseconds for first, second in itertools.pairwise(kinds))
 
 
 def test_a_tracker_that_this_opencv_lacks_is_named() -> None:

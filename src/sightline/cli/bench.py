@@ -83,7 +83,7 @@ def bench(
         rounds: how often each takes its turn.
         seconds: of one turn.
         start: measure also imports, loading, the first box and memory, each in a fresh process.
-        layers: tell also where the network's time goes (ONNX files, by onnxruntime's profiler).
+        layers: tell also where the network's time goes, by kind and by layer, and how near the ceiling that is (ONNX files, by the engine's own profiler).
         soak: let the first row run for so many minutes and tell its speed, memory, clock and energy as they go, and beside them the speed of a process that
             has just begun (on one thread): what both lose is the machine's.
         accuracy: a folder below which `sightline eval` has written results: rows get the AUC of their trackers in their precision.
@@ -205,10 +205,11 @@ def _named(option: str, text: str) -> list[str]:
 
 def _check_parts(settings: Sequence[Setting], *, layers: bool, start: bool, videos: bool) -> None:
     """Refuse what could not be measured of any of the settings, or not of the one that it is measured of."""
+    from sightline.engines import IN_TORCH
     from sightline.measure.subject import has_random_weights
 
-    if layers and not any(setting.engine == "onnxruntime" for setting in settings):
-        raise SightlineError("--layers asks the profiler of onnxruntime: add it to --engine.")
+    if layers and all(setting.engine in IN_TORCH for setting in settings):
+        raise SightlineError("--layers asks the profilers of onnxruntime and openvino: add one of them to --engine.")
     random = [setting for setting in settings if has_random_weights(setting.tracker, setting.engine)]
     if random and (start or (videos and settings[0] in random)):
         raise SightlineError(
@@ -260,6 +261,8 @@ def _measured(
     Raises:
         KeyboardInterrupt, SightlineError: before the first round was done.
     """
+    from sightline.engines import IN_TORCH
+
     try:
         with Interrupts():
             report["ceilings"] = [_ceiling(number) for number in sorted({setting.threads for setting in settings})]
@@ -269,7 +272,7 @@ def _measured(
             for network in dict.fromkeys(Setting(row.tracker, row.engine, row.precision, row.threads) for row in settings):
                 if start:
                     report["start"].append(_started(network))
-                if layers and network.engine == "onnxruntime":
+                if layers and network.engine not in IN_TORCH:
                     report["layers"].append(_layers(network))
             if soak:
                 _soak(report["soak"], candidates[0], settings[0], course, minutes=soak)
@@ -402,10 +405,10 @@ def _started(setting: Setting) -> dict[str, Any]:
 
 
 def _layers(setting: Setting) -> dict[str, Any]:
-    """Shares of a network's time by kind of operation, on the crops of nothing in particular."""
+    """A network's time by kind and by layer, on the crops of nothing in particular."""
     from sightline.engines import open_session
     from sightline.engines.kept import Kept
-    from sightline.measure.layers import profile
+    from sightline.measure.layers import kinds_of, profile
     from sightline.scene import Scene, render
     from sightline.tracker import method_of as method_for
 
@@ -414,7 +417,10 @@ def _layers(setting: Setting) -> dict[str, Any]:
     shots = list(render(Scene(seed=3, num_frames=2)))
     method = method_for(kept)
     method.advance([shots[1].frame], [method.begin(shots[0].frame, shots[0].box)])
-    return {"name": str(setting), "kinds": [asdict(share) for share in profile(path, kept.given[-1], threads=setting.threads)]}
+    rest = "bf16" if "bf16" in setting.precision else "f32"  # of a file in int8: what is not
+    layers = profile(path, kept.given[-1], threads=setting.threads, engine=setting.engine, precision=rest)
+    kinds = [asdict(share) for share in kinds_of(layers)]
+    return {"name": str(setting), "threads": setting.threads, "kinds": kinds, "layers": [asdict(layer) for layer in layers]}
 
 
 def _soak(windows: list[dict[str, Any]], candidate: Candidate, setting: Setting, course: _Course, *, minutes: float) -> None:

@@ -1,81 +1,131 @@
-"""Where the time of a network goes: by kind of operation and by node, from the engine's own profiler."""
+"""Where the time of a network goes, layer by layer and by kind of layer, and how near the machine's peak each comes."""
 
 from __future__ import annotations
 
-import json
-import tempfile
+import math
+import statistics
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
 from sightline.errors import EngineError
+from sightline.measure.profilers import Arithmetic, Operation, of_onnxruntime, of_openvino
 from sightline.weights import kind_of
 
-__all__ = ["Share", "profile"]
+__all__ = ["Layer", "Share", "kinds_of", "macs_of", "profile"]
+
+Shape: TypeAlias = Sequence[int]
 
 CALLS = 30
 WARM = 5
+PROFILERS = {"onnxruntime": of_onnxruntime, "openvino": of_openvino}
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer, as the engine runs it: what it has fused is one.
+
+    Attributes:
+        name: as the engine calls it.
+        kind: of operation; on OpenVINO with the kernel that was taken.
+        milliseconds: of one call of the network, the median of many.
+        macs: multiply-accumulates that it takes, channels that the engine adds to fill a vector included; None where its shapes do not tell.
+        arithmetic: what it computes in.
+    """
+
+    name: str
+    kind: str
+    milliseconds: float
+    macs: int | None
+    arithmetic: Arithmetic
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One kind of operation, or one node.
+    """All layers of one kind and arithmetic.
 
     Attributes:
-        name: as the engine calls it.
+        name: of the kind.
+        layers: how many.
         milliseconds: of one call of the network.
         share: of all, 0..1.
+        macs: of those whose shapes tell; None where none does.
+        arithmetic: what they compute in.
     """
 
     name: str
+    layers: int
     milliseconds: float
     share: float
+    macs: int | None
+    arithmetic: Arithmetic
 
 
-def profile(path: Path, arrays: Mapping[str, np.ndarray], *, threads: int, by: str = "kind") -> list[Share]:
-    """Where an exported network spends its time on onnxruntime, the longest first.
+def profile(
+    path: Path, arrays: Mapping[str, np.ndarray], *, threads: int, engine: str = "onnxruntime", precision: str = "f32"
+) -> list[Layer]:
+    """What each layer of an exported network takes, in the order in which they run.
 
     Args:
         path: a graph that Sightline exported.
         arrays: what it is given.
         threads: of the call.
-        by: "kind" of operation, or "node".
+        engine: key of `PROFILERS`.
+        precision: what the engine computes in, "f32" or "bf16".
 
     Raises:
         EngineError: the file is not ONNX.
     """
-    import onnxruntime
-
-    from sightline.engines.onnx import SLOW_FUSIONS
-
     if kind_of(path) != "onnx":
-        raise EngineError(f"{path.name} is not ONNX, and only onnxruntime's profiler is read: run `sightline export` first.")
-    with tempfile.TemporaryDirectory() as folder:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        options.enable_profiling = True
-        options.profile_file_prefix = str(Path(folder) / "profile")
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"], disabled_optimizers=SLOW_FUSIONS)
-        given = {entry.name: arrays[entry.name] for entry in session.get_inputs()}
-        for _ in range(WARM + CALLS):
-            session.run(None, given)
-        events = json.loads(Path(session.end_profiling()).read_text())
-    return _shares(events, by)
+        raise EngineError(f"{path.name} is not ONNX, and only profilers of engines that read it are asked: run `sightline export` first.")
+    runs = PROFILERS[engine](path, arrays, threads=threads, precision=precision, calls=WARM + CALLS)
+    return [
+        Layer(
+            name=run.name,
+            kind=run.kind,
+            milliseconds=statistics.median(run.seconds[WARM:] or run.seconds) * 1e3,
+            macs=macs_of(run.operation, run.inputs, run.outputs),
+            arithmetic=run.arithmetic,
+        )
+        for run in runs
+    ]
 
 
-def _shares(events: list[dict[str, object]], by: str) -> list[Share]:
-    """Sums over the calls after the first ones, from the profiler's list of events."""
-    taken: dict[str, list[float]] = defaultdict(list)
-    for event in events:
-        name, arguments = str(event.get("name")), event.get("args")
-        if event.get("cat") == "Node" and name.endswith("_kernel_time") and isinstance(arguments, dict):
-            taken[f"{arguments['op_name']} {name.removesuffix('_kernel_time')}"].append(float(str(event["dur"])) / 1e3)
-    sums: dict[str, float] = defaultdict(float)
-    for node, times in taken.items():
-        kind, _, label = node.partition(" ")
-        sums[kind if by == "kind" else f"{label} ({kind})"] += sum(times[WARM:]) / max(1, len(times) - WARM)
-    total = sum(sums.values())
-    return [Share(name, value, value / total) for name, value in sorted(sums.items(), key=lambda item: -item[1])]
+def kinds_of(layers: Iterable[Layer]) -> list[Share]:
+    """The layers by kind and arithmetic, those first that take longest."""
+    groups: dict[tuple[str, Arithmetic], list[Layer]] = defaultdict(list)
+    for layer in layers:
+        groups[layer.kind, layer.arithmetic].append(layer)
+    sums = {key: sum(layer.milliseconds for layer in group) for key, group in groups.items()}
+    total = sum(sums.values()) or math.nan
+    found = []
+    for (kind, arithmetic), group in groups.items():
+        macs = [layer.macs for layer in group if layer.macs is not None]
+        taken = sums[kind, arithmetic]
+        found.append(Share(kind, len(group), taken, taken / total, sum(macs) if macs else None, arithmetic))
+    return sorted(found, key=lambda share: -share.milliseconds)
+
+
+def macs_of(operation: Operation, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> int | None:
+    """Multiply-accumulates of an operation by its shapes.
+
+    Args:
+        operation: "convolution" of kernels (O, C, ...) or (G, O, C, ...), "product" of two matrices or stacks of them, or "other".
+        inputs: what it reads, the first one first; weights that an engine has packed are often not told.
+        outputs: what it makes, the first one first.
+    """
+    if operation == "other" or not inputs or not outputs:
+        return None
+    out = outputs[0]
+    if operation == "product":  # one axis of the first is summed over; the other is the rows of the result, whichever stands first
+        rows = out[-2] if len(out) > 1 else 1
+        return math.prod(out) * (math.prod(inputs[0][-2:]) // max(1, rows))
+    kernels = next((shape for shape in inputs[1:] if len(shape) >= len(out)), None)
+    if kernels is None:
+        return None
+    of_one = kernels[2:] if len(kernels) > len(out) else kernels[1:]  # numbers of a kernel, once for each that it makes
+    return math.prod(out) * math.prod(of_one)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 __all__ = ["markdown"]
 
-NUM_KINDS = 8  # of operations that are listed one by one
+NUM_KINDS, NUM_LAYERS = 8, 10  # that are listed one by one
+OF_LAYERS = (
+    "MACs of layers are those that run: channels that an engine adds to fill its vectors are among them. A report in JSON has every layer."
+)
 
 
 def markdown(report: Mapping[str, Any]) -> str:
@@ -20,7 +24,8 @@ def markdown(report: Mapping[str, Any]) -> str:
         parts.append(_videos(report["videos"]))
     if report["start"]:
         parts.append(_start(report["start"]))
-    parts += [_layers(entry) for entry in report["layers"]]
+    parts += [_layers(entry, report["ceilings"]) for entry in report["layers"]]
+    parts += [OF_LAYERS] if report["layers"] else []
     if report["soak"]:
         parts.append(_soak(report["soak"]))
     if report["stopped"]:
@@ -84,14 +89,25 @@ def _start(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _layers(entry: Mapping[str, Any]) -> str:
-    lines = [f"| {entry['name']}: where the network's time goes | ms | share |", "|---|---:|---:|"]
-    kinds, rest = entry["kinds"][:NUM_KINDS], entry["kinds"][NUM_KINDS:]
-    lines += [f"| {kind['name']} | {kind['milliseconds']:.3f} | {_percent(kind['share'])} |" for kind in kinds]
+def _layers(entry: Mapping[str, Any], ceilings: Sequence[Mapping[str, Any]]) -> str:
+    """Kinds, and the layers that take longest."""
+    best = next(found for found in ceilings if found["threads"] == entry["threads"])
+
+    def row(name: str, part: Mapping[str, Any], total: float) -> str:
+        peak, taken, macs = best[part["arithmetic"]], part["milliseconds"], part["macs"]
+        near = None if not macs or not peak or not taken else 2 * macs / (taken * 1e6) / peak
+        return f"| {name} | {part['arithmetic']} | {taken:.3f} | {_percent(taken / total)} | {_count(macs)} | {_percent(near)} |"
+
+    kinds, layers = entry["kinds"], sorted(entry["layers"], key=lambda layer: -layer["milliseconds"])
+    total = sum(kind["milliseconds"] for kind in kinds) or math.nan
+    head = "| arithmetic | ms | share | MACs | share of ceiling |"
+    lines = [f"| {entry['name']}: where the network's time goes {head}", "|---|---|---:|---:|---:|---:|"]
+    lines += [row(f"{kind['name']} x {kind['layers']}", kind, total) for kind in kinds[:NUM_KINDS]]
+    rest = [kind["milliseconds"] for kind in kinds[NUM_KINDS:]]
     if rest:
-        lines.append(
-            f"| the other {len(rest)} kinds | {sum(kind['milliseconds'] for kind in rest):.3f} | {_percent(sum(kind['share'] for kind in rest))} |"
-        )
+        lines.append(f"| the other {len(rest)} kinds | | {sum(rest):.3f} | {_percent(sum(rest) / total)} | - | - |")
+    lines += ["", f"| its slowest layers {head}", "|---|---|---:|---:|---:|---:|"]
+    lines += [row(f"{layer['name']} ({layer['kind']})", layer, total) for layer in layers[:NUM_LAYERS]]
     return "\n".join(lines)
 
 
