@@ -19,9 +19,7 @@ def arrays() -> dict[str, np.ndarray]:
     return crops | open_session(find("kestrel-nano"), threads=1).run("init", crops)
 
 
-@pytest.mark.parametrize(
-    "engine, products, convolutions", [("onnxruntime", "Gemm", "Conv"), ("openvino", "FullyConnected", "Convolution")]
-)
+@pytest.mark.parametrize("engine, products, convolutions", [("onnxruntime", "Gemm", "Conv"), ("openvino", "FullyConnected", "Convolution")])
 def test_layers_are_told_with_their_time_and_their_products(
     engine: str, products: str, convolutions: str, arrays: dict[str, np.ndarray]
 ) -> None:
