@@ -125,4 +125,7 @@ def test_half_precision_learns_too(precision: str, data: Path, tmp_path: Path) -
         assert all(value == value for value in line.values())
 
     weights = fit(replace(RECIPE, precision=precision, steps=3), data, tmp_path, report=watch)  # type: ignore[arg-type]  # one of the names
+    notes = tmp_path / "notes.txt"
+    if not torch.cuda.is_available():
+        assert (notes.is_file() and "compute float16" in notes.read_text()) == (precision == "float16")
     assert all(bool(value.isfinite().all()) for value in read_tensors(weights).values())

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import shutil
+import signal
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +16,7 @@ import pytest
 import torch
 
 import sightline
-from sightline.errors import BadData, BadSpec, WeightsMismatch, WeightsMissing
+from sightline.errors import BadData, BadSpec, SightlineError, WeightsMismatch, WeightsMissing
 from sightline.models.checkpoint import load, read_tensors
 from sightline.train import fit
 from sightline.train.recipe import Distil
@@ -288,3 +292,27 @@ def test_a_run_that_was_interrupted_leaves_the_files_of_one_that_was_not(data: P
     assert "notes.txt" in names
     for name in set(names) - {"log.jsonl", "state.pt"}:  # times are in the one; in the other strings are written once or twice
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+def test_processes_that_read_go_on_where_ctrl_c_is_meant_for_the_trainer_and_end_with_the_run(data: Path, tmp_path: Path) -> None:
+    before, sent = {child.pid for child in multiprocessing.active_children()}, set[int]()
+
+    def send(_: Mapping[str, float]) -> None:
+        for child in multiprocessing.active_children():
+            if child.pid is not None and child.pid not in before:
+                os.kill(child.pid, signal.SIGINT)
+                sent.add(child.pid)
+
+    fit(replace(RECIPE, workers=1, steps=30, save_every=10), data, tmp_path, report=send)
+    assert sent
+    assert not sent & {child.pid for child in multiprocessing.active_children()}
+
+
+def test_the_death_of_a_process_that_reads_is_one_line_whenever_it_comes(data: Path, tmp_path: Path) -> None:
+    def kill(_: Mapping[str, float]) -> None:
+        for child in multiprocessing.active_children():
+            child.kill()
+            time.sleep(5)  # torch's error comes here, at once, while nobody waits for data
+
+    with pytest.raises(SightlineError, match="a process that reads data has died"):
+        fit(replace(RECIPE, workers=1, steps=30), data, tmp_path, report=kill)

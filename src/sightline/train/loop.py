@@ -14,6 +14,7 @@ import copy
 import gc
 import io
 import platform
+import signal
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -138,22 +139,24 @@ def _take_steps(state: _Run, samples: SampleList, problems: Problems, log: _Log,
     recipe, world = state.recipe, state.world
     for line in problems.lines():
         log.tell(line)
-    batches = _Feed(samples, state, problems, log)
+    if recipe.precision == "float16" and world.device.type == "cpu":
+        log.tell("most processors compute float16 many times as slowly as float32; --precision float32 or bfloat16 may be quicker here")
     tick, seen = told.get("tick") or _nobody, told.get("seen") or _nobody
     if state.step:
         tick(state.step, recipe.steps)
     if world.is_first and state.step == recipe.steps and not state.weights.is_file():  # it was done, and somebody has moved its weights
         _look(state, log, problems, seen)
-    while state.step < recipe.steps:
-        figures = state.learn(batches)
-        tick(state.step, recipe.steps)
-        if figures and (state.step % LOG_EVERY == 0 or state.step in (1, recipe.steps)):
-            log.write({"step": state.step, **figures, **batches.pace(), "rate": rate_at(recipe.optim, state.step, recipe.steps)})
-        if state.step % recipe.save_every == 0 or state.step == recipe.steps:
-            for others in world.gathered(problems.bad):
-                log.note(list(others.items()), problems)
-            if world.is_first:
-                _look(state, log, problems, seen)
+    with _one_line_where_a_reader_dies(), closing(_Feed(samples, state, problems, log)) as batches:
+        while state.step < recipe.steps:
+            figures = state.learn(batches)
+            tick(state.step, recipe.steps)
+            if figures and (state.step % LOG_EVERY == 0 or state.step in (1, recipe.steps)):
+                log.write({"step": state.step, **figures, **batches.pace(), "rate": rate_at(recipe.optim, state.step, recipe.steps)})
+            if state.step % recipe.save_every == 0 or state.step == recipe.steps:
+                for others in world.gathered(problems.bad):
+                    log.note(list(others.items()), problems)
+                if world.is_first:
+                    _look(state, log, problems, seen)
 
 
 def _nobody(_done: int, _all: int) -> None:
@@ -300,6 +303,7 @@ class _Feed(Iterator[Batch]):
             num_workers=workers,
             prefetch_factor=4 if workers else None,
             collate_fn=Handed.collate,
+            worker_init_fn=_left_alone,
             pin_memory=run.world.device.type == "cuda",
         )
         self.loader, self.waited, self.is_first = loader, 0.0, True
@@ -322,22 +326,37 @@ class _Feed(Iterator[Batch]):
         return batch
 
     def _next(self) -> Batch:
-        try:
-            given = next(self.batches)
-        except RuntimeError as error:
-            if "DataLoader worker" not in str(error) or "Traceback" in str(error):  # an error inside a worker is a bug, or known
-                raise
-            raise SightlineError(
-                f"a process that reads data has died ({str(error).splitlines()[0]}): often memory is short, or /dev/shm in a container; try fewer --workers, or 0."
-            ) from error
+        given = next(self.batches)
         if isinstance(given, SightlineError):
             raise given
         return given
+
+    def close(self) -> None:
+        """Those that read end, now and not when Python finds that nobody needs them."""
+        self.batches = iter(())
 
     def pace(self) -> dict[str, float]:
         """Seconds since the start of this process, and the share of those since its first batch in which there was no data."""
         now = time.perf_counter()
         return {"seconds": now - self.began, "waiting": self.waited / max(now - self.counted, 1e-9)}
+
+
+def _left_alone(_worker: int) -> None:
+    """Ctrl-C reaches all processes of a terminal: the trainer decides, and those that read end with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _one_line_where_a_reader_dies() -> Iterator[None]:
+    """Torch tells of it by an error that comes at any moment, also while the network learns."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error) or "Traceback" in str(error):  # an error inside a worker is a bug, or known
+            raise
+        raise SightlineError(
+            f"a process that reads data has died ({str(error).splitlines()[0]}): often memory is short, or /dev/shm in a container; try fewer --workers, or 0."
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
