@@ -45,6 +45,7 @@ from numpy.typing import NDArray
 
 from sightline.errors import EngineError, MissingExtra, WeightsMismatch, WeightsMissing
 from sightline.spec import Spec
+from sightline.unreported import keep_engines_from_reporting
 from sightline.weights import BUILTIN, int8_form, int8_in, kind_of, sha256_of
 
 __all__ = [
@@ -62,6 +63,8 @@ __all__ = [
     "open_untrained",
     "quantised",
 ]
+
+keep_engines_from_reporting()  # before any of them is imported
 
 Array: TypeAlias = NDArray[Any]
 Role: TypeAlias = Literal["init", "step", "describe"]

@@ -17,6 +17,7 @@ import numpy as np
 
 from sightline.measure.process import last_line
 from sightline.measure.turns import take_turns
+from sightline.unreported import keep_engines_from_reporting
 
 __all__ = ["OPERATIONS", "Ceiling", "ceiling", "product"]
 
@@ -55,6 +56,7 @@ def ceiling(threads: int) -> Ceiling:
 
 
 def _measured(threads: int) -> Ceiling:
+    keep_engines_from_reporting()
     rates: dict[str, dict[str, float]] = {"f32": {"numpy": _rate(_numpy())}, "bf16": {}, "int8": {}}
     for precision in ("f32", "bf16", "int8"):
         call = product(precision, threads)

@@ -4,7 +4,6 @@
     crops      what the network is given when it tracks through them
     graph      which of its operations stay in f32, in levels from the fastest form to the most careful
     openvino, onnx   the recipes of the two engines
-    unreported NNCF, as openvino uses it: it tells nobody that it runs
     agreement  overlap of the boxes with those of f32, in the same crops
     forms      levels and recipes tried in turn, until the boxes are kept
     make       all of it: a weights file in, a file in int8 out, or a refusal with the number

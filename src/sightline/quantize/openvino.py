@@ -15,11 +15,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+import nncf
 import onnx
 
 from sightline.engines import Array
 from sightline.quantize.graph import correlations, exact, has_attention
-from sightline.quantize.unreported import nncf
 
 __all__ = ["WAYS", "quantize"]
 
