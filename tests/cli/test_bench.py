@@ -159,7 +159,7 @@ def test_a_plot_that_would_be_empty_is_refused_first(
     (tmp_path / "summary.json").write_text(json.dumps({"tracker": "merlin", "dataset": "folder", "auc": 0.5}))
     (tmp_path / "run.json").write_text(json.dumps({"engine": "openvino int8"}))
     assert main(["bench", "merlin", *QUICK, "--accuracy", str(tmp_path), "--plot", str(tmp_path / "speed.svg")]) == 2
-    assert "has results of merlin in int8, and of none of the trackers here" in capsys.readouterr().err
+    assert "has results of merlin (openvino int8), and of none of the trackers here" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("known_ceiling")
@@ -168,7 +168,7 @@ def test_accuracy_is_that_of_one_pass_in_the_precision_of_the_row(tmp_path: Path
         (tmp_path / place).mkdir()
         told = {"tracker": "kestrel-nano", "dataset": "folder", "auc": auc, **more}
         (tmp_path / place / "summary.json").write_text(json.dumps(told))
-    (tmp_path / "rough" / "run.json").write_text(json.dumps({"engine": "openvino bf16"}))
+    (tmp_path / "rough" / "run.json").write_text(json.dumps({"engine": "openvino int8"}))
     output = tmp_path / "bench.json"
     assert main(["bench", "kestrel-nano", *QUICK, "--accuracy", str(tmp_path), "--output", str(output)]) == 0
     [row] = json.loads(output.read_text())["rows"]

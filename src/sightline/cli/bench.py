@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["bench"]
 
-Kind: TypeAlias = tuple[str, str]  # a tracker, and the precision that it runs in
+Kind: TypeAlias = tuple[str, str]  # a tracker; "f32", or the engine and the precision: a file in int8 is made for one engine
 
 NUM_FRAMES = 12
 SUFFIXES = (".json", ".md")
@@ -110,7 +110,7 @@ def bench(
     candidates = [candidate_of(setting) for setting in settings] + [opencv_candidate(name) for name in opencvs]
     kinds = [_kind(*row) for row in itertools.zip_longest(settings, candidates)]
     if plot is not None and not aucs.keys() & set(kinds):
-        told = ", ".join(f"{name} in {precision}" for name, precision in aucs)
+        told = ", ".join(f"{name} ({by})" for name, by in aucs)
         raise BadData(f"--accuracy {accuracy} has results of {told}, and of none of the trackers here: --plot would be empty.")
     report: dict[str, Any] = {
         "machine": machine(),
@@ -147,7 +147,7 @@ def _compared(text: str) -> tuple[list[str], list[str]]:
 
 
 def _aucs(folder: Path | None, *, needed: bool) -> dict[Kind, float]:
-    """Success AUC of one pass by tracker and precision, from every summary that `sightline eval` has left below a folder."""
+    """Success AUC of one pass by tracker, engine and precision, from every summary that `sightline eval` has left below a folder."""
     if folder is None:
         if needed:
             raise SightlineError("--plot draws accuracy over speed: say with --accuracy where `sightline eval` has written its results.")
@@ -157,8 +157,8 @@ def _aucs(folder: Path | None, *, needed: bool) -> dict[Kind, float]:
     for path in sorted(folder.rglob("summary.json")):
         told = _object_in(path)
         if told.get("protocol", "one-pass") == "one-pass" and isinstance(told.get("auc"), float):
-            _, _, precision = str(_object_in(path.with_name("run.json")).get("engine", "")).partition(" ")
-            found[str(told.get("tracker")), precision or "f32"] = told["auc"]
+            by = str(_object_in(path.with_name("run.json")).get("engine", ""))
+            found[str(told.get("tracker")), by if " " in by else "f32"] = told["auc"]
             data.add(str(told.get("dataset")))
     if not found or len(data) > 1:
         said = (
@@ -315,14 +315,14 @@ def _row(
     """A row of the report: times, the setting, the network's and the file's size, accuracy, and its rate as a share of the ceiling."""
     from sightline.zoo.measured import measured
 
-    name, precision = _kind(setting, candidate)
+    kind = name, _ = _kind(setting, candidate)
     row: dict[str, Any] = asdict(times) | {"tracker": name, "threads": 1, "targets": 1} | (asdict(setting) if setting else {})
     size = measured().get(name)
     row |= {"parameters": size and size.parameters, "macs": size and size.macs, "share_of_ceiling": None}
-    row |= {"file_mb": setting and _file_mb(setting), "auc": aucs.get((name, precision)), "spec": name}
+    row |= {"file_mb": setting and _file_mb(setting), "auc": aucs.get(kind), "spec": name}
     if setting and size and times.network:
         [found] = [ceiling for ceiling in ceilings if ceiling["threads"] == setting.threads]
-        best = found[precision.partition("+")[0]]
+        best = found[setting.precision.partition("+")[0]]
         row["share_of_ceiling"] = 2 * size.macs * setting.targets / (times.network * 1e6) / best if best else None
     return row
 
@@ -332,7 +332,7 @@ def _kind(setting: Setting | None, candidate: Candidate) -> Kind:
     if setting is None:
         return candidate.name.lower().replace(" ", "-"), "f32"
     follower: Any = candidate.follower
-    return follower.method.spec.name, setting.precision
+    return follower.method.spec.name, "f32" if setting.precision == "f32" else f"{setting.engine} {setting.precision}"
 
 
 def _file_of(setting: Setting) -> Path:
@@ -386,10 +386,10 @@ def _draw(report: Mapping[str, Any], plot: Path) -> None:
     from sightline.evaluate.report.plots import draw_speed, rendered
     from sightline.weights import write_whole
 
-    best: dict[tuple[str, str | None], Mapping[str, Any]] = {}
+    best: dict[tuple[object, ...], Mapping[str, Any]] = {}
     for row in sorted(report["rows"], key=lambda row: row["p50"] / row["targets"]):
         if row["auc"] is not None:
-            best.setdefault((row["tracker"], row.get("precision")), row)
+            best.setdefault((row["tracker"], row.get("precision"), row["auc"]), row)
     points = [(row["name"].replace(row["tracker"], row["spec"]), row["fps"], row["auc"]) for row in best.values()]
     with needing("plots", "--plot"):
         write_whole({plot: rendered(draw_speed(points, where=report["machine"]["processor"]), plot.suffix.lower()[1:])})
