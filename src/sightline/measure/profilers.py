@@ -19,7 +19,8 @@ Operation: TypeAlias = Literal["convolution", "product", "other"]
 
 OPERATIONS: Mapping[str, Operation] = {  # by what the engines call them
     **dict.fromkeys(("Conv", "FusedConv", "QLinearConv", "ConvInteger", "Convolution", "GroupConvolution"), "convolution"),
-    **dict.fromkeys(("Gemm", "FusedGemm", "QGemm", "MatMul", "FusedMatMul", "QLinearMatMul", "MatMulInteger", "FullyConnected"), "product"),
+    **dict.fromkeys(("Gemm", "FusedGemm", "QGemm", "MatMul", "FusedMatMul", "QLinearMatMul", "MatMulInteger"), "product"),
+    **dict.fromkeys(("FullyConnected", "FullyConnectedQuantized", "FullyConnectedQuantizedLegacy"), "product"),
 }
 COMPUTED_IN: Mapping[str, Arithmetic] = {"bf16": "bf16", "i8": "int8", "u8": "int8", "int8": "int8", "uint8": "int8"}  # f32 all others
 
