@@ -113,7 +113,7 @@ class _Tracking:
                 for value, first in zip(kept.parameters(), self.origin.parameters(), strict=True):
                     value.lerp_(first, self.recipe.start_share)
         found = answers(kept, self.held_out, self.spec, seen=seen)
-        return Watched(found.figures(), packed_weights(kept, self.spec), notes=found.notes)
+        return Watched({"pairs": len(found.present), **found.figures()}, packed_weights(kept, self.spec), notes=found.notes)
 
 
 def network_of(spec: Spec) -> nn.Module:

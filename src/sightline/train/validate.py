@@ -34,13 +34,12 @@ class Answers:
     middle: float = math.nan
 
     def figures(self) -> dict[str, float]:
-        """How many pairs; mean IoU and share of IoU over 0.5 of the present, and the IoU of a guess; how well the score parts found targets from absent ones.
+        """Mean IoU and share of IoU over 0.5 of the present, and the IoU of a guess; how well the score parts found targets from absent ones.
 
         What there is none of is left out.
         """
         found = self.overlap[self.present]
         figures = {
-            "pairs": float(len(self.present)),
             "presence_auc": rank_auc(self.score[self.present], self.score[~self.present]),
             "middle": self.middle,
         }
