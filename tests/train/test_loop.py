@@ -316,3 +316,12 @@ def test_the_death_of_a_process_that_reads_is_one_line_whenever_it_comes(data: P
 
     with pytest.raises(SightlineError, match="a process that reads data has died"):
         fit(replace(RECIPE, workers=1, steps=30), data, tmp_path, report=kill)
+
+
+def test_data_of_which_nothing_is_held_out_is_told_so(data: Path, tmp_path: Path) -> None:
+    shutil.copytree(data, tmp_path / "data")
+    index = tmp_path / "data" / "index.jsonl"
+    index.write_text("".join(line + "\n" for line in index.read_text().splitlines() if '"split": "train"' in line))
+    with pytest.raises(BadData, match='no line of the split "val"; mark some tracks so'):
+        fit(RECIPE, tmp_path / "data", tmp_path / "run")
+    assert not (tmp_path / "run").exists()

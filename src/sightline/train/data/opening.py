@@ -118,6 +118,10 @@ def open_data(folders: Sequence[Path], shares: Sequence[Share], split: Split, pr
         for source, tracks in _read(folder, wanted, split, problems).items():
             found.setdefault(source, []).extend(tracks)
     if not any(source in found for source in wanted):  # one's own data
+        if not found and split == "val":
+            raise BadData(
+                f'nothing in {", ".join(map(str, folders))} is held out to look at: its index.jsonl has no line of the split "val"; mark some tracks so, or add data.'
+            )
         if not found:
             raise BadData(f"no data in {', '.join(map(str, folders))}; see `sightline train --help` for what a folder may hold.")
         shares = [Share(weight=1.0, sources=tuple(found))]
