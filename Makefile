@@ -51,7 +51,7 @@ zoo: .venv/dev
 # TRACKERS takes names, and files that `sightline export` wrote.
 TRACKERS ?= merlin kestrel-nano runs/vittrack-nano.onnx runs/nanotrack-v2.onnx
 precision: .venv/dev $(filter runs/%,$(TRACKERS))
-	.venv/bin/python benchmarks/precision.py --calibrate "$(SHARED)/data/train" --data "$(SHARED)/data/eval" \
+	.venv/bin/python -m benchmarks.precision --calibrate "$(SHARED)/data/train" --data "$(SHARED)/data/eval" \
 		--trackers $(TRACKERS) $(SPEED) --docs docs/how-to/speed.md
 
 # Made again every time: the code that converts and exports is as new as the checkout.
@@ -62,7 +62,7 @@ runs/%.onnx: .venv/dev always
 
 # Published networks by way of our own, and OpenCV's trackers from a wheel that cannot stand beside the core's.
 table: .venv-bench/made $(EXPORTED)
-	OPENCV_LOG_LEVEL=ERROR .venv-bench/bin/python benchmarks/accuracy.py --data "$(SHARED)/data/eval" \
+	OPENCV_LOG_LEVEL=ERROR .venv-bench/bin/python -m benchmarks.accuracy --data "$(SHARED)/data/eval" \
 		--exported $(EXPORTED) \
 		--opencv csrt kcf mosse "vit=$(VITTRACK)" "nano=$(NANOTRACK)" --readme README.md
 

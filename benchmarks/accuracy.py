@@ -1,7 +1,7 @@
 """Success, precision and time of the built-in tracker beside OpenCV's trackers and published networks, in one run.
 
     make table          sets up an environment with opencv-contrib and runs
-    python benchmarks/accuracy.py --data DIR --opencv csrt kcf mosse vit=FILE.onnx --readme README.md
+    python -m benchmarks.accuracy --data DIR --opencv csrt kcf mosse vit=FILE.onnx --readme README.md
 
 DIR holds `<sequence>/{img/*.jpg, groundtruth.txt}`. One pass: every tracker gets the first box of the truth and all frames in
 order. Accuracy is `sightline.evaluate.metrics`; OpenCV's trackers take whole pixels, so their boxes are rounded, and where they
@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import json
 import platform
-import re
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,6 +25,7 @@ import cv2
 import numpy as np
 import onnxruntime
 import tyro
+from benchmarks.pages import replace_table
 from numpy.typing import NDArray
 
 import sightline
@@ -150,6 +150,22 @@ def read_clip(folder: Path) -> tuple[Images, NDArray[np.float64]]:
     return images, np.loadtxt(folder / "groundtruth.txt", delimiter=",", ndmin=2)  # type: ignore[return-value]  # imread is typed as optional
 
 
+def row_of(name: str, tracker: Follows, clips: Mapping[str, tuple[Images, NDArray[np.float64]]], milliseconds: Mapping[str, float]) -> Row:
+    """One pass of a tracker over all sequences."""
+    scored = {clip: (run(tracker, images, truth[0])[0], truth) for clip, (images, truth) in clips.items()}
+    figures = {clip: success_auc(boxes, truth) for clip, (boxes, truth) in scored.items()}
+    return Row(
+        name,
+        statistics.mean(figures.values()),
+        statistics.mean(precision(boxes, truth) for boxes, truth in scored.values()),
+        statistics.mean(mean_iou(boxes, truth) for boxes, truth in scored.values()),
+        milliseconds[name],
+        milliseconds[name] / milliseconds["OpenCV KCF"],
+        next(iter(milliseconds.values())) / milliseconds[name],
+        figures,
+    )
+
+
 def markdown(rows: Sequence[Row], setting: str) -> str:
     """The table as it stands in the README."""
     lines = [
@@ -191,20 +207,7 @@ def main(
     milliseconds = measure_time(rows, [clips[name] for name in timed if name in clips])
     table = []
     for name, tracker in rows.items():
-        scored = {clip: (run(tracker, images, truth[0])[0], truth) for clip, (images, truth) in clips.items()}
-        figures = {clip: success_auc(boxes, truth) for clip, (boxes, truth) in scored.items()}
-        table.append(
-            Row(
-                name,
-                statistics.mean(figures.values()),
-                statistics.mean(precision(boxes, truth) for boxes, truth in scored.values()),
-                statistics.mean(mean_iou(boxes, truth) for boxes, truth in scored.values()),
-                milliseconds[name],
-                milliseconds[name] / milliseconds["OpenCV KCF"],
-                next(iter(milliseconds.values())) / milliseconds[name],
-                figures,
-            )
-        )
+        table.append(row_of(name, tracker, clips, milliseconds))
         print(f"{name:36} AUC {table[-1].success_auc:.4f}  precision {table[-1].precision20:.4f}  {milliseconds[name]:.2f} ms", flush=True)
     setting = (
         f"{len(clips)} sequences, {sum(len(images) for images, _ in clips.values())} frames, one pass; success AUC over 21 thresholds of IoU. "
@@ -214,11 +217,7 @@ def main(
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps({"setting": setting, "rows": [asdict(row) for row in table]}, indent=1) + "\n")
     if readme:
-        block = re.compile(r"(<!-- table: accuracy -->\n).*?(<!-- /table -->)", re.DOTALL)
-        text, count = block.subn(lambda match: match[1] + markdown(table, setting) + "\n" + match[2], readme.read_text())
-        if count != 1:
-            raise SystemExit(f"{readme} has {count} blocks between <!-- table: accuracy --> and <!-- /table -->; expected one.")
-        readme.write_text(text)
+        replace_table(readme, "accuracy", markdown(table, setting))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Does it help to average the tokens that a network drops into one that stays? Three ways to weigh them, on real weights.
 
-    python benchmarks/merging.py --vittrack FILE.onnx --data DIR
+    python -m benchmarks.merging --vittrack FILE.onnx --data DIR
 
 FILE is the published VitTrack-nano (object_tracking_vittrack_2023sep.onnx): the one openly licensed one-stream network that is small enough
 to try everything. Its three blocks are run as OSTrack's are, with an elimination after the attention of the first two, which it was not
@@ -19,7 +19,7 @@ from typing import get_args
 import cv2
 import torch
 import tyro
-from accuracy import Ours, read_clip, run  # type: ignore[import-not-found]  # the script beside this one
+from benchmarks.accuracy import Ours, read_clip, run
 from torch import nn
 
 import sightline

@@ -1,6 +1,6 @@
 """What each engine and precision gives and costs: speed, overlap with f32 in the same crops, success AUC.
 
-    python benchmarks/precision.py --calibrate DIR --data DIR --trackers merlin kestrel-nano --docs docs/how-to/speed.md
+    python -m benchmarks.precision --calibrate DIR --data DIR --trackers merlin kestrel-nano --docs docs/how-to/speed.md
 
 int8 is made anew from --calibrate, as `sightline quantize` does it, and kept even where that would refuse it: "check" is the overlap on which it
 decides. Ranges, form and check come from --calibrate alone; overlap and AUC are those on --data, a folder of sequences that shares nothing with it.
@@ -13,7 +13,6 @@ from __future__ import annotations
 import itertools
 import json
 import platform
-import re
 import statistics
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +23,7 @@ from typing import Any
 import cv2
 import numpy as np
 import tyro
+from benchmarks.pages import replace_table
 
 from sightline.cli.environment import version_of, versions
 from sightline.engines import Precision, Session, open_session
@@ -199,11 +199,7 @@ def main(
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps({"setting": setting, "rows": [asdict(row) for row in rows]}, indent=1) + "\n")
     if docs is not None:
-        block = re.compile(r"(<!-- table: precision -->\n).*?(<!-- /table -->)", re.DOTALL)
-        text, count = block.subn(lambda match: match[1] + markdown(rows, setting) + "\n" + match[2], docs.read_text())
-        if count != 1:
-            raise SystemExit(f"{docs} has {count} blocks between <!-- table: precision --> and <!-- /table -->; expected one.")
-        docs.write_text(text)
+        replace_table(docs, "precision", markdown(rows, setting))
 
 
 if __name__ == "__main__":
