@@ -161,10 +161,12 @@ class Network:
     def _onnxruntime(self, threads: int, arrays: Mapping[str, np.ndarray]) -> Callable[[], object]:
         import onnxruntime
 
+        from sightline.engines.onnx import SLOW_FUSIONS
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 3
-        session = onnxruntime.InferenceSession(self.path, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(self.path, options, providers=["CPUExecutionProvider"], disabled_optimizers=SLOW_FUSIONS)
         return partial(session.run, None, dict(arrays))
 
     def _openvino(self, precision: str, threads: int, arrays: Mapping[str, np.ndarray]) -> Callable[[], object]:
