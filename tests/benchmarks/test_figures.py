@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks import accuracy, precision
+from benchmarks import accuracy, callers, precision
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,3 +28,10 @@ def test_what_precisions_gave_is_what_was_measured() -> None:
 def test_the_table_of_the_readme_is_what_was_measured() -> None:
     told = results("accuracy")
     assert accuracy.markdown([accuracy.Row(**row) for row in told["rows"]], told["setting"]) in page("README.md")
+
+
+def test_what_callers_are_worth_is_what_was_measured() -> None:
+    told = results("callers")
+    rows = [callers.Row(**row) for row in told["rows"]]
+    table = callers.table(rows, targets=told["targets"], callers=told["callers"], cores=told["cores"])
+    assert table in page("docs/how-to/several.md")
