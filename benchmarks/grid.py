@@ -161,12 +161,10 @@ class Network:
     def _onnxruntime(self, threads: int, arrays: Mapping[str, np.ndarray]) -> Callable[[], object]:
         import onnxruntime
 
-        from sightline.engines.onnx import SLOW_FUSIONS
+        from sightline.engines.onnx import SLOW_FUSIONS, options_for
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        options.log_severity_level = 3
-        session = onnxruntime.InferenceSession(self.path, options, providers=["CPUExecutionProvider"], disabled_optimizers=SLOW_FUSIONS)
+        providers = ["CPUExecutionProvider"]
+        session = onnxruntime.InferenceSession(self.path, options_for(threads), providers=providers, disabled_optimizers=SLOW_FUSIONS)
         return partial(session.run, None, dict(arrays))
 
     def _openvino(self, precision: str, threads: int, arrays: Mapping[str, np.ndarray]) -> Callable[[], object]:

@@ -24,6 +24,7 @@ from sightline.errors import BadData, SightlineError
 
 if TYPE_CHECKING:
     from sightline.box import Box
+    from sightline.engines import Precision
     from sightline.frame import Frame
     from sightline.measure.race import Candidate, Times
 
@@ -205,11 +206,11 @@ def _named(option: str, text: str) -> list[str]:
 
 def _check_parts(settings: Sequence[Setting], *, layers: bool, start: bool, videos: bool) -> None:
     """Refuse what could not be measured of any of the settings, or not of the one that it is measured of."""
-    from sightline.engines import IN_TORCH
+    from sightline.measure.layers import PROFILERS
     from sightline.measure.subject import has_random_weights
 
-    if layers and all(setting.engine in IN_TORCH for setting in settings):
-        raise SightlineError("--layers asks the profilers of onnxruntime and openvino: add one of them to --engine.")
+    if layers and not any(setting.engine in PROFILERS for setting in settings):
+        raise SightlineError(f"--layers asks the profilers of {' and '.join(PROFILERS)}: add one of them to --engine.")
     random = [setting for setting in settings if has_random_weights(setting.tracker, setting.engine)]
     if random and (start or (videos and settings[0] in random)):
         raise SightlineError(
@@ -261,7 +262,7 @@ def _measured(
     Raises:
         KeyboardInterrupt, SightlineError: before the first round was done.
     """
-    from sightline.engines import IN_TORCH
+    from sightline.measure.layers import PROFILERS
 
     try:
         with Interrupts():
@@ -272,8 +273,8 @@ def _measured(
             for network in dict.fromkeys(Setting(row.tracker, row.engine, row.precision, row.threads) for row in settings):
                 if start:
                     report["start"].append(_started(network))
-                if layers and network.engine not in IN_TORCH:
-                    report["layers"].append(_layers(network))
+                if layers and network.engine in PROFILERS:
+                    report["layers"].append(_layers(network, course))
             if soak:
                 _soak(report["soak"], candidates[0], settings[0], course, minutes=soak)
     except (KeyboardInterrupt, SightlineError) as stop:
@@ -404,20 +405,18 @@ def _started(setting: Setting) -> dict[str, Any]:
     }
 
 
-def _layers(setting: Setting) -> dict[str, Any]:
-    """A network's time by kind and by layer, on the crops of nothing in particular."""
+def _layers(setting: Setting, course: _Course) -> dict[str, Any]:
+    """A network's time by kind and by layer, on the crop of the second frame."""
     from sightline.engines import open_session
     from sightline.engines.kept import Kept
     from sightline.measure.layers import kinds_of, profile
-    from sightline.scene import Scene, render
     from sightline.tracker import method_of as method_for
 
     path = _file_of(setting)
     kept = Kept(open_session(path, threads=setting.threads))
-    shots = list(render(Scene(seed=3, num_frames=2)))
     method = method_for(kept)
-    method.advance([shots[1].frame], [method.begin(shots[0].frame, shots[0].box)])
-    rest = "bf16" if "bf16" in setting.precision else "f32"  # of a file in int8: what is not
+    method.advance([course.frames[1]], [method.begin(course.frames[0], course.box)])
+    rest: Precision = "bf16" if "bf16" in setting.precision else "f32"  # of a file in int8: what is not
     layers = profile(path, kept.given[-1], threads=setting.threads, engine=setting.engine, precision=rest)
     kinds = [asdict(share) for share in kinds_of(layers)]
     return {"name": str(setting), "threads": setting.threads, "kinds": kinds, "layers": [asdict(layer) for layer in layers]}

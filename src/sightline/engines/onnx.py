@@ -16,7 +16,7 @@ from sightline.errors import EngineError
 from sightline.spec import Spec
 from sightline.weights import SPEC_KEY
 
-__all__ = ["SLOW_FUSIONS", "OnnxSession", "open_session"]
+__all__ = ["SLOW_FUSIONS", "OnnxSession", "open_session", "options_for"]
 
 SLOW_FUSIONS = ["SkipLayerNormFusion"]  # its pass over a sum and the norm of it takes longer than one pass for each
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -80,11 +80,16 @@ def _open(path: Path, threads: int | None, device: str) -> onnxruntime.Inference
     available = onnxruntime.get_available_providers()
     if provider not in available:
         raise EngineError(f"onnxruntime has no provider for device {device!r} here; it has {', '.join(available)}.")
+    try:
+        return onnxruntime.InferenceSession(path, options_for(threads), providers=[provider], disabled_optimizers=SLOW_FUSIONS)
+    except Exception as error:  # onnxruntime's own classes share no base but Exception
+        raise EngineError(f"onnxruntime cannot open {path} ({str(error).splitlines()[0]}); export it again.") from error
+
+
+def options_for(threads: int | None) -> onnxruntime.SessionOptions:
+    """What a graph is opened with; None for a thread on each physical core."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0  # 0: one per physical core
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(path, options, providers=[provider], disabled_optimizers=SLOW_FUSIONS)
-    except Exception as error:  # onnxruntime's own classes share no base but Exception
-        raise EngineError(f"onnxruntime cannot open {path} ({str(error).splitlines()[0]}); export it again.") from error
+    return options

@@ -12,11 +12,12 @@ from typing import TypeAlias
 
 import numpy as np
 
+from sightline.engines import Precision
 from sightline.errors import EngineError
 from sightline.measure.profilers import Arithmetic, Operation, of_onnxruntime, of_openvino
 from sightline.weights import kind_of
 
-__all__ = ["Layer", "Share", "kinds_of", "macs_of", "profile"]
+__all__ = ["PROFILERS", "Layer", "Share", "kinds_of", "macs_of", "profile"]
 
 Shape: TypeAlias = Sequence[int]
 
@@ -66,7 +67,7 @@ class Share:
 
 
 def profile(
-    path: Path, arrays: Mapping[str, np.ndarray], *, threads: int, engine: str = "onnxruntime", precision: str = "f32"
+    path: Path, arrays: Mapping[str, np.ndarray], *, threads: int, engine: str = "onnxruntime", precision: Precision = "f32"
 ) -> list[Layer]:
     """What each layer of an exported network takes, in the order in which they run.
 

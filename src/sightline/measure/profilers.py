@@ -12,6 +12,8 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from sightline.engines import Precision
+
 __all__ = ["Arithmetic", "Operation", "Run", "of_onnxruntime", "of_openvino"]
 
 Arithmetic: TypeAlias = Literal["f32", "bf16", "int8"]
@@ -46,15 +48,14 @@ class Run:
     outputs: list[list[int]]
 
 
-def of_onnxruntime(path: Path, arrays: Mapping[str, np.ndarray], *, threads: int, precision: str, calls: int) -> list[Run]:  # noqa: ARG001  # it has one
+def of_onnxruntime(path: Path, arrays: Mapping[str, np.ndarray], *, threads: int, precision: Precision, calls: int) -> list[Run]:  # noqa: ARG001  # it has one
     """The layers of a graph on onnxruntime, in the order in which they run; arguments as of `sightline.measure.layers.profile`."""
     import onnxruntime
 
-    from sightline.engines.onnx import SLOW_FUSIONS
+    from sightline.engines.onnx import SLOW_FUSIONS, options_for
 
     with tempfile.TemporaryDirectory() as folder:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options = options_for(threads)
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder) / "profile")
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"], disabled_optimizers=SLOW_FUSIONS)
@@ -79,15 +80,16 @@ def of_onnxruntime(path: Path, arrays: Mapping[str, np.ndarray], *, threads: int
     return list(runs.values())
 
 
-def of_openvino(path: Path, arrays: Mapping[str, np.ndarray], *, threads: int, precision: str, calls: int) -> list[Run]:
+def of_openvino(path: Path, arrays: Mapping[str, np.ndarray], *, threads: int, precision: Precision, calls: int) -> list[Run]:
     """The layers of a graph on OpenVINO, as `of_onnxruntime`; kinds are told with the kernel that was taken."""
     import openvino
+
+    from sightline.engines.openvino import settings_for
 
     core = openvino.Core()
     model = core.read_model(path)
     model.reshape({entry.any_name: list(arrays[entry.any_name].shape) for entry in model.inputs})
-    settings = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False}
-    compiled = core.compile_model(model, "CPU", {**settings, "PERF_COUNT": True})
+    compiled = core.compile_model(model, "CPU", settings_for(precision, threads) | {"PERF_COUNT": True})
     request = compiled.create_infer_request()
     seconds: dict[str, list[float]] = defaultdict(list)
     kinds: dict[str, tuple[str, str]] = {}

@@ -75,5 +75,5 @@ def soak(
             beside = None if fresh is None else fresh()
             yield Window(now - began, count / (now - at), beside, resident_mb(), clock_mhz(), used)
             at, count, joules = clock(), 0, energy_joules()
-        if at > began and clock() - began >= seconds:
+        if at > began and now - began >= seconds:
             return
