@@ -9,6 +9,7 @@ import pytest
 
 from sightline.box import Box
 from sightline.engines import Array
+from sightline.engines.state import HARD, LOST, NORMAL, UNCERTAIN
 from sightline.errors import BadSpec
 from sightline.frame import Frame
 from sightline.methods.filters import correlate
@@ -126,26 +127,26 @@ def after(flag: int) -> tuple[Learner, Learner]:
 
 
 def test_a_target_that_is_found_adds_a_sample() -> None:
-    state, moved = after(0)
+    state, moved = after(NORMAL)
     assert sum(sample is not None for sample in moved.samples) == state.num_first + 1
     assert moved.weights[moved.last] == pytest.approx(0.01, rel=0.05)  # before all are made to add up to 1
     assert moved.arrays["kernel"] is state.arrays["kernel"]
 
 
 def test_a_target_that_is_lost_stays_where_it_was_and_teaches_nothing() -> None:
-    state, moved = after(1)
+    state, moved = after(LOST)
     assert moved.box == state.box
     assert moved.samples == state.samples
 
 
 def test_something_that_looks_like_the_target_teaches_at_once() -> None:
-    state, moved = after(2)
+    state, moved = after(HARD)
     assert moved.weights[moved.last] == pytest.approx(0.02, rel=0.05)
     assert (moved.arrays["kernel"] != state.arrays["kernel"]).any()
 
 
 def test_a_target_of_which_the_network_is_not_sure_moves_and_teaches_nothing() -> None:
-    state, moved = after(3)
+    state, moved = after(UNCERTAIN)
     assert moved.box != state.box
     assert moved.samples == state.samples
 

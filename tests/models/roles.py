@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from sightline.engines.state import apart
 from sightline.models.calls import OF_STEP
 
 
@@ -13,5 +14,5 @@ from sightline.models.calls import OF_STEP
 def for_step(network: Any, given: dict[str, Any]) -> dict[str, Any]:
     """What `step` is given of crops and what belongs to them: those of the search, and what `init` makes of the others."""
     searches = {name: value for name, value in given.items() if name.startswith(OF_STEP)}
-    state = network.init(**{name: value for name, value in given.items() if name not in searches})
-    return searches | {name.removeprefix("next."): value for name, value in state.items()}
+    template, own = apart(network.init(**{name: value for name, value in given.items() if name not in searches}))
+    return searches | template | own

@@ -9,6 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from sightline import models, zoo  # noqa: E402  # after the check for torch
+from sightline.engines.state import LOST  # noqa: E402
 from sightline.models.atom import Atom  # noqa: E402
 from sightline.models.calls import example  # noqa: E402
 from sightline.models.dimp import Dimp, Distances  # noqa: E402
@@ -28,7 +29,7 @@ def test_without_a_response_the_target_is_lost_and_the_box_stays(name: str) -> N
         state["kernel"] = torch.zeros_like(state["kernel"])
         given = {key: value for key, value in state.items() if models.reads(network, "step", key)}
         said = network.step(arrays["search"], arrays["prior"], **given)
-    assert said["next.flag"].item() == 1
+    assert said["next.flag"].item() == LOST
     assert torch.equal(said["box"], arrays["prior"])
 
 

@@ -9,7 +9,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from sightline.models.efficienttrack import Block  # noqa: E402  # after the check for torch
+from sightline.engines.state import apart  # noqa: E402  # after the check for torch
+from sightline.models.efficienttrack import Block  # noqa: E402
 from sightline.models.layers.decode import decode_center, decode_corners, normalize, unit  # noqa: E402
 from sightline.models.layers.heads import CenterMaps  # noqa: E402
 from sightline.models.layers.mobilevit import Mixed  # noqa: E402
@@ -98,7 +99,8 @@ def given_to(family: str) -> tuple[Any, State, State]:
 
 
 def tensors(arrays: State) -> State:
-    return {name.removeprefix("next."): torch.from_numpy(array) for name, array in arrays.items()}
+    template, own = apart(arrays)
+    return {name: torch.from_numpy(array) for name, array in (template | own).items()}
 
 
 @FAMILIES

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 
 from sightline.box import Box
 from sightline.engines import Array
+from sightline.engines.state import apart
 from sightline.spec import History, Memory
 
 __all__ = ["apart", "banked", "drawn", "due", "filled", "mixed", "put", "qualifies", "sampled", "shown", "spread"]
-
-OWN = "next."  # begins the names of state that is the target's own, not a template's
 
 
 def due(memory: Memory, age: int) -> list[int]:
@@ -36,12 +35,6 @@ def due(memory: Memory, age: int) -> list[int]:
         changes, rest = divmod(age, memory.every[0])
         return [] if rest else [1 + changes % len(memory.every)]
     return [place for place, every in enumerate(memory.every, start=1) if age % every == 0]
-
-
-def apart(arrays: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
-    """What a network keeps of a template, and the state `x` of the target itself, which it calls `next.x`."""
-    template = {name: array for name, array in arrays.items() if not name.startswith(OWN)}
-    return template, {name.removeprefix(OWN): array for name, array in arrays.items() if name.startswith(OWN)}
 
 
 def qualifies(memory: Memory, score: float, best: float) -> bool:

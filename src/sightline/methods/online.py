@@ -15,6 +15,7 @@ import numpy as np
 
 from sightline.box import Box
 from sightline.engines import Array, Session
+from sightline.engines.state import HARD, LOST, UNCERTAIN, apart
 from sightline.errors import BadSpec
 from sightline.estimate import Estimate, status_of
 from sightline.frame import Frame
@@ -32,7 +33,6 @@ __all__ = ["Learner", "OnlineMethod"]
 Sample = Mapping[str, Array]
 
 SAMPLE = ("sample", "label", "mask", "spatial")
-LOST, HARD, UNCERTAIN = 1, 2, 3  # of `next.flag`
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +128,13 @@ class OnlineMethod:
 
     def _moved(self, frame: Frame, region: Region | BentRegion, state: Learner, said: Mapping[str, Array]) -> tuple[Learner, Estimate]:
         """One target after a frame."""
-        size, flag = (frame.width, frame.height), int(said["next.flag"])
+        _, own = apart(said)
+        size, flag = (frame.width, frame.height), int(own["flag"])
         box = state.box if flag == LOST else clip(region.to_frame(said["box"]), self.spec.clip, size)
         after = replace(state, box=box, age=state.age + 1)
         if flag not in (LOST, UNCERTAIN):
-            after = _learned(
-                after, {name: said[f"next.{name}"] for name in SAMPLE if f"next.{name}" in said}, self._learning, is_hard=flag == HARD
-            )
+            sample = {name: own[name] for name in SAMPLE if name in own}
+            after = _learned(after, sample, self._learning, is_hard=flag == HARD)
         score = float(said["score"])
         return after, Estimate(REPORT_RULES[self.spec.report](box, size), score, status_of(score, self.spec), region)
 

@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sightline.engines.state import LOST
 from sightline.models.layers.decode import normalize
 from sightline.models.layers.overlap import OVERLAP_KEYS, Overlap, Pair
-from sightline.models.layers.peaks import LOST, Finer, correlate, find_target, gaussian_labels
+from sightline.models.layers.peaks import Finer, correlate, find_target, gaussian_labels
 from sightline.models.layers.resnet import ResNet
 from sightline.zoo.atom import Arch
 
@@ -94,7 +95,7 @@ class Atom(nn.Module):
 
         Returns:
             `box` (B, 4) and `score` (B,), the highest response; `next.sample` (B, D, G, G), `next.label` (B, G, G), the responses
-            wanted of it, and `next.flag` (B,), whether the target was found (`layers.peaks`).
+            wanted of it, and `next.flag` (B,), what became of the target (`engines.state`).
         """
         maps = self.maps(normalize(search))
         features = equalised(maps.coarse)

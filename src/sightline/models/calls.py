@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from sightline import models
 from sightline.engines import Role
+from sightline.engines.state import apart
 from sightline.spec import Spec
 
 __all__ = ["OF_STEP", "Call", "calls", "example"]
@@ -42,9 +43,7 @@ def calls(network: nn.Module, spec: Spec, batch: int) -> Iterator[Call]:
         yield Call("init", arrays)
         with torch.no_grad():  # what inference mode makes cannot be given to the exporter
             arrays = getattr(network, "init")(**arrays)  # noqa: B009  # nn.Module's attributes are tensors or modules to mypy
-    arrays = {name: value for name, value in arrays.items() if models.reads(network, "step", name.removeprefix("next."))}
-    own = {name.removeprefix("next."): value for name, value in arrays.items() if name.startswith("next.")}
-    templates = {name: value for name, value in arrays.items() if not name.startswith("next.")}
+    templates, own = ({name: value for name, value in part.items() if models.reads(network, "step", name)} for part in apart(arrays))
     num = spec.memory.samples or spec.memory.slots
     if num > 1 and not spec.memory.together:
         templates = {name: torch.stack([value] * num, dim=1) for name, value in templates.items()}

@@ -16,10 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sightline.engines.state import LOST
 from sightline.models.layers.conv import EvenConv
 from sightline.models.layers.decode import normalize
 from sightline.models.layers.overlap import OVERLAP_KEYS, Overlap, Pair
-from sightline.models.layers.peaks import LOST, correlate, find_target
+from sightline.models.layers.peaks import correlate, find_target
 from sightline.models.layers.pool import precise_pool
 from sightline.models.layers.resnet import ResNet
 from sightline.zoo.dimp import Arch
@@ -167,7 +168,7 @@ class Dimp(nn.Module):
 
         Returns:
             `box` (B, 4) and `score` (B,), the highest response; `next.sample` (B, C, G, G), what is wanted of it, `next.label`,
-            `next.mask` and `next.spatial` (B, R, R), and `next.flag` (B,), whether the target was found (`layers.peaks`).
+            `next.mask` and `next.spatial` (B, R, R), and `next.flag` (B,), what became of the target (`engines.state`).
         """
         maps = self.maps(normalize(search))
         sample = self.features(maps.coarse)

@@ -16,11 +16,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from sightline.engines.state import HARD, LOST, NORMAL
 from sightline.models.layers.conv import EvenConv
 from sightline.models.layers.decode import normalize
 from sightline.models.layers.detr import Reader, transformer_keys
 from sightline.models.layers.heads import to_grid
-from sightline.models.layers.peaks import HARD, LOST, NORMAL, find_target, gaussian_labels
+from sightline.models.layers.peaks import find_target, gaussian_labels
 from sightline.models.layers.resnet import ResNet
 from sightline.zoo.tomp import Arch
 

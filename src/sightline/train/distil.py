@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sightline.engines import Session, open_session
+from sightline.engines.state import apart
 from sightline.errors import BadSpec, WeightsMismatch, WeightsMissing
 from sightline.models.layers.heads import CenterBoxHead, CenterHead, CenterMaps
 from sightline.spec import Crop, Spec
@@ -59,12 +60,13 @@ class FileTeacher:
         batch = {name: value.cpu().numpy() for name, value in _sized(arrays, self.session.spec).items()}
         state: dict[str, Any] = {name: value[:, 0] for name, value in batch.items() if name.startswith(("template", "target"))}
         if "init" in self.session.roles:
-            state = {name.removeprefix("next."): value for name, value in self.session.run("init", state).items()}
+            template, own = apart(self.session.run("init", state))
+            state = template | own
         answers = []
         for place in range(batch["search"].shape[1]):
             given = {name: value[:, place] for name, value in batch.items() if name.startswith(("search", "prior", "history"))}
             said = self.session.run("step", {**state, **given})
-            state |= {name.removeprefix("next."): value for name, value in said.items() if name.startswith("next.")}
+            state |= apart(said)[1]
             answers.append(Answer({name: torch.from_numpy(value).to(arrays["search"].device) for name, value in said.items()}, {}))
         return answers
 

@@ -14,12 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from sightline import models
+from sightline.engines.state import apart
 from sightline.errors import BadSpec
 from sightline.spec import Spec
 
 __all__ = ["Answer", "answer", "listening", "read_templates"]
-
-OWN = "next."  # begins the names of state that is the target's own
 
 
 class Answer(NamedTuple):
@@ -57,7 +56,7 @@ def answer(
         for place in range(arrays["search"].shape[1]):
             given = {**state, **{name: value[:, place] for name, value in looked_at.items()}}
             said = step(**{name: value for name, value in given.items() if models.reads(network, "step", name)}, **more)
-            state |= _own(said)
+            state |= apart(said)[1]
             if len(heard) < len(set(listen)):
                 raise BadSpec(
                     f"{spec.name} has no part called {', '.join(name for name in listen if name not in heard)} that speaks in a step."
@@ -73,24 +72,18 @@ def read_templates(network: nn.Module, spec: Spec, given: Mapping[str, Tensor]) 
         return {name: value if several else value[:, 0] for name, value in given.items()}
     if spec.memory.together:
         filled = {"filled": torch.ones_like(given["template"][:, :, 0, 0, 0], dtype=torch.bool)} if "filled" in spec.feed else {}
-        return _named(_init(network, {**given, **filled}))
-    reads = [_init(network, {name: value[:, place] for name, value in given.items()}) for place in range(num)]
-    own = {name: value for name, value in reads[0].items() if name.startswith(OWN)}
-    kept = {name: [read[name] for read in reads] for name in reads[0] if not name.startswith(OWN)}
-    return _named({name: torch.stack(values, dim=1) if several else values[0] for name, values in kept.items()} | own)
+        kept, own = apart(_init(network, {**given, **filled}))
+        return kept | own
+    reads = [apart(_init(network, {name: value[:, place] for name, value in given.items()})) for place in range(num)]
+    (kept, own), *_ = reads
+    if several:
+        kept = {name: torch.stack([read[name] for read, _ in reads], dim=1) for name in kept}
+    return kept | own
 
 
 def _init(network: nn.Module, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
     init: Callable[..., dict[str, Tensor]] = getattr(network, "init")  # noqa: B009  # nn.Module's attributes are tensors or modules to mypy
     return init(**{name: value for name, value in given.items() if models.reads(network, "init", name)})
-
-
-def _named(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(OWN): value for name, value in state.items()}
-
-
-def _own(said: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(OWN): value for name, value in said.items() if name.startswith(OWN)}
 
 
 @contextmanager

@@ -12,10 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["HARD", "LOST", "NORMAL", "UNCERTAIN", "Finer", "Found", "correlate", "find_target", "gaussian_labels"]
+from sightline.engines.state import HARD, LOST, NORMAL, UNCERTAIN
 
-# what became of the target in a frame
-NORMAL, LOST, HARD, UNCERTAIN = range(4)
+__all__ = ["Finer", "Found", "correlate", "find_target", "gaussian_labels"]
 
 # shares of the highest peak, or of the target's size, or of half a crop, as published
 LOST_BELOW = 0.25
@@ -72,7 +71,7 @@ class Finer(nn.Module):
 class Found(NamedTuple):
     """Where the target seems to be.
 
-    flag   (B,) int64, NORMAL, LOST, HARD (something that looks like it is near) or UNCERTAIN
+    flag   (B,) int64, what became of it (`engines.state`)
     shift  (B, 2) row and column in cells, from the middle cell
     best   (B,) the highest response
     """
