@@ -36,6 +36,7 @@ from sightline.methods.memory import sampled
 from sightline.methods.network import NetworkMethod
 from sightline.models.checkpoint import load
 from sightline.models.kestrel import Kestrel
+from sightline.models.layers.boxes import xyxy_from_cxcywh
 from sightline.models.layers.decode import normalize
 from sightline.models.layers.heads import to_grid
 from sightline.models.session import TorchSession
@@ -44,7 +45,6 @@ from sightline.models.swintrack import SwinTrack
 from sightline.placement import region_around
 from sightline.scene import Kind, Look, Scene, SceneFrame, render
 from sightline.spec import History, Spec
-from sightline.train.losses import xyxy_from_cxcywh
 from sightline.train.overlap import overlap_losses
 
 Array = NDArray[Any]

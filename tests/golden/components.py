@@ -15,6 +15,7 @@ from torch import Tensor
 from sightline.bend import cell_sides, saliency
 from sightline.box import Box, cxcywh_from_xyxy, iou, xywh_from_xyxy, xyxy_from_cxcywh, xyxy_from_xywh
 from sightline.methods import fourier
+from sightline.models.layers import boxes as in_torch
 from sightline.models.layers.decode import hann1d, hann2d, normalize
 from sightline.models.layers.eliminate import centre_mask, eliminate, keep_rate, query_weights, relevance, target_mask
 from sightline.models.layers.peaks import gaussian_labels
@@ -219,7 +220,7 @@ def losses_ostrack(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
     target = heatmap_target(given, score.shape[-1])
     alpha, beta = meta["arguments"]["focal_alpha"], meta["arguments"]["focal_beta"]
     focal = losses.focal_loss(score, target, alpha=alpha, beta=beta)
-    corners, wanted = losses.xyxy_from_cxcywh(predicted), losses.xyxy_from_xywh(given)
+    corners, wanted = in_torch.xyxy_from_cxcywh(predicted), in_torch.xyxy_from_xywh(given)
     giou, l1 = losses.giou_loss(corners, wanted), losses.l1_loss(corners, wanted)
     total = weight["giou"] * giou + weight["l1"] * l1 + weight["focal"] * focal
     (focal_gradient,) = torch.autograd.grad(focal, [score], retain_graph=True)
@@ -345,8 +346,8 @@ def stark_crop(_meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
 def stark_loss(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
     weight, (height, width) = meta["arguments"]["weights"], meta["arguments"]["image"]
     predicted = torch.from_numpy(inputs["box_logits"]).sigmoid().requires_grad_()
-    wanted = losses.xyxy_from_xywh(torch.from_numpy(inputs["targets_xywh"]).float())
-    corners = losses.xyxy_from_cxcywh(predicted)
+    wanted = in_torch.xyxy_from_xywh(torch.from_numpy(inputs["targets_xywh"]).float())
+    corners = in_torch.xyxy_from_cxcywh(predicted)
     giou, l1 = losses.giou_loss(corners, wanted), losses.l1_loss(corners, wanted)
     total = weight["giou"] * giou + weight["l1"] * l1
     (gradient,) = torch.autograd.grad(total, [predicted])
@@ -402,7 +403,7 @@ def transt_loss(meta: Mapping[str, Any], inputs: Inputs) -> Outputs:
     entropy, l1, giou = tokens.token_losses(logits, predicted, targets, background=arguments["background_weight"])
     total = weight["ce"] * entropy + weight["l1"] * l1 + weight["giou"] * giou
     of_logits, of_boxes = torch.autograd.grad(total, [logits, predicted])
-    batch, cell = tokens.target_cells(losses.xyxy_from_cxcywh(targets), arguments["grid"]).flatten(1).nonzero(as_tuple=True)
+    batch, cell = tokens.target_cells(in_torch.xyxy_from_cxcywh(targets), arguments["grid"]).flatten(1).nonzero(as_tuple=True)
     outputs = {
         "positive_batch": batch,
         "positive_cell": cell,

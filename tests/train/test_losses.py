@@ -5,7 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightline.train.losses import focal_loss, giou, giou_loss, l1_loss, xyxy_from_cxcywh, xyxy_from_xywh
+from sightline.models.layers.boxes import xyxy_from_cxcywh, xyxy_from_xywh
+from sightline.train.losses import focal_loss, giou, giou_loss, l1_loss
 from sightline.train.targets import heatmap_target
 
 BOX = st.tuples(*(st.floats(0.0625, 0.9375, width=32) for _ in range(4)))

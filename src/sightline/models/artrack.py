@@ -17,10 +17,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from sightline.models.layers.boxes import cxcywh_from_xyxy
 from sightline.models.layers.conv import Stem
 from sightline.models.layers.decode import normalize
 from sightline.models.layers.detr import ReadAttention, attention_keys
-from sightline.models.layers.trajectory import BEYOND, Vocabulary, box_at, places
+from sightline.models.layers.trajectory import BEYOND, Vocabulary, places
 from sightline.models.layers.untied import GRID_KEYS, GridPositions, RelativeBias
 from sightline.models.layers.vit import BLOCK_KEYS, Attention, Block, CrossAttention, KeysValues, Mlp
 from sightline.zoo.artrack import Arch
@@ -309,7 +310,7 @@ class ARTrack(nn.Module):
         encoded, _ = self.encode(torch.cat([tokens, self.stem(normalize(search))], dim=1) + positions)
         past = None if history is None else places(history, self.arch.bins, search.shape[1])
         sentence: Sentence = self.writer(self.fuse(encoded), positions, past, seen)
-        box = box_at(sentence.words.float() / (self.arch.bins - 1) - BEYOND)
+        box = cxcywh_from_xyxy(sentence.words.float() / (self.arch.bins - 1) - BEYOND)
         return {"box": box, "score": sentence.likelihood.mean(dim=1), "next.seen": sentence.seen}
 
 

@@ -19,10 +19,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sightline.models.layers.boxes import cxcywh_from_xyxy
 from sightline.models.layers.conv import Stem
 from sightline.models.layers.decode import normalize
 from sightline.models.layers.heads import PerceptronHead
-from sightline.models.layers.trajectory import BEYOND, Vocabulary, box_at, places
+from sightline.models.layers.trajectory import BEYOND, Vocabulary, places
 from sightline.models.layers.vit import BLOCK_KEYS, Block, KeysValues, PlainBlock, packed, unpacked
 from sightline.zoo.artrackv2 import Arch
 
@@ -180,7 +181,7 @@ class ARTrackV2(nn.Module):
         likeliest = (words + 0.5) / (bins - 1) - BEYOND  # as published: places are centres of bins here, and 1 / (bins - 1) apart
         middles = (torch.arange(2 * bins, device=logits.device) + 0.5) / bins - BEYOND
         mean = (logits[..., : 2 * bins].softmax(dim=2) * middles).sum(dim=2)
-        return box_at((likeliest + mean) / 2)
+        return cxcywh_from_xyxy((likeliest + mean) / 2)
 
     def init(self, template: Tensor) -> dict[str, Tensor]:
         """State of a target from its template, uint8 (B, h, h, 3).

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from sightline.engines.state import LOST
+from sightline.models.layers.boxes import xywh_from_cxcywh
 from sightline.models.layers.decode import normalize
 from sightline.models.layers.overlap import OVERLAP_KEYS, Overlap, Pair
 from sightline.models.layers.peaks import Finer, correlate, find_target, gaussian_labels
@@ -73,7 +74,7 @@ class Atom(nn.Module):
         """
         batch = template.shape[0]
         maps = self.maps(normalize(template))
-        factors = self.overlap.modulation(maps, torch.cat([target[:, :2] - target[:, 2:] / 2, target[:, 2:]], dim=1) * self.size)
+        factors = self.overlap.modulation(maps, xywh_from_cxcywh(target) * self.size)
         return {
             "kernel": self.kernel.expand(batch, -1, -1, -1),
             "projection": self.projection.expand(batch, -1, -1),

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from sightline.engines.state import LOST
+from sightline.models.layers.boxes import xywh_from_cxcywh
 from sightline.models.layers.conv import EvenConv
 from sightline.models.layers.decode import normalize
 from sightline.models.layers.overlap import OVERLAP_KEYS, Overlap, Pair
@@ -145,7 +146,7 @@ class Dimp(nn.Module):
         """
         batch = template.shape[0]
         maps = self.maps(normalize(template))
-        box = torch.cat([target[:, :2] - target[:, 2:] / 2, target[:, 2:]], dim=1) * self.size
+        box = xywh_from_cxcywh(target) * self.size
         sample = self.features(maps.coarse)
         return {
             "kernel": self.first_filter(sample, box),
@@ -177,7 +178,7 @@ class Dimp(nn.Module):
         start = torch.cat([0.5 + found.shift[:, [1, 0]] / self.cells, prior[:, 2:]], dim=1)
         refined = self.overlap.refined(self.overlap.prepare(maps), Pair(fine, coarse), start, self.draws, self.size)
         box = torch.where((found.flag == LOST).unsqueeze(1), prior, refined)
-        wanted = self.wanted(torch.cat([box[:, :2] - box[:, 2:] / 2, box[:, 2:]], dim=1) * self.size)
+        wanted = self.wanted(xywh_from_cxcywh(box) * self.size)
         learned = {f"next.{name}": value for name, value in wanted._asdict().items()}
         return {"box": box, "score": found.best, "next.sample": sample, **learned, "next.flag": found.flag.float()}
 

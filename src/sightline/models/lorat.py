@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sightline.models.layers.boxes import cxcywh_from_xyxy
 from sightline.models.layers.decode import normalize
 from sightline.models.layers.heads import PerceptronHead, to_grid
 from sightline.models.layers.siamese import choose
@@ -170,8 +171,7 @@ class LoRAT(nn.Module):
         joined = torch.cat([tokens, self.embed_search(normalize(search))], dim=1)
         maps = self.look(self.norm(through(self.blocks, joined, slice(tokens.shape[1], None))))
         best = choose(maps.distances, torch.sigmoid(maps.logits), self.middles(), window=self.arch.window)
-        low, high = best.box[:, :2], best.box[:, 2:]
-        return {"box": torch.cat([(low + high) / 2, high - low], dim=1), "score": best.score}
+        return {"box": cxcywh_from_xyxy(best.box), "score": best.score}
 
     def middles(self) -> Tensor:
         """Where the middles of the search cells lie on either axis, (G,) in 0..1 of the crop."""

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sightline.models.layers.boxes import cxcywh_from_xyxy
 from sightline.models.layers.decode import normalize
 from sightline.models.layers.fbnet import STRIDE, Fbnet
 from sightline.models.layers.siamese import grid_points, hanning2d, pick, smooth
@@ -83,7 +84,7 @@ class Merlin(Fbnet):
         found = self.find(kernel, functional.interpolate(pixels, (self.arch.look, self.arch.look), mode="bilinear"))
         cells = self.arch.look // STRIDE
         middle = cells // 2
-        seen = _cxcywh(found.boxes_xyxy[:, :, middle * (cells + 1)])
+        seen = cxcywh_from_xyxy(found.boxes_xyxy[:, :, middle * (cells + 1)])
         size = torch.log(target[:, 2:] / seen[:, 2:])
         believed = (size.abs().amax(dim=1, keepdim=True) < FAR).to(size.dtype)
         off = (target[:, :2] - seen[:, :2]) / seen[:, 2:]
@@ -160,11 +161,6 @@ def vote(boxes: Tensor, scores: Tensor, place: Tensor, alike: float) -> Tensor:
     overlap = common / (boxes[:, 2:].prod(dim=1) + best[:, 2:].prod(dim=1) - common)
     votes = torch.where((overlap > alike) & (scores > WEAK * scores.gather(1, place)), scores.square() * overlap, 0.0)
     return (boxes * votes.unsqueeze(1)).sum(dim=2) / votes.sum(dim=1, keepdim=True)
-
-
-def _cxcywh(boxes_xyxy: Tensor) -> Tensor:
-    low, high = boxes_xyxy.chunk(2, dim=1)
-    return torch.cat([(low + high) / 2, high - low], dim=1)
 
 
 def build(arch: Arch) -> Merlin:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sightline.models.layers.boxes import xyxy_from_cxcywh
 from sightline.models.layers.cvt import CVT_KEYS, MixedCvT
 from sightline.models.layers.decode import decode_corners, normalize
 from sightline.models.layers.heads import CORNER_KEYS, CornerHead, CornerMaps, PerceptronHead, conv_block, to_grid
@@ -183,8 +184,7 @@ class MixFormer(nn.Module):
             grid = to_grid(self.trunk.read_search(self.trunk.embed_search(search), memory, filled).stages[-1])
         maps = self.head(grid)
         box = decode_corners(maps)
-        corners_xyxy = torch.cat([box[:, :2] - box[:, 2:] / 2, box[:, :2] + box[:, 2:] / 2], dim=1)
-        return Look(grid, maps, box, self.score(self.pool(grid, corners_xyxy), shown.first))
+        return Look(grid, maps, box, self.score(self.pool(grid, xyxy_from_cxcywh(box)), shown.first))
 
     def pool(self, grid: Tensor, corners_xyxy: Tensor) -> Tensor:
         """The inside of boxes (B, 4), x1, y1, x2, y2 in 0..1 of the crop, of search maps (B, C, G, G): (B, C, 4, 4)."""

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sightline.errors import BadSpec
+from sightline.models.layers.boxes import xywh_from_cxcywh
 from sightline.models.layers.conv import Stem, embed_pair
 from sightline.models.layers.decode import decode_center, decode_corners, hann2d, normalize
 from sightline.models.layers.eliminate import (
@@ -38,14 +39,7 @@ from sightline.models.layers.eliminate import (
 from sightline.models.layers.heads import CENTER_KEYS, CORNER_KEYS, CenterHead, CenterMaps, CornerHead, CornerMaps, PerceptronHead, to_grid
 from sightline.models.layers.lazy import find_center
 from sightline.models.layers.orders import join, split
-from sightline.models.layers.prompts import (
-    Marked,
-    PromptPair,
-    box_from_ratio,
-    mark,
-    prompt_keys,
-    xywh_from_cxcywh,
-)
+from sightline.models.layers.prompts import Marked, PromptPair, box_from_ratio, mark, prompt_keys
 from sightline.models.layers.visual_prompts import Prompts, VisualPrompts
 from sightline.models.layers.vit import BLOCK_KEYS, Block, attention_weights
 from sightline.zoo.ostrack import Arch

@@ -13,12 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from sightline.errors import BadSpec
+from sightline.models.layers.boxes import xywh_from_cxcywh
 from sightline.models.layers.conv import Stem, embed_pair
 from sightline.models.layers.decode import decode_corners, hann2d, normalize
 from sightline.models.layers.heads import CENTER_KEYS, CORNER_KEYS, CenterHead, CornerHead, CornerLiteHead, to_grid
 from sightline.models.layers.lazy import find_center
 from sightline.models.layers.positions import sinusoid_table
-from sightline.models.layers.prompts import Marked, PromptPair, box_from_ratio, mark, prompt_keys, xywh_from_cxcywh
+from sightline.models.layers.prompts import Marked, PromptPair, box_from_ratio, mark, prompt_keys
 from sightline.models.layers.vit import BLOCK_KEYS, PlainBlock
 from sightline.zoo.vittrack import Arch
 

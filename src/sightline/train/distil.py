@@ -13,10 +13,10 @@ from torch.nn import functional
 from sightline.engines import Session, open_session
 from sightline.engines.state import apart
 from sightline.errors import BadSpec, WeightsMismatch, WeightsMissing
+from sightline.models.layers.boxes import xyxy_from_cxcywh
 from sightline.models.layers.heads import CenterBoxHead, CenterHead, CenterMaps
 from sightline.spec import Crop, Spec
 from sightline.train.forward import Answer, answer
-from sightline.train.losses import xyxy_from_cxcywh
 from sightline.train.objectives.center import best_boxes
 from sightline.train.recipe import Distil
 from sightline.train.start import network_in

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["focal_loss", "giou", "giou_loss", "l1_loss", "xyxy_from_cxcywh", "xyxy_from_xywh"]
+__all__ = ["focal_loss", "giou", "giou_loss", "l1_loss"]
 
 
 def focal_loss(score: Tensor, target: Tensor, *, alpha: float = 2.0, beta: float = 4.0) -> Tensor:
@@ -28,17 +28,6 @@ def focal_loss(score: Tensor, target: Tensor, *, alpha: float = 2.0, beta: float
     unlikely = torch.log((1 - score).clamp(min=1e-12)) * score**alpha * (1 - target) ** beta
     total = -torch.where(is_centre, likely, unlikely).sum()
     return total / is_centre.sum().clamp(min=1)
-
-
-def xyxy_from_cxcywh(boxes: Tensor) -> Tensor:
-    """Corners (..., 4) of boxes given by centre and size."""
-    half = boxes[..., 2:] / 2
-    return torch.cat([boxes[..., :2] - half, boxes[..., :2] + half], dim=-1)
-
-
-def xyxy_from_xywh(boxes: Tensor) -> Tensor:
-    """Corners (..., 4) of boxes given by top-left corner and size."""
-    return torch.cat([boxes[..., :2], boxes[..., :2] + boxes[..., 2:]], dim=-1)
 
 
 def giou(boxes_xyxy: Tensor, targets_xyxy: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sightline.train.losses import giou, xyxy_from_cxcywh
+from sightline.models.layers.boxes import xyxy_from_cxcywh
+from sightline.train.losses import giou
 
 __all__ = ["target_cells", "token_losses"]
 

@@ -4,7 +4,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from sightline.models.layers.trajectory import Vocabulary, box_at, places  # noqa: E402  # after the check for torch
+from sightline.models.layers.boxes import cxcywh_from_xyxy  # noqa: E402  # after the check for torch
+from sightline.models.layers.trajectory import Vocabulary, places  # noqa: E402
 
 SIZE, BINS = 256, 400
 
@@ -26,7 +27,7 @@ def test_what_lies_more_than_half_a_crop_outside_is_cut_off_there() -> None:
 def test_a_box_is_found_again_between_its_corners() -> None:
     box = torch.tensor([[0.4, 0.6, 0.2, 0.3]])
     corners = places(box.unsqueeze(1), BINS, SIZE) / (BINS - 1) - 0.5
-    torch.testing.assert_close(box_at(corners + 0.5 / SIZE), box)
+    torch.testing.assert_close(cxcywh_from_xyxy(corners + 0.5 / SIZE), box)
 
 
 def vocabulary() -> Vocabulary:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from sightline.models.layers.boxes import cxcywh_from_xywh, xywh_from_cxcywh, xyxy_from_xywh
 from sightline.models.layers.pool import pool_slope, precise_pool
 
 __all__ = ["OVERLAP_KEYS", "Overlap", "Pair", "jitter"]
@@ -68,7 +69,7 @@ class Overlap(nn.Module):
 
     def modulation(self, maps: Pair, box: Tensor) -> Pair:
         """Factors (B, 256) of the search maps, from maps of the template crop and the target (B, 4) as x, y, w, h in it."""
-        corners = _corners(box.unsqueeze(1))
+        corners = xyxy_from_xywh(box.unsqueeze(1))
         fine = precise_pool(self.template["fine"](maps.fine), corners / STRIDES["fine"], (3, 3)).squeeze(1)
         coarse = precise_pool(self.template["coarse"](maps.coarse), corners / STRIDES["coarse"], (1, 1)).squeeze(1)
         both = torch.cat([self.gather(fine), coarse], dim=1)
@@ -89,7 +90,7 @@ class Overlap(nn.Module):
         Returns:
             overlap (B, K): twice the intersection over union, less one, where it was trained; its gradient (B, K, 4).
         """
-        corners = _corners(boxes)
+        corners = xyxy_from_xywh(boxes)
         said: Tensor = self.say.bias
         pulls = []
         for name, part, factor, weight in zip(
@@ -143,9 +144,8 @@ class Overlap(nn.Module):
             draws: (K, 4), see `jitter`.
             size: of the crop in pixels.
         """
-        pixels = torch.cat([start[:, :2] - start[:, 2:] / 2, start[:, 2:]], dim=1) * size
-        box = self.refine(maps, factors, jitter(pixels, draws)) / size
-        return torch.cat([box[:, :2] + box[:, 2:] / 2, box[:, 2:]], dim=1)
+        pixels = xywh_from_cxcywh(start) * size
+        return cxcywh_from_xywh(self.refine(maps, factors, jitter(pixels, draws)) / size)
 
 
 class _Reading(nn.Module):
@@ -171,11 +171,6 @@ def jitter(box: Tensor, draws: Tensor) -> Tensor:
     sizes = torch.maximum(size + 0.5 * reach * draws[:, 2:], size.amin(dim=2, keepdim=True) / 3)
     centres = box[:, None, :2] + size / 2 + 0.1 * reach * draws[:, :2]
     return torch.cat([box.unsqueeze(1), torch.cat([centres - sizes / 2, sizes], dim=2)], dim=1)
-
-
-def _corners(boxes: Tensor) -> Tensor:
-    """x, y, w, h to x1, y1, x2, y2, in the last axis."""
-    return torch.cat([boxes[..., :2], boxes[..., :2] + boxes[..., 2:]], dim=-1)
 
 
 def _block(channels_in: int, channels_out: int, *, kernel: int = 3, padding: int = 1) -> nn.Sequential:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sightline.models.layers.boxes import xyxy_from_xywh
 from sightline.models.layers.conv import Stem
 from sightline.models.layers.decode import MEAN, STD
 from sightline.models.layers.vit import PlainBlock
@@ -27,7 +28,6 @@ __all__ = [
     "box_from_ratio",
     "mark",
     "prompt_keys",
-    "xywh_from_cxcywh",
 ]
 
 TemplatePromptKind: TypeAlias = Literal[
@@ -55,17 +55,12 @@ class Marked(NamedTuple):
 def mark(box: Tensor, size: int, mask: Tensor | None = None) -> Marked:
     """A target that is known by its box (B, 4), x, y, w, h in 0..1 of a crop of `size` pixels, or more closely by a mask (B, 1, L, L)."""
     pixels = box.clamp(0, 1) * size  # as published: each of the four on its own
-    corners = torch.cat([pixels[:, :2], pixels[:, :2] + pixels[:, 2:]], dim=1)
+    corners = xyxy_from_xywh(pixels)
     if mask is None:
         across, down = _pixels(size, box.device)
         x1, y1, x2, y2 = _apart(corners)
         mask = ((across > x1) & (across < x2) & (down > y1) & (down < y2)).to(box.dtype)
     return Marked(box, corners, mask)
-
-
-def xywh_from_cxcywh(box: Tensor) -> Tensor:
-    """(B, 4) to (B, 4)."""
-    return torch.cat([box[:, :2] - box[:, 2:] / 2, box[:, 2:]], dim=1)
 
 
 def box_from_ratio(target: Tensor, *, factor: float = 2.0, shift: float = 0.0) -> Tensor:

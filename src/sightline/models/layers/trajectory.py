@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["BEYOND", "Vocabulary", "box_at", "places"]
+__all__ = ["BEYOND", "Vocabulary", "places"]
 
 BEYOND = 0.5  # sides of the crop on either side of it
 
@@ -30,12 +30,6 @@ def places(boxes: Tensor, bins: int, size: int) -> Tensor:
     centre = boxes[..., :2] - 0.5 / size  # as published: the middle of a crop is the pixel (size - 1) / 2
     corners = torch.cat([centre - half, centre + half], dim=2).clamp(-BEYOND, 1 + BEYOND)
     return (corners.flatten(1) + BEYOND) * (bins - 1)
-
-
-def box_at(corners: Tensor) -> Tensor:
-    """(B, 4) x1, y1, x2, y2 in 0..1 of the crop as cx, cy, w, h; w and h are negative where corners have changed places."""
-    low, high = corners[:, :2], corners[:, 2:]
-    return torch.cat([(low + high) / 2, high - low], dim=1)
 
 
 class Vocabulary(nn.Module):

@@ -10,8 +10,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from sightline.models.layers.boxes import xyxy_from_cxcywh
 from sightline.models.layers.siamese import grid_points
-from sightline.train.losses import giou, xyxy_from_cxcywh
+from sightline.train.losses import giou
 from sightline.train.objectives.heard import Heard, Parts, balanced_entropy, some
 
 __all__ = ["anchors"]

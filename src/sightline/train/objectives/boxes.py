@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sightline.train.losses import giou, xyxy_from_cxcywh
+from sightline.models.layers.boxes import xyxy_from_cxcywh
+from sightline.train.losses import giou
 from sightline.train.objectives.heard import Heard, Parts, corners_of, mean_of
 
 __all__ = ["box", "ciou_loss", "found", "score", "siou_loss"]

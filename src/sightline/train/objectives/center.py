@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sightline.models.layers.boxes import xyxy_from_cxcywh
 from sightline.models.layers.heads import CenterMaps
-from sightline.train.losses import focal_loss, giou_loss, l1_loss, xyxy_from_cxcywh
+from sightline.train.losses import focal_loss, giou_loss, l1_loss
 from sightline.train.objectives.heard import Heard, Parts
 from sightline.train.targets import heatmap_target
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from sightline.models.layers.boxes import xyxy_from_cxcywh
 from sightline.spec import Spec
 
 __all__ = ["Heard", "Objective", "Parts", "balanced_entropy", "corners_of", "mean_of", "some"]
@@ -56,8 +57,7 @@ class Objective:
 
 def corners_of(boxes_cxcywh: Tensor) -> Tensor:
     """Corners (..., 4) of boxes given by centre and size, cut off at the crop: what is outside cannot be seen."""
-    half = boxes_cxcywh[..., 2:] / 2
-    return torch.cat([boxes_cxcywh[..., :2] - half, boxes_cxcywh[..., :2] + half], dim=-1).clamp(0, 1)
+    return xyxy_from_cxcywh(boxes_cxcywh).clamp(0, 1)
 
 
 def mean_of(values: Tensor) -> Tensor:

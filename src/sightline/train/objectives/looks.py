@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from sightline.models.layers.boxes import xyxy_from_cxcywh
 from sightline.models.layers.siamese import grid_points
-from sightline.train.losses import giou, xyxy_from_cxcywh
+from sightline.train.losses import giou
 from sightline.train.objectives.boxes import found
 from sightline.train.objectives.heard import Heard, Parts, mean_of
 from sightline.train.objectives.points import STRIDE, inside, losses

@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from sightline.models import artrack, artrackv2, seqtrack
-from sightline.models.layers.trajectory import BEYOND, box_at, places
+from sightline.models.layers.boxes import cxcywh_from_xyxy, xyxy_from_cxcywh
+from sightline.models.layers.trajectory import BEYOND, places
 from sightline.models.layers.vit import KeysValues
-from sightline.train.losses import xyxy_from_cxcywh
 from sightline.train.objectives.boxes import siou_loss
 from sightline.train.objectives.heard import Heard, Parts, corners_of
 
@@ -26,8 +26,7 @@ def sentences(given: Heard) -> Parts:
     network = given.network
     assert isinstance(network, seqtrack.SeqTrack)
     decoder = network.decoder
-    low, high = corners_of(given.box).chunk(2, dim=1)
-    true = (torch.cat([(low + high) / 2, high - low], dim=1) * (decoder.bins - 1)).long()
+    true = (cxcywh_from_xyxy(corners_of(given.box)) * (decoder.bins - 1)).long()
     end = torch.full_like(true[:, :1], decoder.bins)
     wanted, memory, said = (
         torch.cat([true, end], dim=1),
@@ -77,10 +76,8 @@ def _corner_words(logits: Tensor, wanted: Tensor, given: Heard, bins: int) -> Pa
     """Losses of logits (B, 4, V) for true words (B, 4)."""
     there = given.present
     scale = torch.arange(2 * bins, device=logits.device) / (bins - 1) - BEYOND
-    mean = (logits[..., : 2 * bins].softmax(dim=2) * scale).sum(dim=2)
-    truth = xyxy_from_cxcywh(given.box)
-    said = xyxy_from_cxcywh(box_at(mean))
+    mean_xyxy = (logits[..., : 2 * bins].softmax(dim=2) * scale).sum(dim=2)
     return {
         "words": functional.cross_entropy(logits[there].transpose(1, 2), wanted[there]),
-        "siou": siou_loss(said[there], truth[there]),
+        "siou": siou_loss(mean_xyxy[there], xyxy_from_cxcywh(given.box)[there]),
     }
