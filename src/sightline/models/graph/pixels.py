@@ -13,7 +13,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from sightline.models.graph.values import Array, Values, drop_unread
+from sightline.engines import Array
+from sightline.models.graph.values import Values, drop_unread, forget_shapes, groups_of, shapes_of
 
 __all__ = ["fold_normalisation", "read_lines"]
 
@@ -42,7 +43,7 @@ def fold_normalisation(graph: onnx.GraphProto) -> None:
     values = Values(graph)
     for node in [node for node in graph.node if node.op_type == "Conv"]:
         found = _normalisation(values, node.input[0])
-        if found is None or node.input[1] not in values.constants or any(part.name == "group" and part.i != 1 for part in node.attribute):
+        if found is None or node.input[1] not in values.constants or groups_of(node) != 1:
             continue
         _scale(graph, values, node, found.scale)
         source, (last, *others) = found.nodes[-1].input[0], found.nodes
@@ -108,7 +109,7 @@ def read_lines(graph: onnx.GraphProto) -> None:
     convolutions reads the pixels, and their height and width are known.
     """
     values = Values(graph)
-    sizes = {entry.name: [dim.dim_value for dim in entry.type.tensor_type.shape.dim] for entry in graph.input}
+    sizes = shapes_of(graph.input)
     for sort in [node for node in graph.node if node.op_type == "Transpose" and node.input[0] in sizes]:
         found = _pixels(values, sort)
         if found is None or not all(sizes[sort.input[0]][1:]):
@@ -119,9 +120,7 @@ def read_lines(graph: onnx.GraphProto) -> None:
             _repeat(graph, values, found.offset, width * channels)
         for convolution in found.convolutions:
             _widen(graph, values, convolution, channels)
-        reshaped = {node.output[0] for node in (sort, found.cast, found.offset) if node is not None}
-        for entry in [entry for entry in graph.value_info if entry.name in reshaped]:
-            graph.value_info.remove(entry)
+        forget_shapes(graph, {node.output[0] for node in (sort, found.cast, found.offset) if node is not None})
     drop_unread(graph)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from sightline.models.graph.values import Values, drop_unread
+from sightline.models.graph.values import Values, drop_unread, forget_shapes, groups_of, shapes_of
 
 __all__ = ["WIDE", "split_wide"]
 
@@ -35,7 +35,7 @@ class _Residual(NamedTuple):
 def split_wide(graph: onnx.GraphProto) -> None:
     """Let inverted residuals whose expanded map has more than `WIDE` numbers work on at most `PART` channels at a time."""
     values = Values(graph)
-    shapes = {entry.name: [dim.dim_value for dim in entry.type.tensor_type.shape.dim] for entry in graph.value_info}
+    shapes = shapes_of(graph.value_info)
     blocks = [block for node in graph.node if node.op_type == "Conv" and (block := _residual(values, node)) is not None]
     nodes, gone = list(graph.node), set[str]()
     for block in blocks:
@@ -47,8 +47,7 @@ def split_wide(graph: onnx.GraphProto) -> None:
     kept = [node for node in nodes if node.output[0] not in gone]
     del graph.node[:]
     graph.node.extend(kept)
-    for entry in [entry for entry in graph.value_info if entry.name in gone]:
-        graph.value_info.remove(entry)
+    forget_shapes(graph, gone)
     drop_unread(graph)
 
 
@@ -72,7 +71,7 @@ def _residual(values: Values, depth: onnx.NodeProto) -> _Residual | None:
     if any(node.op_type != "Conv" or node.input[1] not in values.constants for node in convolutions):
         return None
     shapes = [values.array(node.input[1]).shape for node in convolutions]
-    is_depthwise = shapes[1][:2] == (_groups(block.depth), 1) and _groups(block.expand) == _groups(block.project) == 1
+    is_depthwise = shapes[1][:2] == (groups_of(block.depth), 1) and groups_of(block.expand) == groups_of(block.project) == 1
     are_points = shapes[0][2:] == shapes[2][2:] == (1, 1)
     return block if is_depthwise and are_points and block.first.op_type == block.second.op_type == "Relu" else None
 
@@ -121,7 +120,3 @@ def _part(graph: onnx.GraphProto, values: Values, block: _Residual, own: slice, 
         nodes.append(copy)
         value = copy.output[0]
     return nodes
-
-
-def _groups(node: onnx.NodeProto) -> int:
-    return next((part.i for part in node.attribute if part.name == "group"), 1)

@@ -1,17 +1,16 @@
-"""A graph indexed by the names of its values."""
+"""A graph indexed by the names of its values: where they come from and go, their shapes, and what is no longer needed."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from collections.abc import Collection, Iterable
 
 import onnx
-from numpy.typing import NDArray
 from onnx import numpy_helper
 
-__all__ = ["Array", "Values", "drop_unread"]
+from sightline.engines import Array
 
-Array = NDArray[Any]
+__all__ = ["Values", "drop_unread", "forget_shapes", "groups_of", "shapes_of"]
 
 
 class Values:
@@ -37,6 +36,22 @@ class Values:
     def array(self, name: str) -> Array:
         """A constant."""
         return numpy_helper.to_array(self.constants[name])
+
+
+def shapes_of(entries: Iterable[onnx.ValueInfoProto]) -> dict[str, list[int]]:
+    """Shapes by name, of inputs or of values between nodes; 0 for a length that is not known."""
+    return {entry.name: [axis.dim_value for axis in entry.type.tensor_type.shape.dim] for entry in entries}
+
+
+def groups_of(convolution: onnx.NodeProto) -> int:
+    """The number of its groups."""
+    return next((part.i for part in convolution.attribute if part.name == "group"), 1)
+
+
+def forget_shapes(graph: onnx.GraphProto, names: Collection[str]) -> None:
+    """Take back what the graph says of the shapes of some values, which have other ones now or are gone."""
+    for entry in [entry for entry in graph.value_info if entry.name in names]:
+        graph.value_info.remove(entry)
 
 
 def drop_unread(graph: onnx.GraphProto) -> None:
