@@ -155,7 +155,7 @@ def samples_of(clip: Sequence[SceneFrame], spec: Spec, rng: np.random.Generator)
     assert spec.history is not None
     for i in range(1, len(clip)):
         template, search = clip[int(rng.integers(len(clip)))], clip[i]
-        frame = (search.frame.width, search.frame.height)
+        frame = search.frame.size
         fill = tuple(search.frame.image.mean(axis=(0, 1)))
         past = [clip[0].box, *(shaken(shot.box, rng) for shot in clip[1:i])]
         region = region_around(past[-1], spec.search, frame, fill)

@@ -93,7 +93,7 @@ def row_of(tracker: str, name: Name, plain: Path, output: Path, *, rounds: int) 
     assert theirs.network is not None
     method = NetworkMethod(session)
     state = method.begin(shots[0].frame, shots[0].box)
-    region = region_around(state.box, state.search, (shots[1].frame.width, shots[1].frame.height))
+    region = region_around(state.box, state.search, shots[1].frame.size)
     memory = {key: state.arrays[key] for key in session.form.memory}
     spent = recipe.layers(output, session.form, region.take(shots[1].frame.image), memory)
     return Row(

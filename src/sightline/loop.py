@@ -247,4 +247,4 @@ def _timed(
 def _as_given(box: BoxLike, first: Frame, spec: Spec) -> Estimate:
     """What is said about the first frame."""
     given = Box(*(float(value) for value in box))
-    return Estimate(given, 1.0, "tracked", region_around(given, spec.search, (first.width, first.height)))
+    return Estimate(given, 1.0, "tracked", region_around(given, spec.search, first.size))

@@ -48,9 +48,9 @@ class Bright:
 
     def estimate(self, frame: Frame, box: Box) -> Estimate:
         shown = np.roll(frame.image[..., 0] > 100, self.wider, axis=1)
-        sides = (side * side / (side - 1) for side in (frame.width, frame.height))  # over these `Mask.paste` moves nothing
+        sides = (side * side / (side - 1) for side in frame.size)  # over these `Mask.paste` moves nothing
         mask = Mask(shown.astype(np.float32), Box(0, 0, *sides), above=0.5)
-        return Estimate(box, 1.0, "tracked", region_around(box, self.spec.search, (frame.width, frame.height)), mask)
+        return Estimate(box, 1.0, "tracked", region_around(box, self.spec.search, frame.size), mask)
 
 
 def disc(i: int) -> np.ndarray:

@@ -80,7 +80,7 @@ def test_natural_order_counts_and_does_not_spell() -> None:
 def test_sizes_may_change_from_image_to_image(tmp_path: Path) -> None:
     write(tmp_path / "1.png", np.zeros((4, 5, 3), np.uint8))
     write(tmp_path / "2.png", np.zeros((6, 3, 3), np.uint8))
-    assert [(frame.width, frame.height) for frame in read(tmp_path)] == [(5, 4), (3, 6)]
+    assert [frame.size for frame in read(tmp_path)] == [(5, 4), (3, 6)]
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".JPEG", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".jp2"])

@@ -16,7 +16,7 @@ RED_BLUE = np.array([[[255, 0, 0], [0, 0, 255]]], np.uint8)  # RGB, one row
 
 def test_a_frame_knows_its_size() -> None:
     frame = Frame(np.zeros((4, 7, 3), np.uint8))
-    assert (frame.width, frame.height) == (7, 4)
+    assert (frame.width, frame.height) == frame.size == (7, 4)
 
 
 def test_a_frame_cannot_be_changed() -> None:

@@ -109,7 +109,7 @@ def track(network: SeqTrack, spec: Spec, meta: Mapping[str, Any], inputs: Mappin
     network.stem.register_forward_hook(lambda _module, _inputs, _tokens: looks.append(None))
     followed = follow(network, spec, meta, inputs)
     _, frame, *_ = frames(meta, inputs)
-    region = region_around(Box(*meta["arguments"]["init_box"]), spec.search, (frame.width, frame.height))
+    region = region_around(Box(*meta["arguments"]["init_box"]), spec.search, frame.size)
     outputs = {name: torch.cat([said(sentence)[name] for sentence in sentences]).numpy() for name in ("tokens", "confidence")}
     updates = len(looks) - len(sentences) - 1  # a search each, and the first template
     return followed | outputs | {"search_crop1": region.take(frame.image), "template_updates": np.array([updates])}

@@ -95,7 +95,7 @@ class ForeignMethod:
         answer, score = self._ask(frame, lambda: target.follower.update(np.ascontiguousarray(frame.image)))
         target.frames += 1
         box = state.box if answer is None else answer
-        size = (frame.width, frame.height)
+        size = frame.size
         whole = Region(0, 0, *size, size=max(size), frame=Box(0.0, 0.0, float(size[0]), float(size[1])), limit=size)
         return Place(target, target.frames, box), Estimate(box, score, "lost" if answer is None else "tracked", whole)
 

@@ -49,7 +49,7 @@ class Run:
         if self.num_frames:
             self.update_seconds += step.seconds
         self.num_frames += 1
-        self.sizes.setdefault((step.frame.width, step.frame.height), step.frame.index)
+        self.sizes.setdefault(step.frame.size, step.frame.index)
         self.statuses.update(estimate.status for estimate in step.estimates.values())
 
     def figures(self) -> dict[str, Any]:

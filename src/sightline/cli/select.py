@@ -44,7 +44,7 @@ def select_box(frame: Frame) -> tuple[float, float, float, float]:
     Raises:
         SightlineError: the window was closed without a box.
     """
-    scale = min(1.0, LONGEST / max(frame.width, frame.height))
+    scale = min(1.0, LONGEST / max(frame.size))
     picture = cv2.resize(cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     title = "Draw a box around the object, then press Enter"
     x, y, w, h = cv2.selectROI(title, picture, showCrosshair=False)

@@ -66,8 +66,7 @@ class Clip:
     def size(self) -> tuple[int, int]:
         """Width and height of its first image, which is read for it."""
         with contextlib.closing(read(self.frames[0])) as images:
-            first = next(iter(images))
-        return first.width, first.height
+            return next(iter(images)).size
 
     def annotations(self) -> Floats:
         """`rows`, or (2, T, 4) with those of the other camera: results may then be held against the better of both."""

@@ -46,6 +46,12 @@ class Frame:
         """Pixels from top to bottom."""
         return int(self.image.shape[0])
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        height, width = self.image.shape[:2]
+        return width, height
+
     @classmethod
     def of(cls, image: Any, *, channels: Channels = "bgr", index: int = 0, time: float | None = None) -> Frame:
         """A frame from whatever holds a picture.

@@ -69,7 +69,7 @@ def box_from_point(tracker: Tracker[Any], image: Frame | Any, point: tuple[float
         raise BadBox(f"the point {x:g},{y:g} lies outside the {frame.width}x{frame.height} frame; expected x,y in its pixels.")
     best, worth = Box(x - SMALLEST / 2, y - SMALLEST / 2, SMALLEST, SMALLEST), 0.0
     side = SMALLEST
-    while side <= max(SMALLEST, LARGEST * min(frame.width, frame.height)):
+    while side <= max(SMALLEST, LARGEST * min(frame.size)):
         box, value = _kept(own, frame, Box(x - side / 2, y - side / 2, side, side), (x, y))
         if value > worth:
             best, worth = box, value

@@ -105,7 +105,7 @@ class EcoMethod:
 
     def begin(self, frame: Frame, box: Box) -> Pursuit:
         """Learn projections and filters from many views of the first frame."""
-        size = (frame.width, frame.height)
+        size = frame.size
         search = crop_for(box, self.spec.search, size)
         wide = region_around(box, replace(search, size=2 * search.size, factor=2 * search.factor), size)  # room to move and turn it
         target = wide.to_crop(box)
@@ -121,7 +121,7 @@ class EcoMethod:
 
     def advance(self, frames: Sequence[Frame], states: Sequence[Pursuit]) -> list[tuple[Pursuit, Estimate]]:
         """Look around each target's last box, at several scales; crops of one size go through the network together."""
-        looks = [regions_around(state.box, state.search, (frame.width, frame.height)) for frame, state in zip(frames, states, strict=True)]
+        looks = [regions_around(state.box, state.search, frame.size) for frame, state in zip(frames, states, strict=True)]
         results: dict[int, tuple[Pursuit, Estimate]] = {}
         for side in dict.fromkeys(state.search.size for state in states):
             places = [i for i, state in enumerate(states) if state.search.size == side]
@@ -146,7 +146,7 @@ class EcoMethod:
         fine = fourier.evaluate(fourier.add(responses), (side, side))
         best, row, column = (int(place) for place in np.unravel_index(fine.argmax(), fine.shape))
         shift = _wrapped(row, side), _wrapped(column, side)
-        box = self._box(state, regions[best], shift, state.search.scales[best], (frame.width, frame.height))
+        box = self._box(state, regions[best], shift, state.search.scales[best], frame.size)
         age, score = state.age + 1, float(fine[best, row, column])
         learned = {}
         for name, own in samples.items():

@@ -77,7 +77,7 @@ class OnlineMethod:
 
     def begin(self, frame: Frame, box: Box) -> Learner:
         """Learn a filter from many views of the first frame."""
-        size = (frame.width, frame.height)
+        size = frame.size
         box = START_RULES[self.spec.start](box, size)
         template = self.spec.template
         wide = region_around(box, replace(template, factor=2 * template.factor, size=2 * template.size), size)
@@ -113,7 +113,7 @@ class OnlineMethod:
 
     def _advance_batch(self, frames: Sequence[Frame], states: Sequence[Learner]) -> list[tuple[Learner, Estimate]]:
         regions = [
-            region_around(state.box, self.spec.search, (frame.width, frame.height)) for frame, state in zip(frames, states, strict=True)
+            region_around(state.box, self.spec.search, frame.size) for frame, state in zip(frames, states, strict=True)
         ]
         rows = [
             {**state.arrays, "search": region.take(frame.image), "prior": region.to_crop(state.box).astype(np.float32)}
@@ -129,7 +129,7 @@ class OnlineMethod:
     def _moved(self, frame: Frame, region: Region | BentRegion, state: Learner, said: Mapping[str, Array]) -> tuple[Learner, Estimate]:
         """One target after a frame."""
         _, own = apart(said)
-        size, flag = (frame.width, frame.height), int(own["flag"])
+        size, flag = frame.size, int(own["flag"])
         box = state.box if flag == LOST else clip(region.to_frame(said["box"]), self.spec.clip, size)
         after = replace(state, box=box, age=state.age + 1)
         if flag not in (LOST, UNCERTAIN):

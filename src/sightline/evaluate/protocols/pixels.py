@@ -44,7 +44,7 @@ def track(clip: Clip, tracker: Tracker[Any], origin: int) -> Files:
                     f"{tracker.spec.name} says nothing of pixels, so there are no masks to score; choose another protocol or tracker."
                 )
             if step.estimate.mask is not None:
-                lines.append(mask_to_text(step.estimate.mask.shows((step.frame.width, step.frame.height))))
+                lines.append(mask_to_text(step.estimate.mask.shows(step.frame.size)))
     return Files({f"{clip.name}.txt": "".join(f"{line}\n" for line in lines).encode()}, {_times(clip): "".join(seconds).encode()})
 
 

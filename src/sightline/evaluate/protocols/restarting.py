@@ -68,10 +68,9 @@ def track(clip: Clip, tracker: Tracker[Any], origin: int) -> Files:
         end = length
         with contextlib.closing(steps(clip, range(start, length), tracker)) as found:
             for i, step in found:
-                size = (step.frame.width, step.frame.height)
                 if i == 0:
                     run.begin(start, step)
-                elif raster_overlap(rounded(step.estimate.box), regions[start + i], size) > 0:
+                elif raster_overlap(rounded(step.estimate.box), regions[start + i], step.frame.size) > 0:
                     run.add(start + i, step)
                 else:
                     end = start + i
