@@ -93,3 +93,8 @@ class MissingExtra(SightlineError, ImportError):
 
 class LittleChecked(SightlineError, UserWarning):
     """A file in int8 is loaded whose boxes were compared with those of f32 for few objects: a warning, with a category of its own to silence or to raise."""
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of another library says, in one line, for a message of ours; its class where it says nothing."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

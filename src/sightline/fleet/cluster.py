@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import ray
 
-from sightline.errors import BadData, SightlineError
+from sightline.errors import BadData, SightlineError, first_line
 from sightline.fleet.pool import Due, Lost
 
 __all__ = ["Ray", "check_files"]
@@ -180,7 +180,7 @@ def _connected(address: str, count: int | None) -> Iterator[None]:
     try:
         ray.init(**where, log_to_driver=False, logging_level=logging.ERROR, configure_logging=False)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
-        raise SightlineError(f"no Ray cluster answers at {address!r} ({str(error).splitlines()[0]}); {_todo(address)}") from error
+        raise SightlineError(f"no Ray cluster answers at {address!r} ({first_line(error)}); {_todo(address)}") from error
     try:
         yield
     finally:

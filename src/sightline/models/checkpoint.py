@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from sightline import models, zoo
-from sightline.errors import WeightsMismatch, WeightsMissing
+from sightline.errors import WeightsMismatch, WeightsMissing, first_line
 from sightline.spec import Spec, spec_to_json
 from sightline.weights import SPEC_KEY, kind_of, spec_in, write_whole
 
@@ -69,8 +69,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=False, pickle_module=_inert_pickle())
     except Exception as error:  # a broken pickle can raise whatever Python can
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise WeightsMissing(f"{path} is not a readable PyTorch file ({reason}); download it again.") from error
+        raise WeightsMissing(f"{path} is not a readable PyTorch file ({first_line(error)}); download it again.") from error
     for wrapper in WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]

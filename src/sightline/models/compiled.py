@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from sightline.engines import Array, Precision, Role
-from sightline.errors import EngineError
+from sightline.errors import EngineError, first_line
 from sightline.models import session
 from sightline.models.session import TorchSession
 from sightline.spec import Spec
@@ -55,8 +55,7 @@ class CompiledSession:
         except RuntimeError as error:
             if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
                 raise
-            told = str(error).strip().splitlines()[0]
-            raise EngineError(f"torch cannot compile {self.spec.name} here ({told}); use the engine torch.") from error
+            raise EngineError(f"torch cannot compile {self.spec.name} here ({first_line(error)}); use the engine torch.") from error
 
     def __reduce__(self) -> tuple[Callable[..., CompiledSession], tuple[Any, ...]]:
         return CompiledSession, (self.plain,)

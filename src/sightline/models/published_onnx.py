@@ -13,7 +13,7 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor
 
-from sightline.errors import WeightsMismatch
+from sightline.errors import WeightsMismatch, first_line
 from sightline.weights import SPEC_KEY
 
 __all__ = ["identity_norm", "open_graph", "read_vittrack_onnx"]
@@ -71,7 +71,7 @@ def open_graph(path: Path) -> onnx.GraphProto:
     try:
         model = onnx.load(path)
     except Exception as error:  # protobuf's own error class is not part of onnx's interface
-        raise WeightsMismatch(f"{path} cannot be read as ONNX ({str(error).splitlines()[0]}); download it again.") from error
+        raise WeightsMismatch(f"{path} cannot be read as ONNX ({first_line(error)}); download it again.") from error
     if any(entry.key == SPEC_KEY for entry in model.metadata_props):
         raise WeightsMismatch(f"{path.name} was exported by Sightline: track with it as it is. What is converted are authors' files.")
     return model.graph

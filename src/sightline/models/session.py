@@ -13,7 +13,7 @@ from torch import nn
 
 from sightline import models
 from sightline.engines import Array, Precision, Role
-from sightline.errors import EngineError
+from sightline.errors import EngineError, first_line
 from sightline.models.checkpoint import load
 from sightline.spec import Spec
 
@@ -85,7 +85,7 @@ def _device(name: str) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise EngineError(
-            f"torch has no device {name!r} here ({str(error).splitlines()[0]}); leave the device at cpu, or install a torch that has it."
+            f"torch has no device {name!r} here ({first_line(error)}); leave the device at cpu, or install a torch that has it."
         ) from error
     return device
 

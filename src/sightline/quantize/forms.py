@@ -16,7 +16,7 @@ from typing import TypeAlias
 import onnx
 
 from sightline.engines import COMPUTES, Array, Session, open_session
-from sightline.errors import EngineError
+from sightline.errors import EngineError, first_line
 from sightline.quantize.agreement import Agreement, agreement
 from sightline.quantize.crops import Looks
 from sightline.quantize.graph import LEVELS, folded, spared, whole
@@ -148,8 +148,7 @@ def _quantised(
     try:
         return recipe(model, samples, kept)
     except Exception as error:  # NNCF and onnxruntime raise whatever they meet
-        told = (str(error).strip().splitlines() or ["no reason given"])[0]
-        raise EngineError(f"{name} cannot be quantised ({type(error).__name__}: {told}).") from error
+        raise EngineError(f"{name} cannot be quantised ({type(error).__name__}: {first_line(error)}).") from error
 
 
 def worst(agreements: Agreements) -> tuple[str, Agreement]:

@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from sightline.engines.cores import num_cores
-from sightline.errors import BadData, SightlineError
+from sightline.errors import BadData, SightlineError, first_line
 from sightline.train.data import Problems
 from sightline.train.folder import NOTES, Report, add_line, append, describe, rewind
 from sightline.train.guard import Trouble, in_gradients, in_modules, watching
@@ -355,7 +355,7 @@ def _one_line_where_a_reader_dies() -> Iterator[None]:
         if "DataLoader worker" not in str(error) or "Traceback" in str(error):  # an error inside a worker is a bug, or known
             raise
         raise SightlineError(
-            f"a process that reads data has died ({str(error).splitlines()[0]}): often memory is short, or /dev/shm in a container; try fewer --workers, or 0."
+            f"a process that reads data has died ({first_line(error)}): often memory is short, or /dev/shm in a container; try fewer --workers, or 0."
         ) from error
 
 
