@@ -1,57 +1,55 @@
-"""The training loop, of trackers and of what comes before them: one file, read top to bottom.
+"""The training loop, of trackers and of what comes before them: read top to bottom.
 
     run(lesson, recipe, samples, out, problems)
 
-A lesson says what is learnt (`tracker.py`, `pretrain/run.py`); all else about a run is here. It writes into `out`: `<name>.safetensors`,
-`log.jsonl` (losses and validations), `run.json` (recipe, versions, commit), `samples.png` (crops that it learns from),
-`data-report.json` (what was left out) and `state.pt`, from which an interrupted run goes on as if it had not been. Several processes,
-started by torchrun, share the samples of every step.
+A lesson says what is learnt (`tracker.py`, `pretrain/run.py`), `feed.py` makes the batches, `log.py` writes and tells; all else about a
+run is here. It writes into `out`: `<name>.safetensors`, `log.jsonl` (losses and validations), `run.json` (recipe, versions, commit),
+`samples.png` (crops that it learns from), `data-report.json` (what was left out) and `state.pt`, from which an interrupted run goes on as
+if it had not been. Several processes, started by torchrun, share the samples of every step.
 """
 
 from __future__ import annotations
 
 import copy
-import gc
 import io
 import platform
-import signal
-import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, NamedTuple, Protocol, TypeAlias, TypedDict, Unpack
 
-import cv2
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
-from sightline.engines.cores import num_cores
-from sightline.errors import BadData, SightlineError, first_line
+from sightline.errors import BadData
 from sightline.train.data import Problems
-from sightline.train.folder import NOTES, Report, add_line, append, describe, rewind
+from sightline.train.feed import Feed, one_line_where_a_reader_dies, one_thread_for_pictures
+from sightline.train.folder import Report, describe, rewind
 from sightline.train.guard import Trouble, in_gradients, in_modules, watching
+from sightline.train.log import Log
 from sightline.train.parallel import World, joined
-from sightline.train.pretrain.recipe import Pretraining
-from sightline.train.recipe import Recipe
-from sightline.train.samples import Batch, Handed, SampleList
+from sightline.train.pretrain.recipe import AnyRecipe
+from sightline.train.samples import Batch, SampleList
 from sightline.train.schedules import make_optimiser, rate_at, set_rates
-from sightline.train.show import Board, write_samples
+from sightline.train.show import Board
 from sightline.weights import remove_parts, write_whole
 
-__all__ = ["DTYPES", "AnyRecipe", "Lesson", "Seen", "Told", "Watched", "run"]
+__all__ = ["Lesson", "Seen", "Told", "Validation", "autocast", "run"]
 
 LOG_EVERY = 50
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
-AnyRecipe: TypeAlias = Recipe | Pretraining
 Seen: TypeAlias = Callable[[int, int], None]
 
 
-class Watched(NamedTuple):
-    """What was seen of a network on samples that it does not learn from.
+def autocast(precision: str, device: torch.device) -> torch.autocast:
+    """A context in which torch computes in the precision of a recipe."""
+    return torch.autocast(device.type, DTYPES.get(precision), enabled=precision in DTYPES)
+
+
+class Validation(NamedTuple):
+    """What was found of a network on samples that it does not learn from.
 
     figures  for the log
     weights  the weights file
@@ -74,8 +72,8 @@ class Lesson(Protocol):
     def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Parts of the loss, weighted, and their sum `total`."""
 
-    def watch(self, kept: nn.Module, seen: Seen) -> Watched:
-        """Look at a copy of the network, which may be changed, with the weights that are to be saved; in evaluation mode.
+    def validate(self, kept: nn.Module, seen: Seen) -> Validation:
+        """Try a copy of the network, which may be changed, with the weights that are to be saved; in evaluation mode.
 
         `seen` is called with the number of samples that have been looked at, 0 first, and that of all.
         """
@@ -86,7 +84,7 @@ class Told(TypedDict, total=False):
 
     report  called with every line of the log as it is written
     tick    called after every step with its number and that of all, and where a run goes on
-    seen    called while the network is looked at: how many of the held-out samples are done, 0 first, and how many there are
+    seen    called while it is validated: how many of the held-out samples are done, 0 first, and how many there are
     tell    called with what should be known: what is left out of the data, steps that are skipped
     board   write for TensorBoard as well
     """
@@ -116,9 +114,10 @@ def run(
 
     Raises:
         BadData: an `out` that holds another recipe's run, or something that is not finite (`Guard`).
+        SightlineError: a process that reads data has died.
     """
     torch.set_num_threads(recipe.threads)
-    with joined() as world, _one_thread_for_pictures():
+    with joined() as world, one_thread_for_pictures():
         state = _Run(teach(world.device), recipe, out, world)
         if world.is_first:
             describe(out, recipe, {"machine": platform.processor() or platform.machine(), "device": world.device.type})
@@ -128,14 +127,14 @@ def run(
                 problems.recall(out)
             problems.write(out)
         board = Board(out, state.step) if told.get("board") and world.is_first else None
-        log = _Log(out if world.is_first else None, told.get("report"), told.get("tell"), board, state.noted)
+        log = Log(out if world.is_first else None, told.get("report"), told.get("tell"), board, state.noted)
         with closing(log):
             _take_steps(state, samples, problems, log, told)
     return state.weights
 
 
-def _take_steps(state: _Run, samples: SampleList, problems: Problems, log: _Log, told: Told) -> None:
-    """All steps that are left, with a look at what was learnt now and then."""
+def _take_steps(state: _Run, samples: SampleList, problems: Problems, log: Log, told: Told) -> None:
+    """All steps that are left, with a validation of what was learnt now and then."""
     recipe, world = state.recipe, state.world
     for line in problems.lines():
         log.tell(line)
@@ -145,10 +144,10 @@ def _take_steps(state: _Run, samples: SampleList, problems: Problems, log: _Log,
     if state.step:
         tick(state.step, recipe.steps)
     if world.is_first and state.step == recipe.steps and not state.weights.is_file():  # it was done, and somebody has moved its weights
-        _look(state, log, problems, seen)
-    with _one_line_where_a_reader_dies(), closing(_Feed(samples, state, problems, log)) as batches:
+        _validate(state, log, problems, seen)
+    with one_line_where_a_reader_dies(), closing(Feed(samples, recipe, world, state.step, problems, log)) as batches:
         while state.step < recipe.steps:
-            figures = state.learn(batches)
+            figures = state.learn(batches, log)
             tick(state.step, recipe.steps)
             if figures and (state.step % LOG_EVERY == 0 or state.step in (1, recipe.steps)):
                 log.write({"step": state.step, **figures, **batches.pace(), "rate": rate_at(recipe.optim, state.step, recipe.steps)})
@@ -156,31 +155,20 @@ def _take_steps(state: _Run, samples: SampleList, problems: Problems, log: _Log,
                 for others in world.gathered(problems.bad):
                     log.note(list(others.items()), problems)
                 if world.is_first:
-                    _look(state, log, problems, seen)
+                    _validate(state, log, problems, seen)
 
 
 def _nobody(_done: int, _all: int) -> None:
     """Who is told where nobody asks."""
 
 
-@contextmanager
-def _one_thread_for_pictures() -> Iterator[None]:
-    """OpenCV's threads do not survive the fork of a worker, which would wait for them for ever; and crops are too small to share out."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)
-
-
-def _look(state: _Run, log: _Log, problems: Problems, seen: Seen) -> None:
-    """Look at what was learnt, and save it."""
-    watched = state.lesson.watch(copy.deepcopy(state.mean).eval(), seen)
-    log.write({"step": state.step, **watched.figures})
-    log.note(watched.notes, problems)
+def _validate(state: _Run, log: Log, problems: Problems, seen: Seen) -> None:
+    """Validate what was learnt, and save it."""
+    found = state.lesson.validate(copy.deepcopy(state.mean).eval(), seen)
+    log.write({"step": state.step, **found.figures})
+    log.note(found.notes, problems)
     problems.write(state.out)  # before what a run goes on from
-    state.save(watched)
+    state.save(found)
 
 
 class _Run:
@@ -196,7 +184,7 @@ class _Run:
         self.optimiser = make_optimiser(self.network, recipe.optim)
         self.scaler = torch.amp.GradScaler(world.device.type, enabled=recipe.precision == "float16")
 
-    def learn(self, batches: _Feed) -> dict[str, float]:
+    def learn(self, batches: Iterator[Batch], log: Log) -> dict[str, float]:
         """One step down the gradient of the passes' samples; the running mean follows. The losses; none where the step was skipped."""
         recipe = self.recipe
         set_rates(self.optimiser, recipe.optim, self.step, recipe.steps)
@@ -219,7 +207,7 @@ class _Run:
         trouble = trouble or self._descend(names)
         self.step += 1
         if trouble is not None:
-            self._skip(trouble, batches.log)
+            self._skip(trouble, log)
             return {}
         self.skipped = 0
         return dict(zip(figures, self.world.mean(figures.values()), strict=True))
@@ -247,7 +235,7 @@ class _Run:
             for statistic, now in zip(self.mean.buffers(), self.network.buffers(), strict=True):
                 statistic.copy_(now)
 
-    def _skip(self, trouble: Trouble, log: _Log) -> None:
+    def _skip(self, trouble: Trouble, log: Log) -> None:
         """A step that changed nothing: reported, and too many of them are an error. Half precision finds its scale by such steps."""
         if trouble.what == "gradient" and self.scaler.is_enabled() and self.scaler.get_scale() >= 1:
             log.write({"step": self.step, "scale": self.scaler.get_scale()})
@@ -258,13 +246,13 @@ class _Run:
             raise BadData(f"{told}; lower the rate, use bfloat16 or float32, or let the guard skip such steps. The last save is kept.")
         log.tell(told)
 
-    def save(self, watched: Watched) -> None:
+    def save(self, found: Validation) -> None:
         """Write the weights, what goes with them, and the state to go on from: all of them or none."""
         state = io.BytesIO()
         content = {name: getattr(self, name).state_dict() for name in ("network", "mean", "optimiser", "scaler")}
         torch.save({"step": self.step, "skipped": self.skipped, **content}, state)
-        more = {self.out / name: content for name, content in watched.more.items()}
-        write_whole({self.weights: watched.weights, **more, self.out / "state.pt": state.getvalue()})
+        more = {self.out / name: content for name, content in found.more.items()}
+        write_whole({self.weights: found.weights, **more, self.out / "state.pt": state.getvalue()})
 
     def resume(self) -> None:
         """Go on where the folder's last save ends, if there is one; what was logged after it is forgotten."""
@@ -287,134 +275,3 @@ class _Run:
         except (RuntimeError, EOFError, UnpicklingError) as error:
             raise BadData(wrong) from error
         return state
-
-
-class _Feed(Iterator[Batch]):
-    """This process's batches, from a step on; how long they are waited for; what could not be read goes into the report."""
-
-    def __init__(self, samples: SampleList, run: _Run, problems: Problems, log: _Log) -> None:
-        self.recipe, self.problems, self.log, self.world = run.recipe, problems, log, run.world
-        self.size = run.world.share(self.recipe.batch, self.recipe.passes)
-        workers = min(self.recipe.workers, num_cores())  # a reader for each processor at most
-        loader: DataLoader[Any] = DataLoader(
-            Handed(samples),  # type: ignore[arg-type]  # has what a Dataset has
-            batch_size=self.size,
-            sampler=_Order(self, run.step),
-            num_workers=workers,
-            prefetch_factor=4 if workers else None,
-            collate_fn=Handed.collate,
-            worker_init_fn=_left_alone,
-            pin_memory=run.world.device.type == "cuda",
-        )
-        self.loader, self.waited, self.is_first = loader, 0.0, True
-        self.begins = run.step == 0
-        self.batches: Iterator[Batch] = iter(())  # workers begin with the first batch: a run that is done needs none
-        self.began = self.counted = time.perf_counter()
-
-    def __next__(self) -> Batch:
-        asked = time.perf_counter()
-        if self.is_first:
-            gc.collect()  # pictures that PyAV has decoded are cycles, and convert by threads: a forked worker that found them would wait for these for ever
-            self.batches = iter(self.loader)
-        batch = self._next()
-        self.waited += time.perf_counter() - asked
-        self.log.note(batch.notes, self.problems)
-        if self.is_first:
-            if self.begins:
-                self.log.samples(batch)
-            self.is_first, self.waited, self.counted = False, 0.0, time.perf_counter()  # until now workers were starting
-        return batch
-
-    def _next(self) -> Batch:
-        given = next(self.batches)
-        if isinstance(given, SightlineError):
-            raise given
-        return given
-
-    def close(self) -> None:
-        """Those that read end, now and not when Python finds that nobody needs them."""
-        self.batches = iter(())
-
-    def pace(self) -> dict[str, float]:
-        """Seconds since the start of this process, and the share of those since its first batch in which there was no data."""
-        now = time.perf_counter()
-        return {"seconds": now - self.began, "waiting": self.waited / max(now - self.counted, 1e-9)}
-
-
-def _left_alone(_worker: int) -> None:
-    """Ctrl-C reaches all processes of a terminal: the trainer decides, and those that read end with it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-@contextmanager
-def _one_line_where_a_reader_dies() -> Iterator[None]:
-    """Torch tells of it by an error that comes at any moment, also while the network learns."""
-    try:
-        yield
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error) or "Traceback" in str(error):  # an error inside a worker is a bug, or known
-            raise
-        raise SightlineError(
-            f"a process that reads data has died ({first_line(error)}): often memory is short, or /dev/shm in a container; try fewer --workers, or 0."
-        ) from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """Numbers of the samples of one process: sample i belongs to step i // batch, whoever runs it and whenever it was interrupted."""
-
-    feed: _Feed
-    first: int
-
-    def __iter__(self) -> Iterator[int]:
-        recipe, size, world = self.feed.recipe, self.feed.size, self.feed.world
-        for step in range(self.first, recipe.steps):
-            for part in range(recipe.passes):
-                start = step * recipe.batch + (part * world.size + world.rank) * size
-                yield from (i % recipe.overfit if recipe.overfit else i for i in range(start, start + size))
-
-    def __len__(self) -> int:
-        recipe = self.feed.recipe
-        return (recipe.steps - self.first) * recipe.passes * self.feed.size
-
-
-@dataclass(frozen=True, slots=True)
-class _Log:
-    """Where the first process writes; the others have no folder, and write nothing."""
-
-    out: Path | None
-    report: Report | None
-    teller: Callable[[str], None] | None
-    board: Board | None
-    noted: set[str]
-
-    def write(self, line: dict[str, float]) -> None:
-        if self.out is not None:
-            append(self.out, line, self.report)
-            if self.board is not None:
-                self.board.figures(line)
-
-    def tell(self, text: str) -> None:
-        if self.out is not None:
-            if text not in self.noted:  # as it is told again where a run goes on
-                self.noted.add(text)
-                add_line(self.out / NOTES, text)
-            if self.teller is not None:
-                self.teller(text)
-
-    def note(self, notes: Sequence[tuple[str, str]], problems: Problems) -> None:
-        """What could not be read: told once, and reported."""
-        for name, why in notes:
-            if name not in problems.bad:
-                self.tell(f"skipped {name}: {why}")
-            problems.add(name, why)
-
-    def samples(self, batch: Batch) -> None:
-        if self.out is not None:
-            write_samples(self.out, batch.arrays)
-            if self.board is not None:
-                self.board.samples(batch.arrays, 0)
-
-    def close(self) -> None:
-        if self.board is not None:
-            self.board.close()

@@ -23,7 +23,7 @@ from sightline.spec import Spec
 from sightline.train.data import OnBad, Problems, Split
 from sightline.train.distil import Teacher, distil_parts, open_teacher, own_parts
 from sightline.train.forward import Answer, answer
-from sightline.train.loop import DTYPES, Seen, Told, Watched, run
+from sightline.train.loop import Seen, Told, Validation, autocast, run
 from sightline.train.objectives import OBJECTIVES, Heard, weighted
 from sightline.train.pairs import Pairs, read_tracks
 from sightline.train.recipe import Augment, Recipe
@@ -34,7 +34,7 @@ from sightline.train.validate import answers
 
 __all__ = ["fit", "held_out_pairs", "network_of", "samples_for"]
 
-MILD = Augment(occluder=0.05)  # of the pairs that are watched
+MILD = Augment(occluder=0.05)  # of the pairs for validation
 
 
 def fit(recipe: Recipe, data: Path | Sequence[Path], out: Path, *, on_bad: OnBad = "skip", **told: Unpack[Told]) -> Path:
@@ -83,7 +83,7 @@ class _Tracking:
         arrays = {name: value.to(self.device, non_blocking=True) for name, value in batch.arrays.items()}
         listen = (*self.objective.listen, *(own_parts(recipe.distil) if recipe.distil else ()))
         keep = keep_at(recipe.keep, step, recipe.steps)
-        with torch.autocast(self.device.type, DTYPES.get(recipe.precision), enabled=recipe.precision in DTYPES):
+        with autocast(recipe.precision, self.device):
             said = answer(self.network, self.spec, arrays, tuple(dict.fromkeys(listen)), keep)
         taught = self.teacher.answers(arrays) if self.teacher is not None else [None] * len(said)
         parts: dict[str, Tensor] = {}
@@ -102,7 +102,7 @@ class _Tracking:
         taught = distil_parts(own, theirs, box, present, recipe.distil) if theirs is not None and recipe.distil is not None else {}
         return weighted(parts, weights) | taught
 
-    def watch(self, kept: nn.Module, seen: Seen) -> Watched:
+    def validate(self, kept: nn.Module, seen: Seen) -> Validation:
         """The weights drawn towards those that the run started from, and how well they track.
 
         A mean of a pre-trained and a fine-tuned network is often better than both, away from the data of the fine-tuning.
@@ -113,7 +113,7 @@ class _Tracking:
                 for value, first in zip(kept.parameters(), self.origin.parameters(), strict=True):
                     value.lerp_(first, self.recipe.start_share)
         found = answers(kept, self.held_out, self.spec, seen=seen)
-        return Watched({"pairs": len(found.present), **found.figures()}, packed_weights(kept, self.spec), notes=found.notes)
+        return Validation({"pairs": len(found.present), **found.figures()}, packed_weights(kept, self.spec), notes=found.notes)
 
 
 def network_of(spec: Spec) -> nn.Module:

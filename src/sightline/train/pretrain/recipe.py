@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from sightline.train.pretrain.masks import Mask
 from sightline.train.pretrain.network import Arch
-from sightline.train.recipe import PLAIN, Augment, Data, Guard, Optim, Rate
+from sightline.train.recipe import PLAIN, Augment, Data, Guard, Optim, Rate, Recipe
 
-__all__ = ["PRETRAINING", "Pretraining"]
+__all__ = ["PRETRAINING", "AnyRecipe", "Pretraining"]
 
 FLIPS = replace(PLAIN, flip=0.5)
 STOP = Guard()

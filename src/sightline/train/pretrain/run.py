@@ -22,7 +22,7 @@ from sightline.errors import BadSpec, WeightsMismatch
 from sightline.models.layers.decode import normalize
 from sightline.spec import Crop, Spec
 from sightline.train.data import OnBad, Problems, Split
-from sightline.train.loop import DTYPES, Seen, Told, Watched, run
+from sightline.train.loop import Seen, Told, Validation, autocast, run
 from sightline.train.pretrain.masks import noise_size, patches_of, reconstruction_loss, visible_tokens
 from sightline.train.pretrain.network import Autoencoder
 from sightline.train.pretrain.picture import reconstructions
@@ -92,7 +92,7 @@ class _Drawing:
         return {"total": self._look(self.network, batch).loss}
 
     @torch.inference_mode()
-    def watch(self, kept: nn.Module, seen: Seen) -> Watched:
+    def validate(self, kept: nn.Module, seen: Seen) -> Validation:
         """The mean loss over the samples held out, whose masks never change, and a picture of the first."""
         losses: list[float] = []
         pictures: dict[str, bytes] = {}
@@ -108,7 +108,7 @@ class _Drawing:
                 pictures["reconstructions.png"] = self._picture(looked)
             seen(start + len(batch.names), num)
         assert isinstance(kept, Autoencoder)
-        return Watched({"held_out": sum(losses) / num, "pairs": num}, packed_weights(kept), pictures, notes)
+        return Validation({"held_out": sum(losses) / num, "pairs": num}, packed_weights(kept), pictures, notes)
 
     def _look(self, network: nn.Module, batch: Batch) -> _Looked:
         recipe, arch = self.recipe, self.recipe.arch
@@ -116,7 +116,7 @@ class _Drawing:
         crops = [normalize(given[role][:, 0]) for role in arch.roles]
         visible = visible_tokens(given["noise"], recipe.mask, recipe.ratio, arch.counts)
         targets = _targets(recipe, crops, given["box"][:, 0])
-        with torch.autocast(self.device.type, DTYPES.get(recipe.precision), enabled=recipe.precision in DTYPES):
+        with autocast(recipe.precision, self.device):
             drawn = network(crops, visible).patches
         target = torch.cat([patches_of(picture) for picture in targets], dim=1)
         loss = reconstruction_loss(drawn.float(), target, visible, normalise=recipe.normalise)

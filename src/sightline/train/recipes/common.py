@@ -42,7 +42,7 @@ def slow_but(*patterns: str, by: float = 0.1) -> tuple[Rate, ...]:
 
 
 def published(name: str, data: Data, optim: Optim, *, epochs: int, batch: int, samples: int = 60_000, **changes: object) -> Recipe:
-    """A recipe by its epochs; batch norms learn, and what is watched is drawn as what is learnt from."""
+    """A recipe by its epochs; batch norms learn, and pairs for validation are drawn as those that are learnt from."""
     steps = steps_of(epochs, samples, batch)
     data = replace(data, epoch=samples)
     recipe = Recipe(
