@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from sightline import models, zoo
 from sightline.models.layers.siamese import hanning2d, planes
-from sightline.models.nanotrack import JoinedHead, Maps, NanoTrack, PairedHead, SharedHead
+from sightline.models.layers.siamese import DistanceMaps
+from sightline.models.nanotrack import JoinedHead, NanoTrack, PairedHead, SharedHead
 from sightline.spec import Spec
 from tests.golden.siamese import Track, fill_from, scaled, track
 
@@ -44,7 +45,7 @@ def stages(network: NanoTrack, meta: Mapping[str, Any], inputs: Mapping[str, Arr
     """The network on given crops, with every inner stage that the fixtures store."""
     template, search = scaled(meta, inputs)
     kernel, features = network.extract(template), network.extract(search)
-    maps: Maps = network.head(kernel, features)
+    maps: DistanceMaps = network.head(kernel, features)
     outputs = {
         "template_features": kernel,
         "search_block3": network.trunk[:4](search),

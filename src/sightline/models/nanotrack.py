@@ -9,15 +9,22 @@ Pixels enter as uint8 (B, H, W, 3) RGB; boxes leave as cx, cy, w, h in 0..1 of t
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
-from sightline.models.layers.siamese import ChannelAttention, choose, correlate_channels, correlate_pixels, grid_points, planes, smooth
+from sightline.models.layers.siamese import (
+    ChannelAttention,
+    DistanceMaps,
+    choose,
+    correlate_channels,
+    correlate_pixels,
+    grid_points,
+    planes,
+    smooth,
+)
 from sightline.zoo.nanotrack import Arch
 
-__all__ = ["KEYS", "UNUSED", "Maps", "NanoTrack", "build"]
+__all__ = ["KEYS", "UNUSED", "NanoTrack", "build"]
 
 STRIDE = 16
 CELLS = 64  # of the template
@@ -55,13 +62,6 @@ BLOCKS = (
     (5, 144, 48, True, True, 1),
     (5, 288, 96, True, True, 1),
 )
-
-
-class Maps(NamedTuple):
-    """What the heads say about every cell: logits (B, 2, G, G) of background and target, distances (B, 4, G, G) in pixels."""
-
-    logits: Tensor
-    distances: Tensor
 
 
 class _Squeeze(nn.Module):
@@ -175,9 +175,9 @@ class SharedHead(nn.Module):
         self.score_tower, self.box_tower = _plain_tower(CELLS, 128, (5, 5, 3)), _plain_tower(CELLS, 96, (3, 3, 5, 5))
         self.score_last, self.box_last = _outputs(128, 2), _outputs(96, 4)
 
-    def forward(self, template: Tensor, search: Tensor) -> Maps:
+    def forward(self, template: Tensor, search: Tensor) -> DistanceMaps:
         response = self.pixels(template, search)
-        return Maps(self.score_last(self.score_tower(response)), torch.exp(self.box_last(self.box_tower(response))))
+        return DistanceMaps(self.score_last(self.score_tower(response)), torch.exp(self.box_last(self.box_tower(response))))
 
 
 class PairedHead(nn.Module):
@@ -190,9 +190,9 @@ class PairedHead(nn.Module):
         self.box_pixel_tower = _plain_tower(CELLS, 96, (3,) * arch.depth)
         self.score_pixel_last, self.box_last = _outputs(96, 2), _outputs(96, 4)
 
-    def forward(self, template: Tensor, search: Tensor) -> Maps:
+    def forward(self, template: Tensor, search: Tensor) -> DistanceMaps:
         logits = self.score_pixel_last(self.score_pixel_tower(self.score_pixels(template, search)))
-        return Maps(logits, torch.exp(self.box_last(self.box_pixel_tower(self.box_pixels(template, search)))))
+        return DistanceMaps(logits, torch.exp(self.box_last(self.box_pixel_tower(self.box_pixels(template, search)))))
 
 
 class JoinedHead(nn.Module):
@@ -206,11 +206,11 @@ class JoinedHead(nn.Module):
         self.score_tower, self.box_tower = _normed_tower(channels, arch.depth), _normed_tower(channels, arch.depth)
         self.score_last, self.box_last = _outputs(channels, 2), _outputs(channels, 4)
 
-    def forward(self, template: Tensor, search: Tensor) -> Maps:
+    def forward(self, template: Tensor, search: Tensor) -> DistanceMaps:
         for_score = torch.cat([self.score_pixels(template, search), self.score_channels(template, search)], dim=1)
         for_box = torch.cat([self.box_pixels(template, search), self.box_channels(template, search)], dim=1)
         logits = self.score_last(self.score_tower(self.score_join(for_score)))
-        return Maps(logits, torch.exp(self.box_last(self.box_tower(self.box_join(for_box)))))
+        return DistanceMaps(logits, torch.exp(self.box_last(self.box_tower(self.box_join(for_box)))))
 
 
 HEADS = {"shared": SharedHead, "paired": PairedHead, "joined": JoinedHead}
@@ -248,7 +248,7 @@ class NanoTrack(nn.Module):
             prior: (B, 4), the last box as cx, cy, w, h in 0..1 of the search crop.
         """
         size = search.shape[1]
-        maps: Maps = self.head(kernel, self.extract(planes(search)))
+        maps: DistanceMaps = self.head(kernel, self.extract(planes(search)))
         points = grid_points(maps.logits.shape[-1], STRIDE, size / 2, search.device)
         scores, last = torch.softmax(maps.logits, dim=1)[:, 1], prior[:, 2:] * size
         best = choose(maps.distances, scores, points, prior=last, penalty=self.arch.penalty, window=self.arch.window)

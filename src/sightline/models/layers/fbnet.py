@@ -5,14 +5,12 @@ Borsuk et al., ECCV 2022, arXiv:2112.07957. B batch, C channels, 8 x 8 cells of 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
-from sightline.models.layers.siamese import correlate_pixels
+from sightline.models.layers.siamese import DistanceMaps, correlate_pixels
 
-__all__ = ["BLOCKS", "CELLS", "KEYS", "PARTS", "STRIDE", "Fbnet", "Maps"]
+__all__ = ["BLOCKS", "CELLS", "KEYS", "PARTS", "STRIDE", "Fbnet"]
 
 STRIDE = 16
 CELLS = 64  # of the template
@@ -58,13 +56,6 @@ BLOCKS = {
     "4_6": (5, 672, 112, 1),
     "4_7": (5, 336, 112, 1),
 }
-
-
-class Maps(NamedTuple):
-    """What the heads say about every cell: logits (B, 1, G, G), and distances (B, 4, G, G) to the sides in pixels of the crop."""
-
-    logits: Tensor
-    distances: Tensor
 
 
 class _Layer(nn.Sequential):
@@ -160,7 +151,7 @@ class Fbnet(nn.Module):
         features: Tensor = self.neck(pixels)
         return features
 
-    def look(self, template: Tensor, search: Tensor) -> Maps:
+    def look(self, template: Tensor, search: Tensor) -> DistanceMaps:
         """What the heads say, for features of both."""
         logits = 0.1 * self.score(template, search)
-        return Maps(logits, torch.exp(self.adjust * self.box(template, search) + self.bias))
+        return DistanceMaps(logits, torch.exp(self.adjust * self.box(template, search) + self.bias))

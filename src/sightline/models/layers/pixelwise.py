@@ -8,27 +8,18 @@ Pixels enter as uint8 (B, H, W, 3) RGB; boxes leave as cx, cy, w, h in 0..1 of t
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
 from sightline.models.layers.decode import normalize
 from sightline.models.layers.lightnet import LightNet
-from sightline.models.layers.siamese import PixelCorrelation, choose, grid_points, smooth
+from sightline.models.layers.siamese import DistanceMaps, PixelCorrelation, choose, grid_points, smooth
 
-__all__ = ["SEPARABLE_KEYS", "Maps", "Pixelwise", "Separable"]
+__all__ = ["SEPARABLE_KEYS", "Pixelwise", "Separable"]
 
 STRIDE = 16
 CELLS = 64  # of the template
 SEPARABLE_KEYS = (("conv1", "depth"), ("pointwise", "mix"), ("BN", "norm"))  # in the authors' files, and here
-
-
-class Maps(NamedTuple):
-    """What the heads say about every cell: logits (B, 1, G, G), and distances (B, 4, G, G) to the sides in pixels of the crop."""
-
-    logits: Tensor
-    distances: Tensor
 
 
 class Separable(nn.Module):
@@ -86,11 +77,11 @@ class Pixelwise(nn.Module):
         features: Tensor = self.backbone(pixels)
         return features
 
-    def look(self, template: Tensor, search: Tensor) -> Maps:
+    def look(self, template: Tensor, search: Tensor) -> DistanceMaps:
         """What the heads say, for features of both."""
         joined = self.correlation(template, search)
         logits = 0.1 * self.score_last(self.score_tower(joined))
-        return Maps(logits, STRIDE * torch.relu(self.box_last(self.box_tower(joined))))
+        return DistanceMaps(logits, STRIDE * torch.relu(self.box_last(self.box_tower(joined))))
 
     def init(self, template: Tensor) -> dict[str, Tensor]:
         """State of one target from its template, uint8 (B, 127, 127, 3): `kernel` (B, C, 8, 8)."""

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 __all__ = [
     "ChannelAttention",
     "Choice",
+    "DistanceMaps",
     "Pick",
     "PixelCorrelation",
     "choose",
@@ -143,6 +144,17 @@ def pick(
     compared = confidence if window is None else confidence * (1 - share) + window * share
     best = compared.argmax(dim=1, keepdim=True)
     return Pick(best, scores.gather(1, best).squeeze(1), confidence.gather(1, best).squeeze(1))
+
+
+class DistanceMaps(NamedTuple):
+    """What heads say about every cell of the search region.
+
+    logits     (B, 1, G, G) of the target, or (B, 2, G, G) of background and target
+    distances  (B, 4, G, G) from its point to the left, top, right and bottom side of the box, in pixels of the crop
+    """
+
+    logits: Tensor
+    distances: Tensor
 
 
 class Choice(NamedTuple):
