@@ -30,17 +30,17 @@ PATIENCE = 5  # seconds until a machine that does not answer counts as absent
 class Ray:
     """Items are handed to the actors of a cluster, one at a time each; an actor takes one processor.
 
-    Functions, items and results travel pickled. What dies with its node or by itself loses the item that it works on, and another actor gets
+    Functions, items and results travel pickled. An actor that dies, alone or with its node, loses the item that it works on, and another one gets
     it. Actors end with the process that called `map`, however that ends.
 
     Attributes:
         address: "host:port" of a cluster; "auto" for the one that `ray start --head` started on this machine; "local" to start one
             in this process and for it alone.
         prepare: called once in each actor, before anything else: to set its number of threads.
-        count: at most so many actors; None for as many as the cluster has processors.
+        count: of actors, at most; None for as many as the cluster has processors.
         shared: files and folders that every machine has to see under the same path; of folders, with all that is in them here.
-        written: a folder for results, which every machine has to see under the same path; an unseen file in it, while `map` runs, tells whether
-            they do.
+        written: a folder for results, which every machine has to see under the same path; a hidden file in it tells, while `map` runs,
+            whether they do.
     """
 
     address: str
@@ -153,7 +153,7 @@ def _names(path: Path) -> frozenset[str]:
 
 @contextlib.contextmanager
 def _marked(folder: Path) -> Iterator[Path]:
-    """A file of a name that no other machine can have by chance."""
+    """A hidden file in a folder, whose name no other machine can have by chance; removed at the end."""
     folder.mkdir(parents=True, exist_ok=True)
     mark = folder / f".seen-{secrets.token_hex(8)}"
     mark.touch()

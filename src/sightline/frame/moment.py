@@ -12,7 +12,7 @@ EARLY = 1e-3  # seconds: people and files write times to the millisecond, and ma
 
 
 class Seconds(float):
-    """A time in a source, as `Frame.time` tells it: the first frame at that time or after it is meant, and one that comes 1 ms earlier."""
+    """A time in a source, as `Frame.time` tells it. It means the first frame at that time or after it; one up to 1 ms earlier counts, too."""
 
 
 Moment: TypeAlias = int | Seconds
@@ -48,10 +48,10 @@ def is_after(index: int, time: float | None, moment: Moment) -> bool:
 
 
 def told(moment: Moment) -> str:
-    """For messages."""
+    """A moment in words, for messages: "frame 300", "12.5 s"."""
     return f"{float(moment):g} s" if isinstance(moment, Seconds) else f"frame {moment}"
 
 
 def when(moment: Moment) -> str:
-    """For messages, too."""
+    """When that is, in words: "in frame 300", "at 12.5 s"."""
     return f"{'at' if isinstance(moment, Seconds) else 'in'} {told(moment)}"

@@ -108,7 +108,7 @@ class FrameReader(Iterator[Frame]):
 
 
 class _Queue:
-    """Hands frames from the decoding thread to the reader; either side waits without turning.
+    """Hands frames from the decoding thread to the reader; either side waits without spinning.
 
     A file's queue holds AHEAD frames, then `put` waits. A live one holds the newest frame only.
     """
@@ -131,7 +131,7 @@ class _Queue:
                 self._changed.notify_all()
 
     def get(self) -> tuple[Frame, float] | None:
-        """The next frame and what it took, None after the last; an error of the thread is raised once, after the frames before it."""
+        """The next frame and the seconds that it took; None after the last. An error of the thread is raised once, after the frames before it."""
         with self._changed:
             self._changed.wait_for(lambda: self.stopped or self._ended or self._frames)
             if self.stopped:
@@ -159,7 +159,7 @@ class _Queue:
 
 
 def _decode_ahead(source: Source, start: Moment, queue: _Queue) -> None:
-    """What the thread does."""
+    """Fill the queue, until the source ends or the reader does; what goes wrong is raised where the frames are asked for."""
     failure: Exception | None = None
     try:
         last, is_given, began = None, False, time.thread_time()
@@ -183,7 +183,7 @@ def _decode_ahead(source: Source, start: Moment, queue: _Queue) -> None:
 
 
 def _num_frames(source: Source, start: Moment) -> int | None:
-    """How many are given."""
+    """How many frames are given, from `start` on; None where nobody knows."""
     if source.num_frames is None or (isinstance(start, Seconds) and source.fps is None):
         return None
     skipped = round(start * (source.fps or 1.0)) if isinstance(start, Seconds) else start
