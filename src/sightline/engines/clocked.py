@@ -1,4 +1,4 @@
-"""A session that notes when its network ran; otherwise the one inside."""
+"""A session that notes when its network ran; otherwise it is the one inside."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Clocked:
-    """Notes every call in the order of their ends.
+    """Notes every call, in the order in which they end.
 
     Attributes:
         session: what is clocked.
@@ -44,12 +44,12 @@ class Clocked:
         return self.session.roles
 
     def run(self, role: Role, arrays: Mapping[str, Array]) -> dict[str, Array]:
-        """Run it and note the time."""
+        """Run the session inside, and note when it began and ended."""
         began = time.perf_counter()
         outputs = self.session.run(role, arrays)
         self.calls.append(Call(role, began, time.perf_counter()))
         return outputs
 
     def seconds(self, role: Role) -> list[float]:
-        """Of every call of one role."""
+        """How long every call of one role took, in order."""
         return [call.ended - call.began for call in self.calls if call.role == role]

@@ -15,7 +15,11 @@ __all__ = ["check_kind", "init_of", "role_of", "spec_of"]
 
 
 def check_kind(path: Path, engine: str) -> None:
-    """Refuse what is not ONNX."""
+    """Make sure that a weights file is ONNX.
+
+    Raises:
+        EngineError: it is not.
+    """
     if kind_of(path) != "onnx":
         raise EngineError(
             f"the {engine} engine reads ONNX, and {path.name} is not: run `sightline export {path} --output W.onnx`, or use engine torch."
@@ -23,7 +27,12 @@ def check_kind(path: Path, engine: str) -> None:
 
 
 def spec_of(path: Path, text: str | None, given: Spec | None) -> Spec:
-    """The spec that was given, else the one in the file, as `text`."""
+    """The spec that was given, else the one that the file carries as `text`.
+
+    Raises:
+        WeightsMismatch: there is neither.
+        BadSpec: the text is no spec.
+    """
     found = given or (zoo.read_spec(text) if text is not None else None)
     if found is None:
         raise WeightsMismatch(
@@ -33,12 +42,22 @@ def spec_of(path: Path, text: str | None, given: Spec | None) -> Spec:
 
 
 def role_of(outputs: Iterable[str]) -> Role:
-    """Which role the graph of a file with these outputs has."""
+    """The role of a graph with these outputs, of the file that is opened: "step", or "describe" where it says no box."""
     return "step" if "box" in outputs else "describe"
 
 
 def init_of(path: Path, inputs: Collection[str], role: Role) -> Path | None:
-    """The file of the graph that reads templates, for one of a role with these inputs; None where it reads them itself, or nobody does."""
+    """The file of the graph that reads the template, beside the main graph; None where the main graph reads it, or none does.
+
+    Args:
+        path: file of the main graph.
+        inputs: of the main graph, by name.
+        role: of the main graph.
+
+    Raises:
+        WeightsMismatch: the main graph reads no search crop.
+        WeightsMissing: the file is not there.
+    """
     if "search" not in inputs:
         raise WeightsMismatch(
             f"{path.name} has the inputs {sorted(inputs)}, not a search crop; run `sightline convert` and `sightline export` on the authors' file."

@@ -1,4 +1,4 @@
-"""A session that keeps what it is given in every frame; otherwise the one inside."""
+"""A session that keeps what its network is given in every frame; otherwise it is the one inside."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Kept"]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Keeps the inputs of every call but those of `init`, in order.
+    """Keeps the inputs of every call, in order, but for those of `init`.
 
     Attributes:
         session: what runs.
@@ -34,7 +34,7 @@ class Kept:
         return self.session.roles
 
     def run(self, role: Role, arrays: Mapping[str, Array]) -> dict[str, Array]:
-        """Run it, and keep what it is given, unless it reads a template."""
+        """Run the session inside, and keep what it is given, unless that is a template to read."""
         if role != "init":
             self.given.append(dict(arrays))
         return self.session.run(role, arrays)

@@ -144,7 +144,7 @@ class JointProblem:
 
 
 def divisor(energy: Real, kernel: Real, *, data: float, confine: float) -> Real:
-    """What the residual of a filter is divided by, as the matrix nearly does: (C, H, L).
+    """The preconditioner of a filter: its residual is divided by (C, H, L), the diagonal that the matrix nearly is.
 
     Args:
         energy: mean of squares of the samples (C, H, L).
@@ -158,7 +158,7 @@ def divisor(energy: Real, kernel: Real, *, data: float, confine: float) -> Real:
 
 
 def projection_divisor(label: Coefficients, num: int, *, ridge: float, factor: float) -> np.float32:
-    """What the residual of a projection of `num` channels is divided by."""
+    """The preconditioner of a projection of `num` channels: what its residual is divided by."""
     return np.float32(factor * (2 * fourier.inner(label, label) / num + ridge))
 
 
@@ -199,12 +199,12 @@ def _back(samples: Series, responses: Coefficients) -> Series:
 
 
 def held(filters: Series, kernel: Real, *, beyond: bool) -> Series:
-    """A filter (C, H, L) times what holds it down, as convolved series, with every frequency that this has; the first columns are negative.
+    """The series of a filter times the weights that hold it down, with all frequencies of the product: those below zero across come first.
 
     Args:
         filters: (C, H, L).
         kernel: (2 M + 1, 2 K + 1).
-        beyond: do its columns that are not stored count; else they are zero.
+        beyond: whether its columns that are not stored count; else they are zero.
     """
     down, across = kernel.shape[0] - 1, kernel.shape[1] - 1
     left = fourier.left_of(filters, across) if beyond else np.zeros((*filters.shape[:-1], across), filters.dtype)

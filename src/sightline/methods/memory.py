@@ -82,7 +82,9 @@ def banked(memory: Memory, bank: Sequence[Mapping[str, Array]], template: Mappin
 
 
 def drawn(memory: Memory, bank: Sequence[Mapping[str, Array]]) -> list[Mapping[str, Array]]:
-    """The templates of a bank, oldest first, for the places behind the first: each begins a span of equal length, but the first span.
+    """The templates of a bank, oldest first, for the places behind the first.
+
+    The bank is cut into as many spans of equal length as there are slots; each but the first gives the template that it begins with.
 
     Source: Kang et al., AAAI 2025, arXiv:2412.11023; golden/mcitrack/t224_track.
     """

@@ -20,10 +20,11 @@ def weigh(
         before: place of the sample before; None where there was none since the first frame.
         rate: share of the new sample.
         num_first: samples of the first frame; they stand in front and stay.
-        first_share: they never count for less, together.
+        first_share: what they count for together, at least.
 
     Returns:
-        The new weights (slots,), adding up to 1 (a little more where `first_share` is needed: as published), and the place of the new sample, which was the one of least weight.
+        The new weights (slots,), adding up to 1 (a little more where `first_share` is needed: as published), and the place of the new sample:
+        that of least weight before.
     """
     place = num_first + int(np.argmin(weights[num_first:]))
     changed = weights / weights.dtype.type(1 - rate) if before is None else weights.copy()

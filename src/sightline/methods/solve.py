@@ -127,5 +127,5 @@ def steepest_descent(linearise: Linearise, start: Point, *, iterations: int, rat
 
 
 def _add(a: Point, factor: float, b: Point) -> Point:
-    """A + factor b."""
+    """`a + factor * b`, part by part."""
     return tuple(x + np.asarray(factor, y.real.dtype) * y for x, y in zip(a, b, strict=True))

@@ -5,9 +5,10 @@ A family is one module with
     KEYS                         (name in the authors' file, name here) pairs, see `checkpoint.rename`
     UNUSED                       patterns of entries in the authors' files that the network never reads
 
-and a network has
-    step(**arrays) -> dict       named tensors in (`template` or state, `search`, what `Spec.feed` asks for), `box` and `score` out
-    init(**arrays) -> dict       only where the template can be read once: state for `step`
+and a network has one method for each of its roles, named tensors in and out:
+    step(**arrays) -> dict       `template` or state, `search` and what `Spec.feed` asks for in; `box` and, mostly, `score` out
+    init(**arrays) -> dict       where the template can be read once: `template` in, state for `step` out
+    describe(**arrays) -> dict   in place of both, where the method finds the target in features: `search` in, maps out
 Names, shapes and dtypes are those of `sightline.engines.Session`.
 """
 

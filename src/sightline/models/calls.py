@@ -1,4 +1,4 @@
-"""How a network is called: the roles that it has, and inputs of the right names, shapes and dtypes for each."""
+"""How a network is called: the roles that it has, and for each some inputs of the right names, shapes and dtypes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sightline.spec import Spec
 
 __all__ = ["OF_STEP", "Call", "calls", "example"]
 
-OF_STEP = ("search", "prior", "history")  # beginnings of the names of what `step` alone is given, and new in every frame
+OF_STEP = ("search", "prior", "history")  # how names of arrays begin that `step` alone reads, and that are new in every frame
 
 
 class Call(NamedTuple):

@@ -40,7 +40,7 @@ class TorchSession:
 
     @torch.inference_mode()
     def run_as(self, call: Callable[..., Any], role: Role, arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
-        """The same with something else called that computes what the method does."""
+        """As `run`, by way of another callable that computes what the method does: a compiled one, say."""
         read = {name: array for name, array in arrays.items() if models.reads(self.network, role, name)}
         tensors = {name: torch.from_numpy(np.ascontiguousarray(array)).to(self.device) for name, array in read.items()}
         outputs = call(**tensors)

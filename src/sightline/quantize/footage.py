@@ -50,11 +50,11 @@ class Footage:
     """What networks are calibrated on, and what they are checked on: never the same sequence.
 
     Attributes:
-        told: where it is from, for people.
+        told: where it is from, in words.
         calibrate: at least one.
         check: at least one, of real pictures.
         objects: how many different ones the check shows.
-        drawn: rendered scenes, which ranges come from as well: they say nothing of how good a form is.
+        drawn: rendered scenes, from which ranges come as well; they say nothing of how good a form is.
     """
 
     told: str
@@ -88,8 +88,8 @@ def open_footage(folder: Path) -> Footage:
 def followed(source: str, box: BoxLike, tracker: Tracker[Any]) -> Footage:
     """Pieces of one video, in turn for calibrating and for checking.
 
-    One target alone is no variety, so ranges come from rendered scenes as well. The check sees none of them: they are easier than real pictures, and a
-    form that loses the boxes of those can keep the boxes of scenes.
+    One target alone is no variety, so ranges come from rendered scenes as well. The check sees no scenes: they are easier than real pictures, and a
+    form that loses the boxes of real ones may keep those of scenes.
 
     Args:
         source: what `sightline.read` takes.
@@ -119,7 +119,7 @@ def followed(source: str, box: BoxLike, tracker: Tracker[Any]) -> Footage:
 
 
 def spread(items: Sequence[Take], count: int) -> list[Take]:
-    """At most `count` of them, evenly from first to last; of every source alike, as far as it goes, where names are SOURCE/TRACK."""
+    """At most `count` takes, evenly from first to last; where names are SOURCE/TRACK, as many of every source, as far as it has them."""
     sources: dict[str, list[Take]] = {}
     for take in items:
         source, slash, _ = take.name.partition("/")

@@ -110,7 +110,7 @@ def correlations(graph: onnx.GraphProto) -> list[str]:
 
 
 def has_attention(graph: onnx.GraphProto) -> bool:
-    """Whether some product weighs what a softmax has made."""
+    """Whether some product reads what a softmax has made."""
     shares = _shares(graph)
     return any(node.op_type in ("MatMul", "Einsum") and any(name in shares for name in node.input) for node in graph.node)
 
@@ -122,7 +122,7 @@ def products(graph: onnx.GraphProto) -> list[str]:
 
 
 def on_pixels(graph: onnx.GraphProto) -> list[str]:
-    """Names of the convolutions of a picture's few channels."""
+    """Names of the convolutions that read pictures: `FEW` channels at most."""
     channels = {entry.name: entry.dims[1] for entry in graph.initializer if len(entry.dims) == 4}
     convolutions = [node for node in graph.node if node.op_type == "Conv" and _groups(node) == 1]
     return [node.name for node in convolutions if channels.get(node.input[1], FEW + 1) <= FEW]
@@ -146,7 +146,7 @@ def _following(graph: onnx.GraphProto, start: onnx.NodeProto) -> Iterator[onnx.N
 
 
 def _last(graph: onnx.GraphProto) -> list[str]:
-    """Names of the costly nodes that no other one of those in int8 follows."""
+    """Names of the costly nodes that are followed by no other costly one in int8."""
     decoding = set(exact(graph))
     costly = {node.name: node for node in graph.node if node.op_type in COSTLY and node.name not in decoding}
     return [name for name, node in costly.items() if not any(other.name in costly for other in _following(graph, node))]

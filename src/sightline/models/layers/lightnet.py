@@ -31,7 +31,7 @@ def _multiple_of_8(channels: float) -> int:
 
 
 def _swish(x: Tensor) -> Tensor:
-    """X sigmoid(x), rounded twice as published: `functional.silu` differs in the last bit, and the scores of E.T.Track show it."""
+    """`x * sigmoid(x)`, rounded twice as published: `functional.silu` differs in the last bit, and the scores of E.T.Track show it."""
     return x * torch.sigmoid(x)
 
 

@@ -1,4 +1,4 @@
-"""What joint transformers do for nothing: the last block works out tokens that nobody reads afterwards.
+"""Work that joint transformers do in vain: the last block computes tokens that nobody reads afterwards.
 
 Template and search tokens read one another in every block. Behind the last one the head reads search tokens only, so there the others
 are keys and values: they need no projection and no perceptron. Nor does what a template is before the first block depend on the search:

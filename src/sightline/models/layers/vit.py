@@ -145,7 +145,7 @@ def taken(x: Tensor, kept: slice | None) -> Tensor:
 
 
 def quick_gelu(x: Tensor) -> Tensor:
-    """X sigmoid(1.702 x): close to GELU, and what CLIP was trained with (Radford et al., ICML 2021)."""
+    """`x * sigmoid(1.702 * x)`: close to GELU, and what CLIP was trained with (Radford et al., ICML 2021)."""
     return x * torch.sigmoid(1.702 * x)
 
 
