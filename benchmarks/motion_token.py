@@ -20,18 +20,16 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 import tyro
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from sightline import models, zoo
 from sightline.box import Box, iou, xywh_from_cxcywh
-from sightline.engines import Role
+from sightline.engines import Array, Role
 from sightline.methods.memory import sampled
 from sightline.methods.network import NetworkMethod
 from sightline.models.checkpoint import load
@@ -47,7 +45,6 @@ from sightline.scene import Kind, Look, Scene, SceneFrame, render
 from sightline.spec import History, Spec
 from sightline.train.overlap import overlap_losses
 
-Array = NDArray[Any]
 KINDS: tuple[Kind, ...] = ("ellipse", "polygon", "drone")
 WEIGHTS = Path(__file__).parents[1] / "recipes" / "kestrel-nano.safetensors"
 RESULTS = Path(__file__).parent / "results"

@@ -71,7 +71,7 @@ def test_each_linearisation_brings_filter_and_projection_closer_to_the_label() -
     energy = continuous.energy(continuous.project(samples, projection), given.weights)
     divisors = continuous.divisor(energy, KERNEL, data=0.3, confine=0.15), continuous.projection_divisor(LABEL, 6, ridge=5e-8, factor=35)
 
-    def miss(filters: fourier.Series, projection: continuous.Real) -> float:
+    def miss(filters: fourier.Series, projection: fourier.Real) -> float:
         left = continuous.respond(filters, continuous.project(samples, projection)) - LABEL
         return fourier.inner(left, left)
 

@@ -18,7 +18,7 @@ from sightline import models, zoo  # noqa: E402  # after the check for torch
 from sightline.contract import checks  # noqa: E402
 from sightline.engines import Array  # noqa: E402
 from sightline.methods import memory  # noqa: E402
-from sightline.models.calls import OF_STEP, example  # noqa: E402
+from sightline.models.calls import OF_STEP, OF_TEMPLATE, example  # noqa: E402
 from sightline.models.checkpoint import fill, state_for_authors  # noqa: E402
 from sightline.models.export import graphs  # noqa: E402
 from sightline.models.session import TorchSession  # noqa: E402
@@ -183,7 +183,7 @@ def test_a_network_makes_nothing_on_another_device_than_its_own(family: str) -> 
             setattr(module, name, value.to("meta"))
     given = {name: value.to("meta") for name, value in example(spec, 2).items() if name != "filled"}
     for name, value in given.items():
-        is_template = name.startswith(("template", "target"))
+        is_template = name.startswith(OF_TEMPLATE)
         if not (is_template and spec.memory.together):  # these are several already
             given[name] = value.unsqueeze(1).expand(-1, num_templates(spec) if is_template else 1, *value.shape[1:])
     if hasattr(network, "step"):

@@ -11,13 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sightline.methods import fourier, solve
-from sightline.methods.fourier import Coefficients, Series
+from sightline.methods.fourier import Coefficients, Real, Series
 from sightline.methods.solve import Course, Matrix, Point
 
 __all__ = [
@@ -34,8 +32,6 @@ __all__ = [
     "respond",
     "windowed",
 ]
-
-Real: TypeAlias = NDArray[np.floating[Any]]
 
 
 def windowed(features: Real) -> Series:

@@ -9,10 +9,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sightline.box import Box
 from sightline.engines import Array, Session
@@ -21,7 +20,7 @@ from sightline.frame import Frame
 from sightline.methods import continuous, fourier
 from sightline.methods.continuous import FilterProblem, JointProblem
 from sightline.methods.finite import check_finite
-from sightline.methods.fourier import Coefficients, Series
+from sightline.methods.fourier import Coefficients, Real, Series
 from sightline.methods.samples import weigh
 from sightline.methods.solve import Course
 from sightline.methods.views import dropped, views
@@ -32,7 +31,6 @@ from sightline.zoo.eco import Arch, Block
 
 __all__ = ["EcoMethod", "Learned", "Pursuit"]
 
-Real: TypeAlias = NDArray[np.floating[Any]]
 Shift: TypeAlias = tuple[float, float]  # down, across
 
 

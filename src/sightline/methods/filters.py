@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sightline.engines import Array
 from sightline.methods.solve import Matrix, Point
 
 __all__ = ["Activate", "FilterProblem", "JointProblem", "bounded", "correlate", "masked"]
 
-Array: TypeAlias = NDArray[Any]
 Activate: TypeAlias = Callable[[Array], tuple[Array, Array]]  # responses to what is compared with the labels, and its slope
 
 

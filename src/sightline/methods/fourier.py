@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "Coefficients",
+    "Real",
     "Series",
     "add",
     "evaluate",

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from sightline.engines import Array
 from sightline.spec import Augment
 
 __all__ = ["dropped", "views"]
-
-Array = NDArray[Any]
 
 
 def views(picture: Array, target: Array, augment: Augment) -> Iterator[tuple[Array, Array]]:

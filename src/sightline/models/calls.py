@@ -13,9 +13,11 @@ from sightline.engines import Role
 from sightline.engines.state import apart
 from sightline.spec import Spec
 
-__all__ = ["OF_STEP", "Call", "calls", "example"]
+__all__ = ["OF_STEP", "OF_TEMPLATE", "Call", "calls", "example"]
 
-OF_STEP = ("search", "prior", "history")  # how names of arrays begin that `step` alone reads, and that are new in every frame
+# how the names of arrays begin that are read with a template, and of those that `step` alone reads, new in every frame
+OF_TEMPLATE = ("template", "target")
+OF_STEP = ("search", "prior", "history")
 
 
 class Call(NamedTuple):

@@ -13,6 +13,7 @@ from torch.nn import functional
 from sightline.engines import Session, open_session
 from sightline.engines.state import apart
 from sightline.errors import BadSpec, WeightsMismatch, WeightsMissing
+from sightline.models.calls import OF_STEP, OF_TEMPLATE
 from sightline.models.layers.boxes import xyxy_from_cxcywh
 from sightline.models.layers.heads import CenterBoxHead, CenterHead, CenterMaps
 from sightline.spec import Crop, Spec
@@ -58,13 +59,13 @@ class FileTeacher:
     def answers(self, arrays: Mapping[str, Tensor]) -> list[Answer]:
         """See `Teacher`."""
         batch = {name: value.cpu().numpy() for name, value in _sized(arrays, self.session.spec).items()}
-        state: dict[str, Any] = {name: value[:, 0] for name, value in batch.items() if name.startswith(("template", "target"))}
+        state: dict[str, Any] = {name: value[:, 0] for name, value in batch.items() if name.startswith(OF_TEMPLATE)}
         if "init" in self.session.roles:
             template, own = apart(self.session.run("init", state))
             state = template | own
         answers = []
         for place in range(batch["search"].shape[1]):
-            given = {name: value[:, place] for name, value in batch.items() if name.startswith(("search", "prior", "history"))}
+            given = {name: value[:, place] for name, value in batch.items() if name.startswith(OF_STEP)}
             said = self.session.run("step", {**state, **given})
             state |= apart(said)[1]
             answers.append(Answer({name: torch.from_numpy(value).to(arrays["search"].device) for name, value in said.items()}, {}))

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from sightline import models
 from sightline.engines.state import apart
 from sightline.errors import BadSpec
+from sightline.models.calls import OF_STEP, OF_TEMPLATE
 from sightline.spec import Spec
 
 __all__ = ["Answer", "answer", "listening", "read_templates"]
@@ -49,8 +50,8 @@ def answer(
     """
     answers = []
     with listening(network, listen) as heard:
-        state = read_templates(network, spec, {name: value for name, value in arrays.items() if name.startswith(("template", "target"))})
-        looked_at = {name: value for name, value in arrays.items() if name.startswith(("search", "prior", "history"))}
+        state = read_templates(network, spec, {name: value for name, value in arrays.items() if name.startswith(OF_TEMPLATE)})
+        looked_at = {name: value for name, value in arrays.items() if name.startswith(OF_STEP)}
         more = {"keep": keep} if keep is not None and models.reads(network, "step", "keep") else {}
         step: Callable[..., dict[str, Tensor]] = getattr(network, "step")  # noqa: B009  # likewise
         for place in range(arrays["search"].shape[1]):

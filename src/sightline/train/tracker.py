@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from sightline import models, zoo
 from sightline.errors import BadSpec
+from sightline.models.calls import OF_TEMPLATE
 from sightline.models.checkpoint import packed_weights
 from sightline.spec import Spec
 from sightline.train.data import OnBad, Problems, Split
@@ -95,7 +96,7 @@ class _Tracking:
     def _parts(self, own: Answer, theirs: Answer | None, arrays: dict[str, Tensor], place: int) -> dict[str, Tensor]:
         """The weighted parts of one search crop."""
         recipe = self.recipe
-        given = {name: value[:, place] for name, value in arrays.items() if not name.startswith(("template", "target"))}
+        given = {name: value[:, place] for name, value in arrays.items() if not name.startswith(OF_TEMPLATE)}
         box, present = given["box"], given["present"]
         parts = self.objective.parts(Heard(self.network, self.spec, own.said, own.heard, box, present > 0, given))
         weights = {name: float(getattr(recipe.loss, name)) for name in parts}
