@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from torch import Tensor, nn  # noqa: E402  # after the check for torch
+from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from sightline.models.layers.decode import decode_center  # noqa: E402
 from sightline.models.layers.heads import CenterBoxHead, CenterHead  # noqa: E402
@@ -30,11 +33,8 @@ def test_most_of_the_work_of_two_towers_is_saved() -> None:
     head: nn.Module = CenterHead(8, 16).eval()
     grid, window = torch.randn(1, 8, SIDE, SIDE), torch.ones(1, 1, SIDE, SIDE)
 
-    def work(call: object) -> int:
-        from torch.utils.flop_counter import FlopCounterMode
-
+    def work(call: Callable[[], object]) -> int:
         with FlopCounterMode(display=False) as counter:
-            assert callable(call)
             call()
         return int(counter.get_total_flops())
 
