@@ -83,7 +83,7 @@ class AQATrack(nn.Module):
             assert isinstance(layer, Reader)
             found = layer.norm1(found + layer.own(found, history, history, is_empty))
             found = layer(found, nowhere, tokens, nowhere)
-        return self.norm(found)  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.norm(found)
 
     def look(self, template: Tensor, search: Tensor, history: Tensor, known: Tensor) -> Look:
         """The network with all that it sees on its way.

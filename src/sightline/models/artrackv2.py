@@ -96,7 +96,7 @@ class Appearance(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, T, C) to (B, T, C)."""
-        return self.out(self.norm(self.blocks(self.embed(tokens) + self.positions)))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.out(self.norm(self.blocks(self.embed(tokens) + self.positions)))
 
 
 class ARTrackV2(nn.Module):
@@ -172,7 +172,7 @@ class ARTrackV2(nn.Module):
             attend(of_words, *everything),
         ]
         tokens = tokens + block.attention.merge(torch.cat(read, dim=2))
-        return tokens + block.mlp(block.norm2(tokens))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return tokens + block.mlp(block.norm2(tokens))
 
     def decode(self, logits: Tensor) -> Tensor:
         """Boxes (B, 4) as cx, cy, w, h in 0..1 of the search crop: every corner halfway between the likeliest place and the mean one."""

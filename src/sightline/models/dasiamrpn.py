@@ -57,7 +57,7 @@ class DaSiamRPN(nn.Module):
 
     def extract(self, pixels: Tensor) -> Tensor:
         """Features (B, C, h, w) of a crop (B, 3, H, W), BGR, values 0..255."""
-        return self.trunk(pixels)[0]  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.trunk(pixels)[0]
 
     def kernels(self, template: Tensor) -> Kernels:
         """Those of a template's features."""

@@ -50,7 +50,7 @@ class Feed(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, N, C) to (B, N, C)."""
-        return self.layer2(functional.relu(self.layer1(x.transpose(1, 2)))).transpose(1, 2)  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.layer2(functional.relu(self.layer1(x.transpose(1, 2)))).transpose(1, 2)
 
 
 class Mixer(nn.Module):
@@ -87,7 +87,7 @@ class GroupMixer(nn.Module):
         queries, keys, values = groups.split(self.parts, dim=3)
         read = attention_weights(queries if kept is None else queries[:, :, kept], keys) @ values  # (B, H, K, value_width)
         read = read.transpose(2, 3).flatten(1, 2)
-        return self.out(functional.relu(read)).transpose(1, 2)  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.out(functional.relu(read)).transpose(1, 2)
 
 
 class Block(nn.Module):

@@ -85,7 +85,7 @@ class ExemplarLayer(nn.Module):
         y = torch.relu(self.mix_norm((mix @ y.flatten(2)).reshape(batch, width, height, across)))
         tokens = self.norm1((y + x).flatten(2).transpose(1, 2))
         tokens = self.norm2(tokens + self.down(functional.relu(self.up(tokens))))
-        return tokens.transpose(1, 2).reshape(batch, width, height, across)  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return tokens.transpose(1, 2).reshape(batch, width, height, across)
 
 
 def build(arch: Arch) -> Pixelwise:

@@ -83,12 +83,12 @@ class EVPTrack(nn.Module):
     def prompt_scales(self, template: Tensor) -> Tensor:
         """Prompts (B, M, C) of a normalised template (B, 3, 16 n, 16 n): cells of every scale, three by three of them averaged."""
         maps = [functional.avg_pool2d(scale(template), 3) for scale in self.scales]
-        return self.scale_prompts(torch.cat([grid.flatten(2).transpose(1, 2) for grid in maps], dim=1))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.scale_prompts(torch.cat([grid.flatten(2).transpose(1, 2) for grid in maps], dim=1))
 
     def prompt_memory(self, memory: Tensor) -> Tensor:
         """Prompts (B, P, C) of a memory (B, T, C), two by two of its tokens averaged."""
         grid = functional.avg_pool2d(to_grid(memory), 2)
-        return self.memory_prompts(grid.flatten(2).transpose(1, 2))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.memory_prompts(grid.flatten(2).transpose(1, 2))
 
     def look(self, scales: Tensor, template: Tensor, search: Tensor, memory: Tensor) -> Look:
         """The network with all that it sees on its way.
@@ -109,7 +109,7 @@ class EVPTrack(nn.Module):
     def remember(self, template: Tensor, search: Tensor, memory: Tensor) -> Tensor:
         """The next memory (B, T, C); arguments as in `look`."""
         seen = self.memory_norm(torch.cat([template, search, memory], dim=1))  # as published: what is added to is normed as well
-        return self.memorize(seen, kept=slice(memory.shape[1]))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.memorize(seen, kept=slice(memory.shape[1]))
 
     def init(self, template: Tensor) -> dict[str, Tensor]:
         """What stays of a template, uint8 (B, 16 n, 16 n, 3): prompts `scales` (B, M, C), `tokens` (B, T, C); these are the first `memory`."""

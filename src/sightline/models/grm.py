@@ -179,18 +179,18 @@ class GRM(nn.Module):
 
     def embed_template(self, pixels: Tensor) -> Tensor:
         """Tokens (B, T, C) of a normalised template (B, 3, h, w)."""
-        return self.stem(pixels) + self.template_positions  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.stem(pixels) + self.template_positions
 
     def embed_search(self, pixels: Tensor) -> Tensor:
         """Tokens (B, S, C) of a normalised search crop (B, 3, h, w)."""
-        return self.stem(pixels) + self.search_positions  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.stem(pixels) + self.search_positions
 
     def find(self, tokens: Tensor, target: Tensor | None) -> Tensor:
         """Search tokens (B, S, C) for the head, of tokens (B, N, C), template first; `target` as in `Block.forward`."""
         *before, last = self.blocks
         for block in before:
             tokens, _ = block(tokens, target)
-        return self.norm(last(tokens, target, slice(self.arch.template_grid**2, None))[0])  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.norm(last(tokens, target, slice(self.arch.template_grid**2, None))[0])
 
     def look(self, template: Tensor, search: Tensor, corners: Tensor | None = None) -> Look:
         """The network with all that it sees on its way.

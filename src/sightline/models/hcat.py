@@ -109,13 +109,13 @@ class HCAT(nn.Module):
 
     def embed(self, pixels: Tensor) -> Tensor:
         """Tokens (B, N, C), row by row, from a normalised crop (B, 3, H, W)."""
-        return self.project(self.backbone(pixels)).flatten(2).transpose(1, 2)  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.project(self.backbone(pixels)).flatten(2).transpose(1, 2)
 
     def ask(self, template: Tensor) -> Tensor:
         """What the queries (B, Q, C) take from the template tokens (B, T, C)."""
         queries = self.queries.expand(template.shape[0], -1, -1)
         taken = self.first(queries, template + self.template_positions, template)
-        return self.first_norm(taken + taken)  # type: ignore[no-any-return]  # as published: what was taken is added to itself
+        return self.first_norm(taken + taken)  # as published: what was taken is added to itself
 
     def look(self, queries: Tensor, search: Tensor) -> Look:
         """The network after the embedding, with all that it sees on its way.

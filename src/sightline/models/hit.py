@@ -79,7 +79,7 @@ class LinearNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, N, C) to (B, N, C')."""
-        return self.norm(self.linear(x).transpose(1, 2)).transpose(1, 2)  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.norm(self.linear(x).transpose(1, 2)).transpose(1, 2)
 
 
 class Attention(nn.Module):
@@ -99,7 +99,7 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, N, C) to (B, N, C)."""
         queries, keys, values = torch.split(per_head(self.qkv(x), self.heads), self.parts, dim=3)
-        return self.out(read(queries, keys, values, self.biases[:, self.table]))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.out(read(queries, keys, values, self.biases[:, self.table]))
 
 
 class Shrink(nn.Module):
@@ -122,7 +122,7 @@ class Shrink(nn.Module):
         search, template = x[:, : self.side**2], x[:, self.side**2 :]
         fewer = torch.cat([every_second(search, self.side), every_second(template, self.side // 2)], dim=1)
         keys, values = torch.split(per_head(self.keys_values(x), self.heads), self.parts, dim=3)
-        return self.out(read(per_head(self.queries(fewer), self.heads), keys, values, self.biases[:, self.table]))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.out(read(per_head(self.queries(fewer), self.heads), keys, values, self.biases[:, self.table]))
 
 
 class Mlp(nn.Module):
@@ -135,7 +135,7 @@ class Mlp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, N, C) to (B, N, C)."""
-        return self.down(functional.hardswish(self.up(x)))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.down(functional.hardswish(self.up(x)))
 
 
 class Residual(nn.Module):
@@ -147,7 +147,7 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, N, C) to (B, N, C)."""
-        return x + self.branch(x)  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return x + self.branch(x)
 
 
 def per_head(x: Tensor, heads: int) -> Tensor:
@@ -231,12 +231,12 @@ class HiT(nn.Module):
 
     def fuse(self, features: Features) -> Tensor:
         """(B, 1 + 256, C) for the head: the mean token, then the search tokens of the finest grid."""
-        return self.bridge([stage[:, : stage.shape[1] * 4 // 5] for stage in features.stages], features.mean)  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.bridge([stage[:, : stage.shape[1] * 4 // 5] for stage in features.stages], features.mean)
 
     def look(self, fused: Tensor) -> CornerMaps:
         """What the head says; every search token is weighted by its product with the mean token."""
         mean, tokens = fused[:, :1], fused[:, 1:]
-        return self.head(to_grid(tokens * (tokens @ mean.transpose(1, 2))))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.head(to_grid(tokens * (tokens @ mean.transpose(1, 2))))
 
     def step(self, template: Tensor, search: Tensor) -> dict[str, Tensor]:
         """`box` (B, 4) from uint8 crops (B, 128, 128, 3) and (B, 256, 256, 3)."""

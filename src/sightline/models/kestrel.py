@@ -59,7 +59,7 @@ class Kestrel(nn.Module):
         tokens = self.stem(pixels) + self.search_positions  # (B, S, C)
         for block, of_template in zip(self.blocks, memory, strict=True):
             tokens, _ = block(tokens, of_template)
-        return self.norm(tokens)  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.norm(tokens)
 
     def look(self, pixels: Tensor, memory: list[KeysValues]) -> tuple[Tensor, CenterMaps]:
         """What `read_search` returns, and what the head says about every cell of it: for training."""

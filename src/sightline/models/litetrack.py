@@ -87,7 +87,7 @@ class LiteTrack(nn.Module):
             tokens = torch.cat([self.target_token(corners).unsqueeze(1), tokens], dim=1)
         for block in self.blocks:
             tokens = block(tokens)
-        return tokens[:, -64:]  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return tokens[:, -64:]
 
     def remember(self, template: Tensor) -> list[KeysValues]:
         """Keys and values (B, H, T, D) for every mixing block, of finished template tokens (B, T, C)."""
@@ -98,7 +98,7 @@ class LiteTrack(nn.Module):
         tokens = self.stem(pixels) + self.search_positions
         for block in self.blocks[: self.num_alone]:
             tokens = block(tokens)
-        return tokens  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return tokens
 
     def mix(self, tokens: Tensor, memory: list[KeysValues]) -> Tensor:
         """Search tokens (B, S, C) after the mixing blocks; there is no last norm."""
@@ -108,7 +108,7 @@ class LiteTrack(nn.Module):
 
     def look(self, tokens: Tensor) -> CenterMaps:
         """What the head says about search tokens (B, S, C)."""
-        return self.head(to_grid(tokens))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.head(to_grid(tokens))
 
     def init(self, template: Tensor, target: Tensor) -> dict[str, Tensor]:
         """State of one target: `keys` and `values` (B, M, H, T, D).

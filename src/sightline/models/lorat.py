@@ -63,7 +63,7 @@ class LowRank(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) to (..., C')."""
         narrow = functional.linear(x, self.lora["A"])
-        return self.linear(x) + self.scale * functional.linear(narrow, self.lora["B"])  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.linear(x) + self.scale * functional.linear(narrow, self.lora["B"])
 
 
 class _Projections(nn.Module):
@@ -135,11 +135,11 @@ class LoRAT(nn.Module):
         side, grid = self.arch.template_grid, self.arch.search_grid
         corner = self.positions.reshape(1, grid, grid, -1)[:, :side, :side].flatten(1, 2)
         told = torch.where(mask.flatten(1).unsqueeze(2), self.kinds[TARGET], self.kinds[BACKGROUND])
-        return self.stem(template).flatten(2).transpose(1, 2) + corner + told  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.stem(template).flatten(2).transpose(1, 2) + corner + told
 
     def embed_search(self, search: Tensor) -> Tensor:
         """Tokens (B, S, C) of a normalised crop (B, 3, 14 G, 14 G)."""
-        return self.stem(search).flatten(2).transpose(1, 2) + self.positions + self.kinds[SEARCH]  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.stem(search).flatten(2).transpose(1, 2) + self.positions + self.kinds[SEARCH]
 
     def encode(self, tokens: Tensor) -> list[Tensor]:
         """Tokens (B, T + S, C) after each block, the last norm left out."""
@@ -151,7 +151,7 @@ class LoRAT(nn.Module):
 
     def finish(self, tokens: Tensor) -> Tensor:
         """Search tokens (B, S, C) that the head reads."""
-        return self.norm(tokens[:, -(self.arch.search_grid**2) :])  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.norm(tokens[:, -(self.arch.search_grid**2) :])
 
     def look(self, tokens: Tensor) -> Maps:
         """What the head says about search tokens (B, S, C)."""

@@ -106,7 +106,7 @@ class _GridFeed(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, S, C) to the same."""
         near = self.local(to_grid(self.up(tokens))).flatten(2).transpose(1, 2)
-        return self.down(functional.gelu(near))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.down(functional.gelu(near))
 
 
 class _Reader(nn.Module):
@@ -121,7 +121,7 @@ class _Reader(nn.Module):
         """What tokens (B, N, C) take from others (B, M, C): (B, N, C)."""
         attention, asking, told = self.attention, self.query_norm(tokens), self.feat_norm(others)
         heads = read_scaled(attention.split(asking, "queries"), attention.split(told, "keys"), attention.split(told, "values"))
-        return attention.out(heads.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return attention.out(heads.transpose(1, 2).flatten(2))
 
 
 class _Injector(_Reader):
@@ -146,7 +146,7 @@ class _Extractor(_Reader):
     def forward(self, told: Tensor, tokens: Tensor) -> Tensor:
         """(B, S, C) and (B, N, C) to (B, S, C)."""
         told = told + self.read(told, tokens)
-        return told + self.feed(self.ffn_norm(told))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return told + self.feed(self.ffn_norm(told))
 
 
 class _Pair(nn.Module):
@@ -210,7 +210,7 @@ class MCITrack(nn.Module):
 
     def look(self, features: Tensor) -> CenterMaps:
         """What the head says about features (B, S, C)."""
-        return self.head(to_grid(features))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.head(to_grid(features))
 
     def init(self, template: Tensor, target: Tensor) -> dict[str, Tensor]:
         """What is kept of a template, `tokens` (B, T, C), and the state `next.state` (B, L, S, E, N) of a new target.

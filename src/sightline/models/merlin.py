@@ -139,7 +139,7 @@ class Presence(nn.Module):
         tower, tower_first = self.norms[0](tower), self.norms[0](tower_first)
         nearby, nearby_first = self.norms[1](nearby), self.norms[1](nearby_first)
         compared = torch.cat([tower, tower * tower_first, nearby, nearby * nearby_first, logit, logit_first], dim=1)
-        return self.outer(torch.relu(self.inner(compared))).squeeze(1)  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.outer(torch.relu(self.inner(compared))).squeeze(1)
 
 
 def vote(boxes: Tensor, scores: Tensor, place: Tensor, alike: float) -> Tensor:

@@ -91,7 +91,7 @@ class UpTower(nn.Module):
         first = self.conv2(self.conv1(grid))
         second = self.conv3(larger(first, 2) + larger(self.adjust1(grid), 2))
         third = self.conv4(larger(second, 2) + larger(self.adjust2(grid), 4))
-        return self.conv5(third) + larger(self.adjust3(first), 4) + larger(self.adjust4(second), 2)  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.conv5(third) + larger(self.adjust3(first), 4) + larger(self.adjust4(second), 2)
 
 
 def larger(grid: Tensor, times: int) -> Tensor:
@@ -126,7 +126,7 @@ class TokenReader(nn.Module):
         queries, keys, values = (part.reshape(*part.shape[:2], self.heads, -1).transpose(1, 2) for part in parts)
         # as published: the scale is that of all heads together
         read = functional.scaled_dot_product_attention(queries, keys, values, scale=token.shape[2] ** -0.5)
-        return self.norm(self.out(read.transpose(1, 2).flatten(2)))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.norm(self.out(read.transpose(1, 2).flatten(2)))
 
 
 class Score(nn.Module):
@@ -144,7 +144,7 @@ class Score(nn.Module):
         token = self.norm(self.token).expand(inside.shape[0], -1, -1)
         for reader, others in zip(self.readers, (inside.flatten(2).transpose(1, 2), first), strict=True):
             token = reader(token, others)
-        return self.head(token)[:, 0, 0]  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.head(token)[:, 0, 0]
 
 
 class MixFormer(nn.Module):

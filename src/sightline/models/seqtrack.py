@@ -141,11 +141,11 @@ class SeqTrack(nn.Module):
 
     def embed_search(self, search: Tensor) -> Tensor:
         """Tokens (B, S, C) of a normalised search crop (B, 3, h, h)."""
-        return self.stem(search) + self.positions[:, : self.num_search]  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.stem(search) + self.positions[:, : self.num_search]
 
     def embed_template(self, template: Tensor) -> Tensor:
         """Tokens (B, S, C) of one normalised template (B, 3, h, h); all templates have the same positions."""
-        return self.stem(template) + self.positions[:, self.num_search :]  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.stem(template) + self.positions[:, self.num_search :]
 
     def encode(self, tokens: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Tokens (B, (1 + P) S, C), search first, after the last norm, and after every block."""
@@ -160,7 +160,7 @@ class SeqTrack(nn.Module):
         *before, last = self.blocks
         for block in before:
             tokens, _ = block(tokens)
-        return self.norm(last(tokens, kept=slice(self.num_search))[0])  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.norm(last(tokens, kept=slice(self.num_search))[0])
 
     def init(self, template: Tensor) -> dict[str, Tensor]:
         """`tokens` (B, S, C) of a template, uint8 (B, h, h, 3)."""

@@ -70,7 +70,7 @@ class Correlation(nn.Module):
 
     def forward(self, kernel: Tensor, features: Tensor) -> Tensor:
         """(B, `outputs`, G, G); arguments as `correlate`."""
-        return self.last(self.correlate(kernel, features))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.last(self.correlate(kernel, features))
 
 
 def _normed(width: int, kernel: int) -> nn.Sequential:

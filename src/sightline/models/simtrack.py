@@ -82,7 +82,7 @@ class Places(nn.Module):
         covered = down.unsqueeze(2) * across.unsqueeze(1)  # (B, n, n)
         middle = (edges[1:] + edges[:-1]) / 2
         column, row = middle.expand_as(covered), middle.unsqueeze(1).expand_as(covered)
-        return self.layers(torch.stack([(covered + 1) / 2, column, row], dim=3).flatten(1, 2))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.layers(torch.stack([(covered + 1) / 2, column, row], dim=3).flatten(1, 2))
 
 
 class SimTrack(nn.Module):
@@ -102,7 +102,7 @@ class SimTrack(nn.Module):
 
     def tokens_of(self, pixels: Tensor) -> Tensor:
         """Normalised (B, 3, h, w) to tokens without positions, row by row."""
-        return self.stem(pixels).flatten(2).transpose(1, 2)  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.stem(pixels).flatten(2).transpose(1, 2)
 
     def read_template(self, template: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
         """Tokens (B, T, C) of a normalised template (B, 3, h, h) and (B, F, C) of its fovea; boxes (B, 4) x, y, w, h in 0..1 of it."""

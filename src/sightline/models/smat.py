@@ -59,7 +59,7 @@ class SeparableAttention(nn.Module):
         """(B, C, P, N) to the same."""
         queries, keys, values = self.split(x).split(self.widths, dim=1)
         context = (keys * torch.softmax(queries, dim=3)).sum(dim=3, keepdim=True)  # (B, C, P, 1)
-        return self.out(torch.relu(values) * context)  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.out(torch.relu(values) * context)
 
 
 class Layer(nn.Module):
@@ -74,7 +74,7 @@ class Layer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, P, N) to the same."""
         x = x + self.attention(self.norm1(x))
-        return x + self.down(torch.relu(self.up(self.norm2(x))))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return x + self.down(torch.relu(self.up(self.norm2(x))))
 
 
 def _layers(width: int, depth: int) -> nn.Sequential:
@@ -99,7 +99,7 @@ class Head(nn.Module):
 
     def _read(self, x: Tensor, layers: nn.Module) -> Tensor:
         """Maps (B, C, G, G) through layers, every cell a patch."""
-        return layers(x.flatten(2).unsqueeze(2)).reshape(x.shape)  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return layers(x.flatten(2).unsqueeze(2)).reshape(x.shape)
 
 
 def build(arch: Arch) -> MobileTracker:

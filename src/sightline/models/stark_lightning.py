@@ -133,7 +133,7 @@ class Lightning(nn.Module):
         values = torch.cat([template.values, self.attention.split(tokens, "values")], dim=2)
         read = self.attention.read(self.attention.split(placed, "queries"), keys, values, torch.cat([template.mask, mask], dim=1))
         x = self.norm1(placed + read)  # as published: the positions stay in the sum
-        return self.norm2(x + self.feed(x))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.norm2(x + self.feed(x))
 
     def decode(self, tokens: Tensor) -> tuple[CornerMaps, Tensor]:
         """What the head says about search tokens (B, S, C), and the box (B, 4)."""

@@ -74,7 +74,7 @@ class SUTrack(nn.Module):
 
     def look(self, tokens: Tensor) -> CenterMaps:
         """What the head says, for encoded tokens (B, N, C)."""
-        return self.head(to_grid(tokens[:, 1 : 1 + self.num_search]))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.head(to_grid(tokens[:, 1 : 1 + self.num_search]))
 
     def init(self, template: Tensor, target: Tensor, template_extra: Tensor | None = None) -> dict[str, Tensor]:
         """What is kept of a template: `tokens` (B, T, C).

@@ -81,7 +81,7 @@ class Encoder(nn.Module):
     def bias(self) -> Tensor:
         """What is added to the logits: (H, T + S, T + S)."""
         queries, keys = (torch.cat([getattr(grid, what)() for grid in (self.template, self.search)], dim=1) for what in ("queries", "keys"))
-        return queries @ keys.transpose(1, 2) + self.relative()  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return queries @ keys.transpose(1, 2) + self.relative()
 
     def forward(self, tokens: Tensor) -> list[Tensor]:
         """Tokens (B, T + S, C), template first, after every layer."""
@@ -118,7 +118,7 @@ class Decoder(nn.Module):
     def forward(self, search: Tensor, memory: Tensor) -> Tensor:
         """Search tokens (B, S, C) that have read a memory: [motion,] template, search (B, [1 +] T + S, C)."""
         search = search + self.attention(self.norm_query(search), self.norm_memory(memory), self.bias())
-        return search + self.mlp(self.norm(search))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return search + self.mlp(self.norm(search))
 
 
 class MotionToken(nn.Module):

@@ -88,7 +88,7 @@ class Tomp(nn.Module):
 
     def tokens(self, pixels: Tensor) -> Tensor:
         """Tokens (B, N, C) of normalised pictures (B, 3, H, W)."""
-        return self.features(self.backbone(pixels)).flatten(2).transpose(1, 2)  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.features(self.backbone(pixels)).flatten(2).transpose(1, 2)
 
     def remembered(self, tokens: Tensor, label: Tensor, ltrb: Tensor) -> Tensor:
         """Tokens (B, N, C) of a frame in which the target is known.
@@ -99,7 +99,7 @@ class Tomp(nn.Module):
             ltrb: (B, 4, G, G), from each cell to the left, top, right and bottom of the target, in sides of the crop.
         """
         marked = label.flatten(1).unsqueeze(2) * self.target.weight
-        return tokens + marked + self.edges(ltrb.flatten(2)).transpose(1, 2)  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return tokens + marked + self.edges(ltrb.flatten(2)).transpose(1, 2)
 
     def read(self, frames: Tensor, search: Tensor, mask: Tensor | None = None) -> Read:
         """What is read in remembered frames and the search frame.
@@ -130,7 +130,7 @@ class Tomp(nn.Module):
     def ltrb(self, read: Read) -> Tensor:
         """From every cell to the sides of the target: (B, 4, G, G), in sides of the crop."""
         attention = read.search @ self.attend(read.found).unsqueeze(2)
-        return self.sides(self.tower(to_grid(read.search * attention))).exp()  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.sides(self.tower(to_grid(read.search * attention))).exp()
 
     def init(self, template: Tensor, target: Tensor) -> dict[str, Tensor]:
         """`first` and `recent` (B, N, C), remembered tokens, and `known` (B,): 1 where there is a recent frame.

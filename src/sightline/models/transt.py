@@ -95,11 +95,11 @@ class TransT(nn.Module):
 
     def embed(self, pixels: Tensor) -> Tensor:
         """Tokens (B, N, C), row by row, from a normalised crop (B, 3, H, W)."""
-        return self.project(self.backbone(pixels)).flatten(2).transpose(1, 2)  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.project(self.backbone(pixels)).flatten(2).transpose(1, 2)
 
     def keep(self, template: Tensor) -> Tensor:
         """Template tokens (B, T, C) that have read one another for the first layer."""
-        return self.layers[0].template.read_itself(template, self.template_positions)  # type: ignore[union-attr,operator,no-any-return]  # of a ModuleList
+        return self.layers[0].template.read_itself(template, self.template_positions)  # type: ignore[union-attr,operator]  # of a ModuleList
 
     def look(self, kept: Tensor, search: Tensor) -> Look:
         """The network after the embedding, with all that it sees on its way.

@@ -160,7 +160,7 @@ class VitTrack(nn.Module):
         class_token = stages[-1][:, :1]
         if self.neck is None:
             return class_token, stages[-1][:, 1 : 1 + self.num_search]
-        return self.neck(class_token, *(stages[i][:, 1 : 1 + self.num_search] for i in (11, 7, 3)))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.neck(class_token, *(stages[i][:, 1 : 1 + self.num_search] for i in (11, 7, 3)))
 
     def grid(self, stages: list[Tensor]) -> Tensor:
         """The head's input (B, C, 16, 16): for corner heads each search token is weighted by its product with the class token."""

@@ -46,7 +46,7 @@ class EvenConv(nn.Sequential):
         """(B, C, h, w) to (B, C', h, w)."""
         x = self[0](maps)
         count = x.shape[1] * x.shape[2] * x.shape[3]
-        return x * (self.scale * (count / (x.square().sum(dim=(1, 2, 3), keepdim=True) + 1e-5)).sqrt())  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return x * (self.scale * (count / (x.square().sum(dim=(1, 2, 3), keepdim=True) + 1e-5)).sqrt())
 
 
 class Stem(nn.Module):
@@ -71,7 +71,7 @@ class Stem(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """(B, channels, 16 G, 16 G) float to (B, G * G, C)."""
-        return self.layers(pixels).flatten(2).transpose(1, 2)  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.layers(pixels).flatten(2).transpose(1, 2)
 
 
 def embed_pair(stem: Stem, second_stem: Stem | None, first: Tensor, second: Tensor | None) -> Tensor:
@@ -84,10 +84,10 @@ def embed_pair(stem: Stem, second_stem: Stem | None, first: Tensor, second: Tens
         second: likewise.
     """
     if second is None:
-        return stem(first)  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return stem(first)
     if second_stem is None:
-        return stem(torch.cat([first, second], dim=1))  # type: ignore[no-any-return]  # nn.Module calls are Any
-    return stem(first) + second_stem(second)  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return stem(torch.cat([first, second], dim=1))
+    return stem(first) + second_stem(second)
 
 
 class CrossNorm(nn.Module):

@@ -26,7 +26,7 @@ class Block(nn.Module):
         """(B, C, h, w) to the same."""
         y = self.norm(self.dwconv(x).permute(0, 2, 3, 1))
         y = self.gamma * self.pwconv2(functional.gelu(self.pwconv1(y)))
-        return x + y.permute(0, 3, 1, 2)  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return x + y.permute(0, 3, 1, 2)
 
 
 class MapNorm(nn.LayerNorm):

@@ -54,7 +54,7 @@ class Projection(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """(M, C, n, n) to (M, m * m, C), m the half of n, rounded up, with a stride of 2."""
-        return self.linear(self.norm(self.conv(maps)).flatten(2).transpose(1, 2))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.linear(self.norm(self.conv(maps)).flatten(2).transpose(1, 2))
 
 
 class Block(nn.Module):
@@ -113,7 +113,7 @@ class Stage(nn.Module):
 
     def embed(self, maps: Tensor) -> Tensor:
         """(M, C, n, n) to tokens (M, m * m, C')."""
-        return self.norm(self.conv(maps).flatten(2).transpose(1, 2))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.norm(self.conv(maps).flatten(2).transpose(1, 2))
 
 
 class ReadMaps(NamedTuple):

@@ -117,7 +117,7 @@ class ReadAttention(nn.Module):
         first, width = ("queries", "keys", "values").index(part) * x.shape[2], x.shape[2]
         rows = slice(first, first + width)  # a `chunk` of constants makes the exporter print
         y = functional.linear(x, self.qkv.weight[rows], self.qkv.bias[rows])
-        return y.unflatten(2, (self.heads, -1)).transpose(1, 2)  # type: ignore[no-untyped-call,no-any-return]  # of torch
+        return y.unflatten(2, (self.heads, -1)).transpose(1, 2)  # type: ignore[no-untyped-call]  # of torch
 
     def read(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None, *, ordered: bool = False) -> Tensor:
         """Tokens (B, N, C) from queries (B, H, N, D), and keys and values (B, H, M, D).
@@ -129,7 +129,7 @@ class ReadAttention(nn.Module):
         plain = mask is not None and queries.is_cuda
         with sdpa_kernel(SDPBackend.MATH) if plain else nullcontext():
             heads = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=seen, is_causal=ordered)
-        return self.out(heads.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.out(heads.transpose(1, 2).flatten(2))
 
     def forward(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
         """(B, N, C), and (B, M, C) twice, to (B, N, C); mask as in `read`."""
@@ -146,7 +146,7 @@ class Feed(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, N, C) to (B, N, C)."""
-        return self.down(torch.relu(self.up(x)))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.down(torch.relu(self.up(x)))
 
 
 class Reader(nn.Module):
@@ -165,12 +165,12 @@ class Reader(nn.Module):
     def read_itself(self, x: Tensor, positions: Tensor) -> Tensor:
         """Tokens (B, N, C) at positions (1, N, C) to tokens."""
         placed = x + positions
-        return self.norm1(x + self.own(placed, placed, x))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.norm1(x + self.own(placed, placed, x))
 
     def forward(self, x: Tensor, positions: Tensor, other: Tensor, other_positions: Tensor, mask: Tensor | None = None) -> Tensor:
         """Tokens (B, N, C) that read others (B, M, C), at positions (1, N, C) and (1, M, C), but not those that a mask (B, M) hides."""
         x = self.norm2(x + self.other(x + positions, other + other_positions, other, mask))
-        return self.norm3(x + self.feed(x))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.norm3(x + self.feed(x))
 
 
 class Verdicts(NamedTuple):

@@ -55,7 +55,7 @@ class _PlaceMlp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w) to the same."""
-        return self.down(self.norm(functional.gelu(self.up(x))))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.down(self.norm(functional.gelu(self.up(x))))
 
 
 class _PlaceBlock(nn.Module):
@@ -68,7 +68,7 @@ class _PlaceBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w) to the same."""
-        return x + self.mlp(self.norm2(x))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return x + self.mlp(self.norm2(x))
 
 
 class _Merge(nn.Module):
@@ -81,7 +81,7 @@ class _Merge(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w) to (B, 2 C, h / 2, w / 2)."""
-        return self.reduction(self.norm(x))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.reduction(self.norm(x))
 
 
 class _Projections(nn.Module):
@@ -116,7 +116,7 @@ class _GatedMlp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) to (..., C)."""
-        return self.out(self.norm(functional.silu(self.gate(x)) * self.value(x)))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.out(self.norm(functional.silu(self.gate(x)) * self.value(x)))
 
 
 def corners_of(target: Tensor, size: int) -> Tensor:
@@ -183,7 +183,7 @@ class FastITPN(nn.Module):
         x = self.stem(pixels)
         for block in self.blocks[: self.first]:
             x = block(x)
-        return x.flatten(2).transpose(1, 2)  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return x.flatten(2).transpose(1, 2)
 
     def search_tokens(self, pixels: Tensor) -> Tensor:
         """Tokens (B, S, C) of a normalised search region (B, channels, 16 G, 16 G)."""

@@ -185,4 +185,4 @@ class PerceptronHead(nn.Module):
         """(..., C) to (..., `outputs`), any real numbers."""
         for layer in self.layers[:-1]:
             tokens = self.activation(layer(tokens))
-        return self.layers[-1](tokens)  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.layers[-1](tokens)

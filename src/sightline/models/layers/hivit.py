@@ -54,7 +54,7 @@ class HiViT(nn.Module):
 
     def split(self, pixels: Tensor) -> Tensor:
         """Cells of 4 pixels (B, 4 G, 4 G, C / 4) of a normalised picture (B, 3, 16 G, 16 G)."""
-        return self.cells_norm(self.cells(pixels).permute(0, 2, 3, 1))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.cells_norm(self.cells(pixels).permute(0, 2, 3, 1))
 
     def embed(self, pixels: Tensor, positions: Tensor) -> Tensor:
         """Tokens (B, G * G, C), row by row, of a normalised picture (B, 3, 16 G, 16 G), at the positions of templates or searches."""
@@ -73,4 +73,4 @@ class HiViT(nn.Module):
 
     def find(self, tokens: Tensor, kept: slice) -> Tensor:
         """Those of tokens (B, N, C) that are kept, behind the transformer and the last norm."""
-        return self.norm(through(self.blocks[-self.depth :], tokens, kept))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.norm(through(self.blocks[-self.depth :], tokens, kept))

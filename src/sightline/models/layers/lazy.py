@@ -64,7 +64,7 @@ def _said(tower: nn.Sequential, cells: Tensor, inside: Tensor) -> Tensor:
             cells = layer(cells)
         if i < REACH:  # the middle is always inside
             cells = cells * inside[:, :, i : inside.shape[2] - i, i : inside.shape[3] - i]
-    return last(cells).flatten(1)  # type: ignore[no-any-return]  # nn.Module calls are Any
+    return last(cells).flatten(1)
 
 
 def _around(grid: Tensor, best: Tensor, reach: int) -> tuple[Tensor, Tensor]:

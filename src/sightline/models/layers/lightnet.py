@@ -65,7 +65,7 @@ class Separable(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w) to the same."""
-        return x + self.bn2(self.conv_pw(self.se(_swish(self.bn1(self.conv_dw(x))))))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return x + self.bn2(self.conv_pw(self.se(_swish(self.bn1(self.conv_dw(x))))))
 
 
 class Inverted(nn.Module):
@@ -115,4 +115,4 @@ class LightNet(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Normalised (B, 3, H, W) to (B, `channels`, h, w)."""
-        return self.blocks(self.stem(pixels))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.blocks(self.stem(pixels))

@@ -52,11 +52,11 @@ class MixedTransformer(nn.Module):
         """Normalised (B, K, 3, 16 n, 16 n) to tokens (B, K * T, C), one template behind the other."""
         batch, num = pixels.shape[:2]
         tokens = self.stem(pixels.flatten(0, 1)) + self.template_positions
-        return tokens.reshape(batch, num * tokens.shape[1], tokens.shape[2])  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return tokens.reshape(batch, num * tokens.shape[1], tokens.shape[2])
 
     def embed_search(self, pixels: Tensor) -> Tensor:
         """Normalised (B, 3, 16 G, 16 G) to tokens (B, G * G, C)."""
-        return self.stem(pixels) + self.search_positions  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.stem(pixels) + self.search_positions
 
     def read_templates(self, tokens: Tensor, filled: Tensor | None = None) -> Read:
         """Templates (B, K * T, C) through all blocks; with `filled` (B, K) bool, those that are there."""

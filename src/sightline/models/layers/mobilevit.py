@@ -145,7 +145,7 @@ class Trunk(nn.Module):
 
     def read_alone(self, pixels: Tensor) -> Tensor:
         """Maps (B, C, H / 4, W / 4) of a crop (B, 3, H, W) in 0..1."""
-        return self.layer2(self.layer1(torch.relu(self.stem(pixels))))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.layer2(self.layer1(torch.relu(self.stem(pixels))))
 
     def mix(self, maps: Mixed) -> list[Mixed]:
         """What both crops are after each of the last two stages, from maps of stride 4."""
@@ -175,7 +175,7 @@ class MobileTracker(nn.Module):
 
     def look(self, maps: Mixed) -> CenterMaps:
         """What the head says, for the trunk's last maps of both crops."""
-        return self.head(self.correlation(maps.template, maps.search))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.head(self.correlation(maps.template, maps.search))
 
     def init(self, template: Tensor) -> dict[str, Tensor]:
         """State of one target from its template, uint8 (B, 128, 128, 3): `features` (B, C, 32, 32)."""

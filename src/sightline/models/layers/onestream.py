@@ -46,21 +46,21 @@ class OneStream(nn.Module):
 
     def embed_template(self, pixels: Tensor) -> Tensor:
         """Tokens (B, T, C) of a normalised template (B, 3, 128, 128)."""
-        return self.stem(pixels) + self.template_positions  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.stem(pixels) + self.template_positions
 
     def embed_search(self, pixels: Tensor) -> Tensor:
         """Tokens (B, S, C) of a normalised search crop (B, 3, 256, 256)."""
-        return self.stem(pixels) + self.search_positions  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.stem(pixels) + self.search_positions
 
     def encode(self, tokens: Tensor) -> Tensor:
         """Tokens (B, N, C) through all blocks and the last norm."""
         for block in self.blocks:
             tokens = block(tokens)
-        return self.norm(tokens)  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.norm(tokens)
 
     def look(self, tokens: Tensor) -> CenterMaps:
         """What the head says, given the encoded tokens (B, N, C)."""
-        return self.head(to_grid(tokens[:, self.template_positions.shape[1] :]))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.head(to_grid(tokens[:, self.template_positions.shape[1] :]))
 
     def init(self, template: Tensor) -> dict[str, Tensor]:
         """State of a target: `tokens` (B, T, C) of its template, uint8 (B, 128, 128, 3)."""

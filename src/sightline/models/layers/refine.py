@@ -57,4 +57,4 @@ class Refine(nn.Module):
             scale = padding // 4  # cells of this map in one of the response
             seen = cut(functional.pad(level, (padding,) * 4), rows * scale, columns * scale, side)
             mask = post(functional.interpolate(horizontal(mask) + vertical(seen), size=(larger, larger)))
-        return mask[:, 0]  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return mask[:, 0]

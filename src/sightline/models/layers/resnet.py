@@ -59,7 +59,7 @@ class Basic(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w) to (B, C', h', w')."""
         y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
-        return self.relu(y + self.downsample(x))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.relu(y + self.downsample(x))
 
 
 class Bottleneck(nn.Module):
@@ -79,7 +79,7 @@ class Bottleneck(nn.Module):
         """(B, C, h, w) to (B, C', h', w')."""
         y = self.relu(self.bn1(self.conv1(x)))
         y = self.bn3(self.conv3(self.relu(self.bn2(self.conv2(y)))))
-        return self.relu(y + self.downsample(x))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.relu(y + self.downsample(x))
 
 
 def shortcut(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:

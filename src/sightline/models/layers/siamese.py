@@ -104,7 +104,7 @@ class PixelCorrelation(nn.Module):
 
     def forward(self, template: Tensor, search: Tensor) -> Tensor:
         """(B, C, h, w) and (B, C, G, G) to (B, `joined`, G, G)."""
-        return self.join(self.compare(template, search))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.join(self.compare(template, search))
 
 
 def grid_points(side: int, stride: int, middle: float, device: torch.device) -> Tensor:

@@ -93,7 +93,7 @@ class SwinBlock(nn.Module):
     def forward(self, grid: Tensor) -> Tensor:
         """(B, G, G, C) to (B, G, G, C)."""
         grid = grid + self.read(self.norm1(grid))
-        return grid + self.mlp(self.norm2(grid))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return grid + self.mlp(self.norm2(grid))
 
     def read(self, grid: Tensor) -> Tensor:
         """What every token reads in its window; zeros that fill the grid up to whole windows are read like tokens."""
@@ -121,7 +121,7 @@ class Embed(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """See the class."""
-        return self.norm(self.project(pixels).permute(0, 2, 3, 1))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.norm(self.project(pixels).permute(0, 2, 3, 1))
 
 
 class Merge(nn.Module):
@@ -135,7 +135,7 @@ class Merge(nn.Module):
     def forward(self, grid: Tensor) -> Tensor:
         """See the class."""
         parts = [grid[:, row::2, column::2] for column in (0, 1) for row in (0, 1)]
-        return self.reduce(self.norm(torch.cat(parts, dim=3)))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.reduce(self.norm(torch.cat(parts, dim=3)))
 
 
 class Stage(nn.Module):
@@ -169,4 +169,4 @@ class Swin(nn.Module):
         """Normalised (B, 3, H, H) to tokens (B, G * G, C) of the last stage, row by row."""
         for stage in self.stages:
             pixels = stage(pixels)
-        return self.norm(pixels).flatten(1, 2)  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.norm(pixels).flatten(1, 2)

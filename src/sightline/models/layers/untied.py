@@ -90,7 +90,7 @@ class GridPositions(nn.Module):
         return queries * scale
 
     def _places(self) -> Tensor:
-        return self.norm((self.rows.unsqueeze(1) + self.columns).flatten(0, 1))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.norm((self.rows.unsqueeze(1) + self.columns).flatten(0, 1))
 
     def _heads(self, places: Tensor) -> Tensor:
-        return places.unflatten(1, (self.heads, -1)).transpose(0, 1)  # type: ignore[no-untyped-call,no-any-return]  # of torch
+        return places.unflatten(1, (self.heads, -1)).transpose(0, 1)  # type: ignore[no-untyped-call]  # of torch

@@ -61,7 +61,7 @@ class VisualPrompts(nn.Module):
     def first(self, tokens: Tensor, second: Tensor) -> Tensor:
         """The first prompts (B, N, C) of one crop, from the tokens of both of its pictures, without positions."""
         block, norm = self.blocks[0], self.norms[0]
-        return block(norm(tokens), norm(second))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return block(norm(tokens), norm(second))
 
     def later(self, i: int, tokens: Prompts, places: Tensor, prompts: Prompts) -> tuple[Prompts, Prompts]:
         """Tokens with new prompts added, and these prompts.

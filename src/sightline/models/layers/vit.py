@@ -84,7 +84,7 @@ class Attention(nn.Module):
     def merge(self, heads: Tensor) -> Tensor:
         """Tokens (B, N, C) from what each head read (B, H, N, D)."""
         batch, num_heads, num, channels = heads.shape
-        return self.out(heads.transpose(1, 2).reshape(batch, num, num_heads * channels))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.out(heads.transpose(1, 2).reshape(batch, num, num_heads * channels))
 
     def forward(
         self, x: Tensor, memory: KeysValues | None = None, mask: Tensor | None = None, kept: slice | None = None
@@ -132,11 +132,11 @@ class CrossAttention(nn.Module):
         """(B, N, C) and (B, M, C) to (B, N, C); `bias` (H, N, M) is added to the logits."""
         keys, values = map(self._split, self.keys_values(other).split(x.shape[2], dim=2))
         read = attention_weights(self._split(self.query(x)), keys, bias) @ values
-        return self.out(read.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.out(read.transpose(1, 2).flatten(2))
 
     def _split(self, tokens: Tensor) -> Tensor:
         """(B, N, C) to (B, H, N, D)."""
-        return tokens.unflatten(2, (self.heads, -1)).transpose(1, 2)  # type: ignore[no-untyped-call,no-any-return]  # of torch
+        return tokens.unflatten(2, (self.heads, -1)).transpose(1, 2)  # type: ignore[no-untyped-call]  # of torch
 
 
 def taken(x: Tensor, kept: slice | None) -> Tensor:
@@ -160,7 +160,7 @@ class Mlp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) to (..., C)."""
-        return self.down(self.activation(self.up(x)))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.down(self.activation(self.up(x)))
 
 
 class Block(nn.Module):

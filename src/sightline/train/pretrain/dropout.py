@@ -55,4 +55,4 @@ def through_dropped(block: PlainBlock, tokens: Tensor, share: float, generator: 
     cut = dropped_entries(logits.detach().softmax(dim=-1), share, generator)
     read = logits.masked_fill(cut, float("-inf")).softmax(dim=-1) @ values
     tokens = tokens + block.attention.merge(read)
-    return tokens + block.mlp(block.norm2(tokens))  # type: ignore[no-any-return]  # nn.Module calls are Any
+    return tokens + block.mlp(block.norm2(tokens))

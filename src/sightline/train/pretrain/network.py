@@ -150,7 +150,7 @@ class Autoencoder(nn.Module):
             tokens = torch.cat([first.expand(tokens.shape[0], -1, -1), tokens], dim=1)
         for block in self.blocks:
             tokens = block(tokens)
-        return self.norm(tokens)  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.norm(tokens)
 
     def decode(self, latent: Tensor, visible: Tensor) -> Tensor:
         """`Drawing.patches` from what the encoder made of the visible tokens."""
@@ -184,7 +184,7 @@ class Autoencoder(nn.Module):
                 tokens = through_dropped(block, tokens, self.arch.dropout)
             else:
                 tokens = block(tokens)
-        return self.to_pixels(self.decoder_norm(tokens))  # type: ignore[no-any-return]  # nn.Module calls are Any
+        return self.to_pixels(self.decoder_norm(tokens))
 
 
 def _positions(arch: Arch, width: int) -> Tensor:
