@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -19,12 +19,12 @@ __all__ = ["Trouble", "in_gradients", "in_modules", "watching"]
 class Trouble(NamedTuple):
     """What is not finite.
 
-    what     "loss", "gradient" or "activation"
+    what     it is
     where    the module or parameter; empty where it could not be told
     samples  names of the samples concerned; all of the batch where it could not be told
     """
 
-    what: str
+    what: Literal["loss", "gradient", "activation"]
     where: str
     samples: tuple[str, ...]
 
