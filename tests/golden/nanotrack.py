@@ -11,8 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from sightline import models, zoo
-from sightline.models.layers.siamese import hanning2d, planes
-from sightline.models.layers.siamese import DistanceMaps
+from sightline.models.layers.siamese import DistanceMaps, hanning2d, planes
 from sightline.models.nanotrack import JoinedHead, NanoTrack, PairedHead, SharedHead
 from sightline.spec import Spec
 from tests.golden.siamese import Track, fill_from, scaled, track

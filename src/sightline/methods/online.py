@@ -112,9 +112,7 @@ class OnlineMethod:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _advance_batch(self, frames: Sequence[Frame], states: Sequence[Learner]) -> list[tuple[Learner, Estimate]]:
-        regions = [
-            region_around(state.box, self.spec.search, frame.size) for frame, state in zip(frames, states, strict=True)
-        ]
+        regions = [region_around(state.box, self.spec.search, frame.size) for frame, state in zip(frames, states, strict=True)]
         rows = [
             {**state.arrays, "search": region.take(frame.image), "prior": region.to_crop(state.box).astype(np.float32)}
             for frame, region, state in zip(frames, regions, states, strict=True)

@@ -71,6 +71,9 @@ class Pretraining:
     overfit: int = 0
 
 
+AnyRecipe: TypeAlias = Recipe | Pretraining
+"""Of a run: a tracker's, or what comes before it."""
+
 VIT_B = Arch(depth=12, width=768, heads=12, stem="conv16", sides=(14, 14))
 BOTH_JITTERED = Data(shares=(), center_jitter=1.0, scale_jitter=0.25, template_jitter=1.0)
 APART = replace(BOTH_JITTERED, draw="causal", gap=50)  # another picture, up to so many frames later
