@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import platform
 import statistics
 import tempfile
@@ -37,6 +36,7 @@ import tyro
 from torch.utils.data import DataLoader
 
 from sightline import __version__, zoo
+from sightline.engines.cores import num_cores
 from sightline.measure.sensors import resident_mb
 from sightline.region import BentRegion, Region
 from sightline.train import PRETRAINING, RECIPES, Pretraining, Recipe, augment, fit, pretrain
@@ -261,7 +261,7 @@ def main(
     cv2.setNumThreads(1)  # as the loop does
     machine = {
         "machine": platform.machine(),
-        "cores": os.cpu_count(),
+        "cores": num_cores(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "torch": torch.__version__,
         "sightline": __version__,

@@ -14,7 +14,6 @@ gives them.
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import tempfile
 import time
@@ -29,6 +28,7 @@ import sightline
 from sightline.box import Box
 from sightline.cli.outputs import Outputs
 from sightline.draw import VideoWriter, draw
+from sightline.engines.cores import num_cores
 from sightline.frame import Frame
 from sightline.loop import follow, follow_all
 from sightline.scene import Scene, render
@@ -119,7 +119,7 @@ def main(
         each = [[taken[name][i] for name in names] for i in range(rounds)]
         rows[whole]["to_slowest"] = statistics.median(taken[whole][i] / max(each[i]) for i in range(rounds))
         rows[whole]["to_sum"] = statistics.median(taken[whole][i] / sum(each[i]) for i in range(rounds))
-    title = f"{loaded.spec.name}, {size[0]}x{size[1]}, {frames} frames, {os.cpu_count()} cores"
+    title = f"{loaded.spec.name}, {size[0]}x{size[1]}, {frames} frames, {num_cores()} cores"
     print(f"| {title} | ms per frame | of all cores | to its slowest stage | to the sum of its stages |")
     print("|---|---:|---:|---:|---:|")
     for name, row in rows.items():

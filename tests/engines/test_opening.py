@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import pytest
 
 from sightline import engines
@@ -26,3 +28,32 @@ def test_an_engine_that_is_installed_and_does_not_load_is_one_line(monkeypatch: 
         EngineError, match=r"installed and cannot be imported \(libopenvino.so: cannot open shared object file\); install it"
     ):
         open_session(BUILTIN, engine="openvino")
+
+
+class NoLibrary:
+    """A session of onnxruntime that has fallen back to the processor, as it does where a library of CUDA is missing."""
+
+    given: ClassVar[list[dict[str, Any]]] = []
+
+    def __init__(self, *_: object, **given: Any) -> None:
+        self.given.append(given)
+
+    def get_providers(self) -> list[str]:
+        return ["CPUExecutionProvider"]
+
+
+def test_onnxruntime_does_not_go_on_with_the_processor_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
+    monkeypatch.setattr("onnxruntime.InferenceSession", NoLibrary)
+    for device, options in (("cuda", {}), ("cuda:1", {"device_id": "1"})):
+        with pytest.raises(EngineError, match=f"onnxruntime cannot use the device '{device}' here: a library .* is missing"):
+            open_session(BUILTIN, device=device)
+        assert NoLibrary.given[-1]["providers"] == ["CUDAExecutionProvider"]
+        assert NoLibrary.given[-1]["provider_options"] == [options]
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:", "cuda:first", "cpu:1", ""])
+def test_a_device_that_onnxruntime_has_not_is_one_line(device: str) -> None:
+    with pytest.raises(EngineError, match=rf"onnxruntime has no provider for device '{device}' here, it has ") as told:
+        open_session(BUILTIN, device=device)
+    assert "\n" not in str(told.value)

@@ -25,7 +25,7 @@ class Loaded(NamedTuple):
     precision: Precision = "f32"
 
 
-def load_by_name(tracker: str, *, engine: str | None, threads: int | None, precision: Precision = "f32") -> Loaded:
+def load_by_name(tracker: str, *, engine: str | None, threads: int | None, device: str = "cpu", precision: Precision = "f32") -> Loaded:
     """Load a tracker and set the number of threads wherever it counts.
 
     A known tracker whose weights are not here, and cannot be fetched either, gets random ones where torch is installed: a line on
@@ -34,7 +34,8 @@ def load_by_name(tracker: str, *, engine: str | None, threads: int | None, preci
     Args:
         tracker: a name from the zoo, or the path of a weights file.
         engine: None for the one that reads the file, "auto" for the fastest.
-        threads: None for one on each physical core.
+        threads: None for one on each physical core that this process may use.
+        device: where the network runs, as the engine names it.
         precision: what the engine computes in; the roughest that it may, with "auto".
 
     Raises:
@@ -45,17 +46,18 @@ def load_by_name(tracker: str, *, engine: str | None, threads: int | None, preci
     from sightline.weights import find
 
     try:
-        path = find(tracker)
+        path = find(tracker, as_trained=engine in IN_TORCH)
     except WeightsMissing as missing:
-        return Loaded(_untrained(tracker, missing, threads), "torch", None)
+        return Loaded(_untrained(tracker, missing, threads, device), "torch", None)
     with needing("convert", f"tracking with {tracker}"):
-        chosen, precision = resolve(path, engine=engine, threads=threads, precision=precision)
+        chosen, precision = resolve(path, engine=engine, threads=threads, device=device, precision=precision)
         set_threads(threads, torch_too=chosen in IN_TORCH)
         number = None if chosen in IN_TORCH else threads
-        return Loaded(load(tracker, engine=chosen, threads=number, precision=precision), chosen, str(path), precision)
+        loaded = load(tracker, engine=chosen, threads=number, device=device, precision=precision)
+    return Loaded(loaded, chosen, str(path), precision)
 
 
-def _untrained(tracker: str, missing: WeightsMissing, threads: int | None) -> Tracker[Any]:
+def _untrained(tracker: str, missing: WeightsMissing, threads: int | None, device: str) -> Tracker[Any]:
     from sightline.tracker import untrained
     from sightline.zoo import SPECS
 
@@ -63,7 +65,7 @@ def _untrained(tracker: str, missing: WeightsMissing, threads: int | None) -> Tr
         raise missing
     try:
         set_threads(threads, torch_too=True)
-        made = untrained(tracker)
+        made = untrained(tracker, device=device)
     except (ModuleNotFoundError, MissingExtra):
         raise missing from None
     print(f"sightline: warning: {tracker} runs with RANDOM weights, its boxes mean nothing: {missing}", file=sys.stderr)
@@ -71,15 +73,18 @@ def _untrained(tracker: str, missing: WeightsMissing, threads: int | None) -> Tr
 
 
 def set_threads(threads: int | None, *, torch_too: bool) -> None:
-    """For the whole process, where a number is given: crops are resized by OpenCV, and torch has one number for all networks.
+    """For the whole process: crops are resized by OpenCV, and torch has one number for all networks.
+
+    Where no number is given, nothing changes, unless this process may use only a part of the machine.
 
     Libraries that read their number as they are loaded, numpy's linear algebra above all, follow in processes that start from now on.
     """
+    from sightline.engines.cores import READ_AT_LOADING, call_threads
+
+    threads = call_threads(threads)
     if threads is None:
         return
     import cv2
-
-    from sightline.engines.cores import READ_AT_LOADING
 
     os.environ.update(dict.fromkeys(READ_AT_LOADING, str(threads)))
     cv2.setNumThreads(threads)

@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime
 
 from sightline.engines import Array, Precision, Role
+from sightline.engines.cores import call_threads
 from sightline.engines.exported import check_kind, init_of, role_of, spec_of
 from sightline.errors import EngineError
 from sightline.spec import Spec
@@ -19,7 +20,7 @@ from sightline.weights import SPEC_KEY
 __all__ = ["SLOW_FUSIONS", "OnnxSession", "open_session", "options_for"]
 
 SLOW_FUSIONS = ["SkipLayerNormFusion"]  # its pass over a sum and the norm of it takes longer than one pass for each
-PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}  # of devices, by the word before their number
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +77,36 @@ def _reopen(path: Path, threads: int | None, device: str, spec: Spec | None) -> 
 
 
 def _open(path: Path, threads: int | None, device: str) -> onnxruntime.InferenceSession:
-    provider = PROVIDERS.get(device)
-    available = onnxruntime.get_available_providers()
-    if provider not in available:
-        raise EngineError(f"onnxruntime has no provider for device {device!r} here; it has {', '.join(available)}.")
+    provider, options = _provider(device)
     try:
-        return onnxruntime.InferenceSession(path, options_for(threads), providers=[provider], disabled_optimizers=SLOW_FUSIONS)
+        session = onnxruntime.InferenceSession(
+            path, options_for(threads), providers=[provider], provider_options=[options], disabled_optimizers=SLOW_FUSIONS
+        )
     except Exception as error:  # onnxruntime's own classes share no base but Exception
         raise EngineError(f"onnxruntime cannot open {path} ({str(error).splitlines()[0]}); export it again.") from error
+    if provider not in session.get_providers():  # it goes on with the processor, and only logs that
+        raise EngineError(
+            f"onnxruntime cannot use the device {device!r} here: a library that its provider needs is missing; leave the device at cpu."
+        )
+    return session
+
+
+def _provider(device: str) -> tuple[str, dict[str, str]]:
+    """What runs a graph on a device, "cuda" or "cuda:1", and its options."""
+    kind, colon, number = device.partition(":")
+    provider, available = PROVIDERS.get(kind, ""), onnxruntime.get_available_providers()
+    if provider not in available or (colon and not (kind == "cuda" and number.isdecimal())):
+        raise EngineError(
+            f"onnxruntime has no provider for device {device!r} here, it has {', '.join(available)}; leave the device at cpu, or give the weights as "
+            "they were trained (.safetensors) to the engine torch."
+        )
+    return provider, {"device_id": number} if number else {}
 
 
 def options_for(threads: int | None) -> onnxruntime.SessionOptions:
-    """What a graph is opened with; None for a thread on each physical core."""
+    """What a graph is opened with; None for a thread on each physical core that this process may use."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or 0  # 0: one per physical core
+    options.intra_op_num_threads = call_threads(threads) or 0  # 0: one per physical core
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     return options

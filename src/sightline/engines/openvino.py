@@ -25,7 +25,7 @@ import numpy as np
 import openvino
 
 from sightline.engines import Array, Precision, Role
-from sightline.engines.cores import num_cores
+from sightline.engines.cores import call_threads, num_cores
 from sightline.engines.exported import check_kind, init_of, role_of, spec_of
 from sightline.errors import EngineError
 from sightline.spec import Memory, Spec
@@ -170,7 +170,7 @@ def _reopen(path: Path, threads: int | None, device: str, spec: Spec | None, pre
 def _open(path: Path, threads: int | None, device: str, precision: Precision) -> _Graph:
     core = _core()
     if device not in core.available_devices:
-        raise EngineError(f"OpenVINO has no device {device} here; it has {', '.join(core.available_devices)}.")
+        raise EngineError(f"OpenVINO has no device {device} here; it has {', '.join(core.available_devices)}; leave the device at cpu.")
     if precision == "bf16" and "BF16" not in core.get_property(device, "OPTIMIZATION_CAPABILITIES"):
         raise EngineError(f"this {device} does not compute in bf16; leave the precision at f32.")
     try:
@@ -179,7 +179,7 @@ def _open(path: Path, threads: int | None, device: str, precision: Precision) ->
         raise EngineError(f"OpenVINO cannot open {path} ({_told(error)}); export it again.") from error
     return _Graph(
         model,
-        settings_for(precision, threads),
+        settings_for(precision, threads, device),
         device,
         [entry.any_name for entry in model.inputs],
         [entry.any_name for entry in model.outputs],
@@ -187,10 +187,13 @@ def _open(path: Path, threads: int | None, device: str, precision: Precision) ->
     )
 
 
-def settings_for(precision: Precision, threads: int | None) -> dict[str, Any]:
+def settings_for(precision: Precision, threads: int | None, device: str = "CPU") -> dict[str, Any]:
     """What a graph is compiled with for one caller (see the top of this file); `precision` is f32 or bf16, whatever is int8 in the graph."""
-    settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
-    return settings if threads is None else settings | {"INFERENCE_NUM_THREADS": threads}
+    settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": 1}
+    if device != "CPU":
+        return settings  # what follows is of the processor, and refused by others
+    number = call_threads(threads)
+    return settings | {"ENABLE_CPU_PINNING": False} | ({} if number is None else {"INFERENCE_NUM_THREADS": number})
 
 
 def _told(error: Exception) -> str:
