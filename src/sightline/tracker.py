@@ -16,7 +16,7 @@ from sightline import zoo
 from sightline.auto import Way, choose
 from sightline.box import Box, BoxLike
 from sightline.builtin import DEFAULT
-from sightline.engines import BATCHES, PRECISIONS, Precision, Session, engine_of, open_session, open_untrained
+from sightline.engines import BATCHES, IN_TORCH, PRECISIONS, Precision, Session, engine_of, open_session, open_untrained
 from sightline.errors import EngineError, LittleChecked, NotStarted
 from sightline.estimate import Estimate
 from sightline.frame import Frame
@@ -201,8 +201,8 @@ def load(
         name_or_path: a name from `sightline zoo`, or a weights file (.onnx, .safetensors).
         engine: "onnxruntime", "openvino", "torch" or "torch-compile"; None for the one that reads the file; "auto" for the fastest of those that are installed,
             measured for about a second and remembered (`sightline.auto`).
-        threads: of one network call; None for one per physical core.
-        device: "cpu", or what else the engine has.
+        threads: of one network call; None for one per physical core that this process may use.
+        device: where the network runs: "cpu", or what else the engine has: "cuda", "cuda:1", "mps", ... of torch, "cuda" of onnxruntime-gpu, "gpu" of openvino.
         spec: name of the tracker, for a file that does not carry its spec.
         precision: "f32"; "bf16" on openvino: faster where the processor has it, with slightly other boxes; "int8", "int8+bf16" where
             `sightline quantize` has made a file. With engine "auto" it is the roughest that may be taken.
@@ -214,7 +214,7 @@ def load(
     Raises:
         UnknownTracker, WeightsMissing, WeightsMismatch, BadSpec, EngineError: what they say.
     """
-    path = find(name_or_path)
+    path = find(name_or_path, as_trained=engine in IN_TORCH)
     known = zoo.find(spec) if spec else None
     engine, precision = resolve(path, engine=engine, threads=threads, device=device, spec=known, precision=precision)
     session = open_session(path, engine=engine, threads=threads, device=device, spec=known, precision=precision)

@@ -66,8 +66,12 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sightline"
 
 
-def find(name_or_path: str | Path) -> Path:
+def find(name_or_path: str | Path, *, as_trained: bool = False) -> Path:
     """The weights file of a path, of a built-in tracker's name, or of one that `sightline download` has prepared.
+
+    Args:
+        name_or_path: of the tracker.
+        as_trained: of what `sightline download` has prepared, the file that was exported rather than the graph that came out.
 
     Raises:
         UnknownTracker: neither a file nor a known name.
@@ -82,7 +86,8 @@ def find(name_or_path: str | Path) -> Path:
     if path.suffix or path.parent != Path():
         raise WeightsMissing(f"no weights file at {path}; give a path that exists, or a name from `sightline zoo`.")
     spec = zoo.find(name)
-    for kept in (cache_folder() / f"{name}.onnx", cache_folder() / f"{name}.safetensors"):
+    suffixes = (".safetensors", ".onnx") if as_trained else (".onnx", ".safetensors")
+    for kept in (cache_folder() / f"{name}{suffix}" for suffix in suffixes):
         if kept.is_file():
             return kept
     raise WeightsMissing(how_to_get(spec))

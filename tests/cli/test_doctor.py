@@ -6,6 +6,7 @@ import pytest
 
 from sightline.cli import main
 from sightline.engines import ENGINES
+from sightline.engines.cores import Cores
 from sightline.errors import WeightsMissing
 from tests.fakes import FakeSession, stay
 
@@ -61,3 +62,24 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert main(["doctor"]) == 1
     rows = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line.startswith("  "))
     assert rows["no-such-package"].startswith("MISSING")
+
+
+@pytest.mark.usefixtures("no_engines", "fake_tracker")
+def test_why_there_are_fewer_cores_than_the_machine_has_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sightline.engines.cores.cores", lambda: Cores(machine=64, mask=8, physical=4, quota=2.5))
+    main(["doctor"])
+    rows = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line.startswith("  "))
+    assert rows["cores"] == "2"
+    assert rows["limits"] == "this process may run on 8 of 64 processors; its container gives it the time of 2.5 of 64"
+    main(["doctor", "--json"])
+    assert json.loads(capsys.readouterr().out)["machine"]["processors"] == {"machine": 64, "mask": 8, "physical": 4, "quota": 2.5}
+
+
+def test_engines_are_tried_on_the_device_that_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--device", "meta", "--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert "no provider for device 'meta'" in report["engines"]["onnxruntime"]
+    assert "torch has no device 'meta'" in report["engines"]["torch"]
+    assert report["self_test"]["problem"] == report["engines"]["onnxruntime"]

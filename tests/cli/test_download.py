@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +37,9 @@ def test_a_tracker_is_fetched_made_ready_and_tracked_with_by_its_name(
     results = tmp_path / "track.csv"
     assert main(["track", str(clip), "--box", BOX, "--tracker", spec.name, "--results", str(results)]) == 0
     assert len(results.read_text().splitlines()) == 13
+    capsys.readouterr()
+    assert main(["track", str(clip), "--box", BOX, "--tracker", spec.name, "--engine", "torch", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["weights"].endswith("vittrack-nano.safetensors")  # what torch reads is kept as well
     assert main(["download", spec.name, "--offline"]) == 0
 
 

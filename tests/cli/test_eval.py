@@ -184,7 +184,7 @@ def test_threads_reach_network_and_crops(
         assert main([*words, "--threads", "2", "--json"]) == 0
     finally:
         cv2.setNumThreads(before)
-    assert asked == {"engine": "onnxruntime", "threads": 2, "precision": "f32", "crops": 2}
+    assert asked == {"engine": "onnxruntime", "threads": 2, "device": "cpu", "precision": "f32", "crops": 2}
     assert json.loads(capsys.readouterr().out)["timed_on"][0].endswith(", 1 x 2 threads")
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sightline.frame import Moment
 
 __all__ = [
+    "Device",
     "Flag",
     "Json",
     "Precision",
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 Precision: TypeAlias = Literal["f32", "bf16", "int8", "int8+bf16"]  # as in `sightline.engines`, which help does not import
+Device: TypeAlias = Annotated[str, tyro.conf.arg(metavar="cpu|cuda|cuda:1|...")]  # where a network runs, as its engine names it
 Flag: TypeAlias = Annotated[bool, tyro.conf.arg(help_behavior_hint="")]  # off where it is not given: help need not say so
 Json: TypeAlias = Annotated[bool, tyro.conf.arg(name="json", help_behavior_hint="")]
 

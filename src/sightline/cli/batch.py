@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from sightline.builtin import DEFAULT
-from sightline.cli.arguments import Json, check_folder, optional
+from sightline.cli.arguments import Device, Json, check_folder, optional
 from sightline.cli.environment import versions
 from sightline.cli.extras import needing
 from sightline.cli.pools import check_numbers, choose_pool
@@ -35,6 +35,7 @@ def batch(
     ray: Annotated[str | None, optional("ADDRESS")] = None,
     threads: Annotated[int, tyro.conf.arg(metavar="N")] = 1,
     engine: Annotated[str | None, optional("NAME")] = None,
+    device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
     """Follow objects through many videos, and write their tracks as a folder of Parquet files: one table for pandas, DuckDB or Spark.
@@ -54,6 +55,7 @@ def batch(
             here, "local" for one of this command's own. As many processes as it has processors, or --workers.
         threads: processor threads of each process.
         engine: what runs the network, see `sightline doctor`; chosen by the kind of weights file where not given.
+        device: where the network runs, as for `sightline track`.
         as_json: print one JSON object about the run on standard output, and nothing else there.
     """
     check_numbers(workers, threads)
@@ -62,7 +64,7 @@ def batch(
         from sightline.batch import read_jobs, run
 
     videos, folder = read_jobs(jobs), output.resolve()
-    loaded, maker, prepare = make_ready(tracker, threads=threads, engine=engine)
+    loaded, maker, prepare = make_ready(tracker, threads=threads, engine=engine, device=device)
     folder.mkdir(parents=True, exist_ok=True)
     pool = choose_pool(workers, ray, prepare, written=folder)
     with progress_bar() as bar:

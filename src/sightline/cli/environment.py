@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import platform
+import sys
 from importlib import metadata
+from typing import Any
 
 from sightline import __version__
 
-__all__ = ["CORE", "OPTIONAL", "machine", "version_of", "versions"]
+__all__ = ["CORE", "OPTIONAL", "device_name", "machine", "version_of", "versions"]
 
 CORE = ("numpy", "opencv-python-headless", "onnxruntime", "av", "tyro", "rich")
 OPTIONAL = (
@@ -52,3 +54,11 @@ def machine() -> dict[str, str | int]:
     from sightline.engines.cores import num_cores, processor
 
     return {"system": platform.platform(), "processor": processor(), "cores": num_cores()}
+
+
+def device_name(device: str) -> str:
+    """A device as engines name it; with what it is where torch, if a network runs on that, can tell."""
+    torch: Any = sys.modules.get("torch")
+    if torch is None or not device.startswith("cuda"):
+        return device
+    return f"{device} ({torch.cuda.get_device_name(device)})"

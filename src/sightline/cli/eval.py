@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from sightline.cli.arguments import Flag, Json, Precision, check_folder, optional
+from sightline.cli.arguments import Device, Flag, Json, Precision, check_folder, optional
 from sightline.cli.environment import machine, versions
 from sightline.cli.pools import check_numbers, choose_pool, where
 from sightline.cli.progress import sequence_bars
@@ -42,6 +42,7 @@ def evaluate(
     ray: Annotated[str | None, optional("ADDRESS")] = None,
     threads: Annotated[int, tyro.conf.arg(metavar="N")] = 1,
     engine: Annotated[str | None, optional("NAME")] = None,
+    device: Device = "cpu",
     precision: Precision = "f32",
     import_: Annotated[Path | None, tyro.conf.arg(name="import", metavar="FILE.npz|DIR|FILE.zip", help_behavior_hint="")] = None,
     protocol: Annotated[str | None, optional("NAME")] = None,
@@ -69,6 +70,7 @@ def evaluate(
             here, "local" for one of this command's own. As many processes as it has processors, or --workers.
         threads: processor threads of each.
         engine: what runs the network, see `sightline doctor`; chosen by the kind of weights file where not given, by speed where it is "auto".
+        device: where the network runs, as for `sightline track`; every process has its own there. Results of another one are made anew.
         precision: what it computes in, as for `sightline track`; results of another one are made anew.
         import_: score the boxes of others instead of tracking: an .npz file with one array TRACKER/SEQUENCE of (frames, 4) for each sequence, or a
             folder or .zip of raw results, one text file for each sequence, as toolkits and authors of trackers give them.
@@ -102,12 +104,12 @@ def evaluate(
         folder = make_folder(output, data, tracker)
         maker = import_boxes(import_, data, folder, tracker=tracker, stamp=run_by.stamp)
     else:
-        loaded, maker, prepare = make_ready(tracker, threads=threads, engine=engine, precision=precision)
+        loaded, maker, prepare = make_ready(tracker, threads=threads, engine=engine, device=device, precision=precision)
         folder = make_folder(output, data, loaded.spec.name) / run_by.folder
         if any(clip.extra for clip in data) and "extra" not in loaded.spec.feed:
             print(f"sightline: {loaded.spec.name} looks at one picture; the second ones of {data.name} are not read.", file=sys.stderr)
         pool = choose_pool(workers, ray, prepare, shared=(root,), written=output)
-        ran = _track(loaded, data, folder, maker=maker, protocol=run_by, pool=pool, timed_on=where(workers, ray, threads))
+        ran = _track(loaded, data, folder, maker=maker, protocol=run_by, pool=pool, timed_on=where(workers, ray, threads, device))
     summary = score(data, folder, maker=maker, protocol=run_by, failed=ran.failed if ran else {}, partial_means=partial, rules=rules)
     told = _told(data, maker, run_by, summary, ran, folder)
     if submit is not None and not summary.gaps:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sightline.cli.environment import machine
+from sightline.cli.environment import device_name, machine
 from sightline.cli.extras import needing
 from sightline.errors import SightlineError
 
@@ -49,9 +49,10 @@ def choose_pool(workers: int | None, ray: str | None, prepare: Callable[[], None
     return Ray(ray, prepare, workers, shared, written)
 
 
-def where(workers: int | None, ray: str | None, threads: int) -> str:
-    """The processors and threads that times are from, in words."""
+def where(workers: int | None, ray: str | None, threads: int, device: str = "cpu") -> str:
+    """The processors and threads that times are from, and the device of the network where that is another one, in words."""
     each = f"{threads} thread{'s' * (threads > 1)}"
+    each += f", the network on {device_name(device)}" if device != "cpu" else ""
     if ray is not None:
         return f"a Ray cluster, {workers or 'one process per processor'} x {each}"
     return f"{machine()['processor']}, {workers or 1} x {each}"

@@ -29,39 +29,40 @@ class Ready(NamedTuple):
     prepare: Callable[[], None]
 
 
-def make_ready(tracker: str, *, threads: int, engine: str | None, precision: Precision = "f32") -> Ready:
+def make_ready(tracker: str, *, threads: int, engine: str | None, device: str = "cpu", precision: Precision = "f32") -> Ready:
     """Load a tracker, ours or one of others, and set the number of threads here.
 
     Raises:
-        SightlineError: it cannot be loaded, or an engine is asked for where there is none to choose.
+        SightlineError: it cannot be loaded, or an engine or a device is asked for where there is none to choose.
     """
-    return _of_others(tracker, threads, engine) or _ours(tracker, threads, engine, precision)
+    return _of_others(tracker, threads, engine, device) or _ours(tracker, threads, engine, device, precision)
 
 
-def _ours(tracker: str, threads: int, engine: str | None, precision: Precision) -> Ready:
+def _ours(tracker: str, threads: int, engine: str | None, device: str, precision: Precision) -> Ready:
     from sightline.engines import IN_TORCH
     from sightline.evaluate.results import maker_of
     from sightline.spec import spec_to_json
     from sightline.tracker import load, resolve
     from sightline.weights import find, int8_form
 
-    weights = find(tracker).absolute()
-    chosen, precision = resolve(weights, engine=engine, threads=threads, precision=precision)
+    weights = find(tracker, as_trained=engine in IN_TORCH).absolute()
+    chosen, precision = resolve(weights, engine=engine, threads=threads, device=device, precision=precision)
     prepare = functools.partial(set_threads, threads, torch_too=chosen in IN_TORCH)
     with needing("convert", f"tracking with {tracker}"):
         prepare()
-        loaded = load(weights, engine=chosen, threads=None if chosen in IN_TORCH else threads, precision=precision)
+        loaded = load(weights, engine=chosen, threads=None if chosen in IN_TORCH else threads, device=device, precision=precision)
+    way = chosen if precision == "f32" else f"{chosen} {precision}"
     maker = maker_of(
         loaded.spec.name,
         int8_form(weights, chosen) if "int8" in precision else weights,
         spec_to_json(loaded.spec),
-        engine=chosen if precision == "f32" else f"{chosen} {precision}",
+        engine=way if device == "cpu" else f"{way} on {device.partition(':')[0]}",  # which of several alike makes no other boxes
         versions={name: _version(name) for name in (*TAKES_PART, chosen)},
     )
     return Ready(loaded, maker, prepare)
 
 
-def _of_others(tracker: str, threads: int, engine: str | None) -> Ready | None:
+def _of_others(tracker: str, threads: int, engine: str | None, device: str) -> Ready | None:
     from sightline.adapters.names import open_foreign
     from sightline.evaluate.results import Maker
     from sightline.tracker import Tracker
@@ -69,8 +70,9 @@ def _of_others(tracker: str, threads: int, engine: str | None) -> Ready | None:
     foreign = open_foreign(tracker)
     if foreign is None:
         return None
-    if engine is not None:
-        raise SightlineError(f"--engine {engine} is for networks of Sightline's; {tracker} runs by itself, so leave it out.")
+    asked = f"--engine {engine}" if engine is not None else f"--device {device}" if device != "cpu" else None
+    if asked is not None:
+        raise SightlineError(f"{asked} is for networks of Sightline's; {tracker} runs by itself, so leave it out.")
     prepare = functools.partial(set_threads, threads, torch_too=False)
     prepare()
     facts = {**foreign.facts, "versions": {name: _version(name) for name in TAKES_PART}}

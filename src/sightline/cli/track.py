@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from sightline.builtin import DEFAULT
-from sightline.cli.arguments import Flag, Json, Precision, check_place, check_suffix, is_source, moment_from_text, optional
+from sightline.cli.arguments import Device, Flag, Json, Precision, check_place, check_suffix, is_source, moment_from_text, optional
 from sightline.cli.environment import versions
 from sightline.cli.loading import load_by_name
 from sightline.cli.marks import Marks, marks_from, numbers_of
@@ -47,6 +47,7 @@ def track(
     engine: Annotated[str | None, optional("NAME")] = None,
     threads: Annotated[int | None, optional("N")] = None,
     callers: Annotated[int | None, optional("N")] = None,
+    device: Device = "cpu",
     precision: Precision = "f32",
     as_json: Json = False,
 ) -> int:
@@ -82,6 +83,8 @@ def track(
         threads: processor threads of each network call. Where neither this nor --callers is given, one object gets all cores, and several are
             followed at the same time, on as many cores as there are, each by its part of them.
         callers: objects that are in the network at the same time, each with --threads of its own; one where only --threads is given.
+        device: where the network runs: cpu, or what the engine has: cuda, cuda:1, mps and so on of torch, cuda of onnxruntime-gpu, gpu of openvino. Unless
+            --callers says otherwise, several objects then go through it together. --threads are of the processor always.
         precision: what the network is computed in; bf16 (openvino) and int8 (after `sightline quantize`) are faster, with slightly other boxes. Of --engine auto, the limit.
         as_json: print one JSON object about the run on standard output, and nothing else there.
     """
@@ -100,9 +103,11 @@ def track(
         check_window()
     from sightline.engines.cores import shares
 
+    if device != "cpu":
+        callers = callers or 1  # the cores of the processor are not what is shared
     threads, callers = shares(marks.most_at_once, threads, callers)
     asked = engine
-    loaded, engine, weights, precision = load_by_name(tracker, engine=engine, threads=threads, precision=precision)
+    loaded, engine, weights, precision = load_by_name(tracker, engine=engine, threads=threads, device=device, precision=precision)
     done = _run(source, marks, loaded, infrared=infrared, start=begin, output=output, results=results, callers=callers)
     paths = {"output": None if output is None else str(output), "results": None if results is None else str(results)}
     sources = {"source": source, "infrared": infrared, "infrared_used": infrared is not None and "extra" in loaded.spec.feed}
@@ -118,7 +123,15 @@ def track(
     if as_json:
         print(
             json.dumps(
-                {**summary, "engine": engine, "precision": precision, "threads": threads, "callers": callers, "versions": versions()}
+                {
+                    **summary,
+                    "engine": engine,
+                    "precision": precision,
+                    "device": device,
+                    "threads": threads,
+                    "callers": callers,
+                    "versions": versions(),
+                }
             )
         )
     else:

@@ -16,6 +16,7 @@ from sightline.engines import Array, Precision, Role
 from sightline.errors import EngineError, first_line
 from sightline.models.checkpoint import load
 from sightline.spec import Spec
+from sightline.weights import kind_of, spec_text
 
 __all__ = ["TorchSession", "open_session", "untrained"]
 
@@ -65,6 +66,11 @@ def open_session(
         raise EngineError(
             "the torch engine has one thread setting for the whole process: call torch.set_num_threads(N) and leave threads empty."
         )
+    if kind_of(path) == "onnx" and spec_text(path) is not None:
+        raise EngineError(
+            f"the engine torch reads weights as they were trained, and {path.name} is an exported graph: use engine onnxruntime or openvino, "
+            "or give the .safetensors file that it was exported from."
+        )
     target = _device(device)
     network, found = load(path, spec)
     return TorchSession(found, network.to(target), device, path)
@@ -82,10 +88,11 @@ def untrained(spec: Spec, *, device: str = "cpu", seed: int = 0) -> TorchSession
 def _device(name: str) -> torch.device:
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
+        torch.zeros(1, device=device).cpu()  # there and back: of some, nothing can be read
+    except (RuntimeError, AssertionError, ImportError) as error:
+        told = first_line(error).partition(". ")[0]  # what follows is for those who write operators
         raise EngineError(
-            f"torch has no device {name!r} here ({first_line(error)}); leave the device at cpu, or install a torch that has it."
+            f"torch has no device {name!r} here ({told}); leave the device at cpu, or install a torch that has it."
         ) from error
     return device
 
