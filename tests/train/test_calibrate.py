@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 
 from sightline import zoo
+from sightline.errors import BadSpec
 from sightline.models import build
+from sightline.models.checkpoint import save_weights
 from sightline.models.session import TorchSession
 from sightline.scene import Scene
-from sightline.train.calibrate import choose, on_scenes, on_tracks, rows
+from sightline.train.calibrate import choose, on_scenes, on_tracks, rows, table
 from sightline.train.pairs import read_tracks
+from sightline.train.recipes import RECIPES
 from sightline.train.validate import Answers
-from tests.train.made import make_data
+from tests.train.made import RECIPE, make_data
 
 
 def made(found: list[float], wrong: list[float], absent: list[float]) -> Answers:
@@ -58,3 +61,31 @@ def test_scenes_are_followed_from_their_second_frame_on() -> None:
     given = on_scenes(TorchSession(spec, build(spec)), [Scene(seed=1, num_frames=4, size=(160, 120))])
     assert given.score.shape == given.overlap.shape == given.present.shape == (3,)
     assert given.score == pytest.approx(given.score.clip(0, 1))
+
+
+def test_how_far_it_is_is_told_where_a_table_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = zoo.find("kestrel-nano")
+    save_weights(build(spec), spec, tmp_path / "w.safetensors")
+    monkeypatch.setitem(RECIPES, spec.name, lambda: RECIPE)
+    shown = table(tmp_path / "w.safetensors", data=make_data(tmp_path), scenes=1)
+    assert capsys.readouterr() == ("", "pairs: 4\ntracks: 0\nscenes: 1\n")
+    assert shown.count("lost_below=") == 3
+
+
+def test_steps_are_told_from_nothing_to_all(tmp_path: Path) -> None:
+    spec, told = zoo.find("kestrel-nano"), []
+    session = TorchSession(spec, build(spec))
+    tracks = read_tracks(make_data(tmp_path), "train")[:2]
+    on_tracks(session, tracks, lambda *seen: told.append(seen))
+    on_scenes(session, [Scene(seed=1, num_frames=2, size=(160, 120))], lambda *seen: told.append(seen))
+    assert told == [(0, 2), (1, 2), (2, 2), (0, 1), (1, 1)]
+
+
+def test_a_network_without_a_recipe_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = zoo.find("kestrel-nano")
+    save_weights(build(spec), spec, tmp_path / "w.safetensors")
+    monkeypatch.delitem(RECIPES, spec.name)
+    with pytest.raises(BadSpec, match="kestrel-nano has no recipe"):
+        table(tmp_path / "w.safetensors", data=tmp_path)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,3 +133,37 @@ def test_a_clip_without_a_file_or_a_licence_is_an_error(line: str, tmp_path: Pat
     (tmp_path / "index.jsonl").write_text(line)
     with pytest.raises(BadData, match="line 1: expected one JSON object"):
         next(label_clips(tmp_path, Oracle(), Oracle(), tmp_path / "out"))
+
+
+def interrupted(folder: Path, out: Path) -> None:
+    """Ctrl-C after the first of two clips."""
+    (folder / "index.jsonl").write_text("\n".join(json.dumps({"file": name, "licence": "own"}) for name in ("a", "b")))
+    labelling = label_clips(folder, Oracle(), Oracle(), out)
+    next(labelling)
+    assert len(list(out.iterdir())) == 1  # something is half written
+    with pytest.raises(KeyboardInterrupt):
+        labelling.throw(KeyboardInterrupt())
+
+
+def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:
+    interrupted(tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_interrupt_leaves_a_folder_that_was_there(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    interrupted(tmp_path, tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_what_a_killed_run_left_half_written_goes_with_the_next(tmp_path: Path) -> None:
+    (tmp_path / "index.jsonl").write_text(json.dumps({"file": "a", "licence": "own"}))
+    out = tmp_path / "out"
+    out.mkdir()
+    labelling = label_clips(tmp_path, Oracle(), Oracle(), out)
+    next(labelling)
+    [left] = out.iterdir()
+    labelling.close()
+    left.with_name(left.name.replace(str(os.getpid()), "1")).write_bytes(b"half of a tar")  # of a process that could not take it away
+    list(label_clips(tmp_path, Oracle(), Oracle(), out))
+    assert sorted(path.name for path in out.iterdir()) == ["clips.tar", "index.jsonl"]

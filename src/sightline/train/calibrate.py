@@ -21,14 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline import box as boxes
+from sightline.errors import BadSpec
 from sightline.frame import Frame
 from sightline.methods.network import NetworkMethod
 from sightline.models.checkpoint import load
 from sightline.models.session import TorchSession
 from sightline.scene import Look, Scene, render
 from sightline.tracker import Tracker
+from sightline.train.loop import Seen
 from sightline.train.pairs import Track, read_tracks
-from sightline.train.program import program
+from sightline.train.program import parts_shown, program
 from sightline.train.recipes import RECIPES
 from sightline.train.recipes.kestrel import ALL_VIDEOS
 from sightline.train.rollout import SHORTEST
@@ -80,10 +82,14 @@ def choose(made: Iterable[Row]) -> tuple[float, float]:
     return lost.threshold, sure.threshold
 
 
-def on_scenes(session: TorchSession, scenes: Iterable[Scene]) -> Answers:
-    """Follow the target of each scene from its first frame; frames in which little of it can be seen count as absent."""
+def on_scenes(session: TorchSession, scenes: Sequence[Scene], seen: Seen = lambda *_: None) -> Answers:
+    """Follow the target of each scene from its first frame; frames in which little of it can be seen count as absent.
+
+    `seen` is called with how many scenes are done, 0 first, and how many there are.
+    """
     overlap, score, present = [], [], []
-    for scene in scenes:
+    seen(0, len(scenes))
+    for number, scene in enumerate(scenes, start=1):
         tracker = Tracker(NetworkMethod(session))
         for i, shot in enumerate(render(scene)):
             if i == 0:
@@ -93,13 +99,18 @@ def on_scenes(session: TorchSession, scenes: Iterable[Scene]) -> Answers:
             overlap.append(float(boxes.iou(np.array(estimate.box), np.array(shot.box))))
             score.append(estimate.score)
             present.append(shot.visible)
-    return Answers(np.array(overlap), np.array(score), np.array(present))
+        seen(number, len(scenes))
+    return Answers(np.array(overlap), np.array(score), np.array(present, dtype=bool))
 
 
-def on_tracks(session: TorchSession, tracks: Sequence[Track]) -> Answers:
-    """Follow every track; then look with its template at up to eight objects of a track of another source: it is not there."""
+def on_tracks(session: TorchSession, tracks: Sequence[Track], seen: Seen = lambda *_: None) -> Answers:
+    """Follow every track; then look with its template at up to eight objects of a track of another source: it is not there.
+
+    `seen` is called with how many tracks are done, 0 first, and how many there are.
+    """
     method = NetworkMethod(session)
     overlap, score, present = [], [], []
+    seen(0, len(tracks))
     for i, track in enumerate(tracks):
         frames = [(Frame(image), box) for image, box in (picture.in_frame() for picture in track.pictures)]
         marked = state = method.begin(*frames[0])
@@ -114,7 +125,8 @@ def on_tracks(session: TorchSession, tracks: Sequence[Track]) -> Answers:
             overlap.append(0.0)
             score.append(estimate.score)
             present.append(False)
-    return Answers(np.array(overlap), np.array(score), np.array(present))
+        seen(i + 1, len(tracks))
+    return Answers(np.array(overlap), np.array(score), np.array(present, dtype=bool))
 
 
 def table(weights: Path, *, data: Path, scenes: int = 40) -> str:
@@ -124,16 +136,29 @@ def table(weights: Path, *, data: Path, scenes: int = 40) -> str:
         weights: safetensors file with its spec inside.
         data: folder of the training data; its validation split is used.
         scenes: how many clips to render.
+
+    Raises:
+        BadSpec: the network has no recipe.
     """
     network, spec = load(weights)
-    on_pairs = answers(network, held_out_pairs(RECIPES[spec.name](), spec, [data]), spec)
+    if spec.name not in RECIPES:
+        raise BadSpec(
+            f"{spec.name} has no recipe, and so no pairs that are kept for validation; give weights that `sightline train` has made."
+        )
+    pairs = held_out_pairs(RECIPES[spec.name](), spec, [data])
     looks: tuple[Look, ...] = ("visible", "visible", "visible", "thermal")
     clips = [Scene(seed=1000 + i, num_frames=90, occlusion=1.0, absent=1 / 3, distractors=0, look=looks[i % 4]) for i in range(scenes)]
     session = TorchSession(spec, network)
     tracks = [track for split in ("train", "val") for track in read_tracks(data, split) if track.source in ALL_VIDEOS]
     followed = [track for track in tracks if len(track.pictures) >= SHORTEST]
+    with parts_shown() as begin:
+        found = {
+            "pairs": answers(network, pairs, spec, seen=begin("pairs")),
+            "tracks": on_tracks(session, followed, begin("tracks")),
+            "scenes": on_scenes(session, clips, begin("scenes")),
+        }
     lines = []
-    for name, given in (("pairs", on_pairs), ("tracks", on_tracks(session, followed)), ("scenes", on_scenes(session, clips))):
+    for name, given in found.items():
         made = rows(given)
         lost, sure = choose(made)
         shown = (row for row in made if round(row.threshold * 100) % 5 == 0 or row.threshold in {lost, sure})

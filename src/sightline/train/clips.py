@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import tarfile
-import tempfile
 from collections.abc import Generator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,6 +30,7 @@ from sightline.tracker import Tracker
 from sightline.train.data.index import put
 from sightline.train.program import program
 from sightline.train.start import tracker_in
+from sightline.weights import remove_parts
 
 __all__ = ["Follower", "Labels", "follow", "is_open", "label_clips", "moving_boxes"]
 
@@ -160,29 +162,39 @@ def _is_known(labels: Labels, start: int, box: Box) -> bool:
 def label_clips(folder: Path, first: Follower, second: Follower, out: Path, looks: int = LOOKS) -> Generator[str, None, None]:
     """Label every open clip of a folder and write a data folder, which appears when it is whole; yields a line for each clip when it is done.
 
+    What a killed run left half-written in it is taken away: nobody else may write there.
+
     Raises:
         BadData: `folder` holds no index, or `out` cannot be written.
     """
     entries = _entries(folder / "index.jsonl")
+    parts = {name: out / f".{name}.{os.getpid()}.part" for name in ("clips.tar", "index.jsonl")}
+    is_new = not out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out) as made:
-            part = Path(made) / "clips.tar"
-            with tarfile.open(part, "w", format=tarfile.USTAR_FORMAT) as tar:
-                lines: list[str] = []
-                for number, entry in enumerate(entries):
-                    found, told = _labelled(folder, entry, first, second, looks)
-                    common = {"split": "val" if number % 10 == 9 else "train", "modality": str(entry.get("modality", "visible"))}
-                    for frames, labels in found:
-                        lines += _store(tar, frames, labels, Path(entry["file"]).stem, common)
-                    yield f"{entry['file']}: {told}"
-            (Path(made) / "index.jsonl").write_text("".join(lines), encoding="utf-8")
-            for name in ("clips.tar", "index.jsonl"):
-                (Path(made) / name).replace(out / name)
+        remove_parts(out)
+        with parts["clips.tar"].open("wb") as file, tarfile.open("clips.tar", "w", fileobj=file, format=tarfile.USTAR_FORMAT) as tar:
+            lines: list[str] = []
+            for number, entry in enumerate(entries):
+                found, told = _labelled(folder, entry, first, second, looks)
+                common = {"split": "val" if number % 10 == 9 else "train", "modality": str(entry.get("modality", "visible"))}
+                for frames, labels in found:
+                    lines += _store(tar, frames, labels, Path(entry["file"]).stem, common)
+                yield f"{entry['file']}: {told}"
+        parts["index.jsonl"].write_text("".join(lines), encoding="utf-8")
+        for name, part in parts.items():
+            part.replace(out / name)
     except OSError as error:
         if isinstance(error, SightlineError):
             raise
         raise BadData(f"cannot write {out} ({error.strerror or error}); choose another --output.") from error
+    finally:
+        for part in parts.values():
+            with suppress(OSError):
+                part.unlink()
+        if is_new:
+            with suppress(OSError):  # it is not empty: all went well
+                out.rmdir()
 
 
 def _entries(index: Path) -> list[dict[str, Any]]:
@@ -267,9 +279,10 @@ def main(clips: Path, *, fear: Path, vittrack: Path, output: Path, looks: int = 
 
     torch.set_num_threads(1)
     first, second = (_Joint(tracker_in(path, zoo.find(name))) for path, name in ((fear, "fear-xs-smooth"), (vittrack, "vittrack-nano")))
-    for line in label_clips(clips, first, second, output, looks):
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+    with closing(label_clips(clips, first, second, output, looks)) as lines:
+        for line in lines:
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":
