@@ -11,7 +11,7 @@ GRID = """
 from dataclasses import replace
 from sightline.train.ablate import Study, Variant
 from tests.train.made import RECIPE
-STUDY = Study("batch", {str(batch): Variant(replace(RECIPE, batch=batch)) for batch in (2, 4)})
+STUDY = Study("batch", {str(batch): Variant(replace(RECIPE, batch=batch)) for batch in (4, 8)})
 """
 
 
@@ -28,7 +28,7 @@ def test_a_grid_file_becomes_a_table(words: list[str], tmp_path: Path, capsys: p
     printed = capsys.readouterr().out
     assert "| batch | IoU" in printed
     assert (tmp_path / "out" / "table.md").read_text() in printed
-    assert len((tmp_path / "out" / "table.csv").read_text().splitlines()) == 1 + 2 * 6
+    assert len((tmp_path / "out" / "table.csv").read_text().splitlines()) == 1 + 2 * 7
 
 
 @pytest.mark.parametrize(

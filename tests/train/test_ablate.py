@@ -166,3 +166,15 @@ def test_a_step_of_every_variant_of_every_study_runs(name: str, data: Path, tmp_
     table = ablate(replace(whole, variants=small, seeds=(0,)), [data], tmp_path, pool=Here())
     assert not table.failed
     assert list(table.rows) == list(whole.variants)
+
+
+def test_a_trial_looks_at_no_more_held_out_pairs_than_it_learns_from(data: Path, tmp_path: Path) -> None:
+    whole = study(a=Variant(replace(RECIPE, batch=4, validation_pairs=640), replace(ENCODER, validation_pairs=64)))
+    trial = whole.shortened(2).variants["a"]
+    assert trial.pretraining is not None
+    assert (trial.recipe.steps, trial.recipe.validation_pairs) == (2, 8)
+    assert (trial.pretraining.steps, trial.pretraining.validation_pairs) == (2, 4)
+    assert whole.shortened(1000).variants["a"].recipe.validation_pairs == 640
+    table = ablate(whole.shortened(2), [data], tmp_path, pool=Here())
+    assert table.rows["a"]["pairs"].mean == 8
+    assert "Mean ± standard deviation over 2 seeds, on 8 held-out pairs of the data." in table.markdown()

@@ -44,7 +44,7 @@ def ablate(
         data: folders, as for `sightline train`.
         output: folder for all runs and for table.md, table.csv and runs.json.
         seeds: of every variant, instead of the study's own.
-        steps: of every run and pre-training, for a trial.
+        steps: of every run and pre-training, for a trial; then figures are of no more held-out pairs than a run has learnt from (the table says of how many).
         workers: processes, each with one run at a time. One where not given.
         ray: spread the runs over a Ray cluster, as `sightline eval` does; every machine has to see --data and --output.
     """

@@ -172,6 +172,7 @@ def _changed(
 ) -> Chosen:
     """A recipe with what the user wants otherwise."""
     from sightline.train.recipe import Rate
+    from sightline.train.trial import cut_short
 
     rates: list[Any] = [Rate(pattern=pattern, factor=0.0) for pattern in freeze] + [Rate(pattern=pattern) for pattern in only]
     if only:
@@ -181,8 +182,7 @@ def _changed(
     if "steps" not in changes:
         return changed
     every = changed.save_every if "save_every" in changes else min(changed.save_every, max(LEAST, math.ceil(changed.steps / LOOKS)))
-    # looking at more pairs than were learnt from would take longer than the learning
-    return replace(changed, save_every=every, validation_pairs=min(changed.validation_pairs, min(every, changed.steps) * changed.batch))
+    return cut_short(changed, changed.steps, every)
 
 
 def _print_line(figures: Mapping[str, float]) -> None:

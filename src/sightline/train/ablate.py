@@ -35,6 +35,7 @@ from sightline.train.pretrain.recipe import Pretraining
 from sightline.train.pretrain.run import pretrain
 from sightline.train.recipe import Recipe
 from sightline.train.tracker import fit
+from sightline.train.trial import cut_short
 from sightline.weights import remove_parts, write_whole
 
 __all__ = ["Cell", "Run", "Study", "Table", "Variant", "ablate", "read_study", "tables"]
@@ -77,17 +78,12 @@ class Study:
     seeds: tuple[int, ...] = (0, 1, 2)
 
     def shortened(self, steps: int) -> Study:
-        """The same study with so few steps: does everything run?"""
-        return replace(
-            self,
-            variants={
-                label: Variant(
-                    replace(one.recipe, steps=steps, save_every=steps),
-                    one.pretraining and replace(one.pretraining, steps=steps, save_every=steps),
-                )
-                for label, one in self.variants.items()
-            },
-        )
+        """The same study with so few steps, and no more held-out pairs than a run learns from: does everything run?"""
+        variants = {
+            label: Variant(cut_short(one.recipe, steps, steps), one.pretraining and cut_short(one.pretraining, steps, steps))
+            for label, one in self.variants.items()
+        }
+        return replace(self, variants=variants)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +130,9 @@ class Table:
         lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
         for label, row in self.rows.items():
             lines.append(f"| {label} | {' | '.join(_shown(row.get(name)) for name in self.columns)} |")
-        lines += ["", f"Mean ± standard deviation over {' to '.join(map(str, counts or [0]))} seeds, on the held-out pairs of the data."]
+        pairs = sorted({round(row["pairs"].mean) for row in self.rows.values() if "pairs" in row})
+        held_out = f"{' to '.join(map(str, pairs))} held-out pairs" if pairs else "the held-out pairs"
+        lines += ["", f"Mean ± standard deviation over {' to '.join(map(str, counts or [0]))} seeds, on {held_out} of the data."]
         if self.waiting:
             lines.append(f"NOT WHOLE: {self.ended} of {self.ended + self.waiting} runs are in it; the same command goes on.")
         lines += [f"FAILED: {run.variant}, seed {run.seed}: {run.problem}" for run in self.failed]
@@ -301,7 +299,7 @@ def _fit(item: Due, *, data: Sequence[Path], out: Path) -> Run:
     except SightlineError as error:
         return Run(label, seed, problem=str(error), recipe=identity)
     size = size_of(recipe.network or zoo.find(recipe.name))
-    figures |= _last(folder, ("iou", "middle", "success", "presence_auc"))
+    figures |= _last(folder, ("iou", "middle", "success", "presence_auc", "pairs"))
     return Run(label, seed, {**figures, "params_m": size.parameters / 1e6, "macs_m": size.macs / 1e6}, recipe=identity)
 
 
