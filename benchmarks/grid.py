@@ -43,6 +43,7 @@ from sightline import zoo
 from sightline.cli.environment import machine, version_of, versions
 from sightline.engines.cores import num_cores
 from sightline.measure.ceiling import OPERATIONS, Ceiling, ceiling, product
+from sightline.measure.profilers import Arithmetic
 from sightline.measure.turns import ratio, take_turns
 from sightline.models import kestrel, vittrack_dist
 from sightline.models.calls import calls
@@ -57,7 +58,7 @@ from sightline.zoo.vittrack_dist import Arch as PlainArch
 
 FORMS = ("plain", "saved", "own")
 ENGINES = ("torch", "onnxruntime f32", "openvino f32", "openvino bf16", "openvino int8", "openvino int8+bf16")
-PRECISION = {"f32": "f32", "bf16": "bf16", "int8": "int8", "int8+bf16": "int8"}  # of the ceiling
+PRECISION: Mapping[str, Arithmetic] = {"f32": "f32", "bf16": "bf16", "int8": "int8", "int8+bf16": "int8"}  # of the ceiling
 HEAD_WIDTH = 256
 ACCURACY = Path(__file__).parent / "results" / "precision.json"
 TRAINED = "kestrel-nano"

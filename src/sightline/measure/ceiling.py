@@ -11,11 +11,12 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import get_args
 
 import numpy as np
 
 from sightline.measure.process import last_line
+from sightline.measure.profilers import Arithmetic
 from sightline.measure.turns import take_turns
 from sightline.unreported import keep_engines_from_reporting
 
@@ -33,8 +34,8 @@ class Ceiling:
 
     Attributes:
         threads: how many.
-        f32, bf16, int8: multiplications and additions in a second, in thousand millions, each counted.
-        copy: gigabytes read and written in a second by a copy in memory.
+        f32, bf16, int8: thousand million operations in a second; a multiply-accumulate counts as two.
+        copy: gigabytes in a second, read and written, of a copy in memory.
         by: who was fastest in each.
     """
 
@@ -50,7 +51,7 @@ def ceiling(threads: int) -> Ceiling:
     """Measure the machine; takes some seconds.
 
     Raises:
-        EngineError: the process that measures ends otherwise.
+        EngineError: the process that measures fails.
     """
     return Ceiling(**json.loads(last_line(["-m", "sightline.measure.ceiling", str(threads)], threads=threads)))
 
@@ -58,7 +59,7 @@ def ceiling(threads: int) -> Ceiling:
 def _measured(threads: int) -> Ceiling:
     keep_engines_from_reporting()
     rates: dict[str, dict[str, float]] = {"f32": {"numpy": _rate(_numpy())}, "bf16": {}, "int8": {}}
-    for precision in ("f32", "bf16", "int8"):
+    for precision in get_args(Arithmetic):
         call = product(precision, threads)
         if call is not None:
             rates[precision]["openvino"] = _rate(call)
@@ -67,25 +68,25 @@ def _measured(threads: int) -> Ceiling:
     return Ceiling(threads=threads, copy=_copy(), by=best, **told)
 
 
-def _rate(call: Callable[[], Any]) -> float:
+def _rate(call: Callable[[], object]) -> float:
     """Thousand millions of operations in a second."""
     return OPERATIONS / _seconds(call) / 1e9
 
 
-def _seconds(call: Callable[[], Any]) -> float:
+def _seconds(call: Callable[[], object]) -> float:
     """The median of a call in the fastest round."""
     [rounds] = take_turns({"": call}, rounds=ROUNDS, seconds=TURN).values()
     return min(rounds)
 
 
-def _numpy() -> Callable[[], Any]:
+def _numpy() -> Callable[[], object]:
     rng = np.random.default_rng(0)
     left, right = rng.random((ROWS, INNER), np.float32), rng.random((INNER, COLUMNS), np.float32)
     out = np.empty((ROWS, COLUMNS), np.float32)
     return lambda: np.matmul(left, right, out=out)
 
 
-def product(precision: str, threads: int) -> Callable[[], Any] | None:
+def product(precision: Arithmetic, threads: int) -> Callable[[], object] | None:
     """One product by OpenVINO, to be timed; None where it is not installed, or this processor lacks the precision."""
     try:
         import openvino
@@ -108,7 +109,7 @@ def product(precision: str, threads: int) -> Callable[[], Any] | None:
     compiled = core.compile_model(model, "CPU", settings_for("bf16" if precision == "bf16" else "f32", threads))
     request, given = compiled.create_infer_request(), np.random.default_rng(1).random((ROWS, INNER), np.float32)
     request.set_input_tensor(openvino.Tensor(given, shared_memory=True))
-    infer: Callable[[], Any] = request.infer
+    infer: Callable[[], object] = request.infer
     return infer
 
 

@@ -1,4 +1,4 @@
-"""Who can take part in a race: our trackers on every engine, for one target or many, and OpenCV's."""
+"""What can take part in a race beside a `Tracker`: several targets of one frame, and trackers of OpenCV."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Many:
     trackers: MultiTracker[int, Any] | None = None
 
     def init(self, image: Frame, box: Box) -> None:
-        """Mark them all, each a little beside the others: a target that is lost at once would grow, and cost more than most do."""
+        """Mark all of them, each a little beside the others: a target that is lost at once would grow, and cost more than most do."""
         self.trackers = MultiTracker(self.method, callers=self.callers)
         for key in range(self.count):
             self.trackers.add(key, image, box._replace(x=box.x + 0.02 * box.w * (key % 5), y=box.y + 0.02 * box.h * (key % 3)))
 
     def update(self, image: Frame) -> object:
-        """All of them."""
+        """Follow all of them into the next frame."""
         assert self.trackers is not None
         return self.trackers.update(image)
 
@@ -65,7 +65,7 @@ class OpenCV:
 
 
 def bytes_of_a_target(method: Method[Any], frame: Frame, box: Box) -> int:
-    """What one target more costs in memory: its state as it is written to a file, which is its arrays and little else."""
+    """Memory that one more target takes: the bytes of its pickled state, which are its arrays and little else."""
     return len(pickle.dumps(method.begin(frame, box)))
 
 

@@ -19,6 +19,7 @@ from sightline.measure.turns import PAUSE, ratio
 __all__ = ["Candidate", "Follows", "Race", "Times", "race"]
 
 WARM = 3  # updates before the clock runs
+FEWEST = 5  # updates of a turn, however short
 
 
 class Follows(Protocol):
@@ -36,7 +37,7 @@ class Candidate:
         name: of the row.
         follower: what is timed.
         targets: how many it follows: an update is for all of them.
-        network: the clocked session inside, where there is one: its share is told apart.
+        network: the clocked session inside, where there is one: its time is reported apart from the rest.
         prepare: called at the beginning of every turn, to set numbers of threads.
     """
 
@@ -54,7 +55,7 @@ class Times:
     Attributes:
         name: of the candidate.
         p50: the median of the rounds' medians.
-        p95: of all updates.
+        p95: the 95th percentile of all updates.
         network: the median of all the network's calls in one update; None where there is none to clock.
         outside: the rest of an update's median: crop, conversion, box, Python.
         fps: targets times frames in a second, by p50.
@@ -103,7 +104,7 @@ class Race:
         return len(self._rounds)
 
     def round(self, seconds: float) -> None:
-        """Everybody has one turn of so many seconds; a round that breaks off does not count."""
+        """Give every candidate one turn of so many seconds. A round that breaks off does not count."""
         self._rounds.append([_turn(candidate, self._frames, self._box, seconds) for candidate in self._candidates])
 
     def times(self) -> list[Times]:
@@ -113,7 +114,7 @@ class Race:
 
 
 def race(candidates: Sequence[Candidate], frames: Sequence[Frame], box: Box, *, rounds: int = 5, seconds: float = 0.4) -> list[Times]:
-    """So many rounds of a `Race`, which the other arguments are for, with turns of so many seconds."""
+    """Run so many rounds of a `Race`, with turns of so many seconds; the other arguments are those of the class."""
     between = Race(candidates, frames, box)
     for _ in range(rounds):
         between.round(seconds)
@@ -121,7 +122,7 @@ def race(candidates: Sequence[Candidate], frames: Sequence[Frame], box: Box, *, 
 
 
 def _turn(candidate: Candidate, frames: Sequence[Frame], box: Box, seconds: float) -> _Turn:
-    """One turn, with what it took of energy."""
+    """One turn, and the energy that it took."""
     time.sleep(PAUSE)
     candidate.prepare()
     before = energy_joules()
@@ -131,14 +132,14 @@ def _turn(candidate: Candidate, frames: Sequence[Frame], box: Box, seconds: floa
 
 
 def _updates(candidate: Candidate, frames: Sequence[Frame], box: Box, seconds: float) -> tuple[list[float], list[float]]:
-    """Seconds of every update of one turn, at least five, and of the network's calls in each; none of those where there is no clock."""
+    """Seconds of every update of one turn, and of the network's calls in each update; none of those where there is no clock."""
     follower, taken, calls = candidate.follower, list[float](), list[float]()
     clock = candidate.network
     follower.init(frames[0], box)
     for i in range(WARM):
         follower.update(frames[1 + i % (len(frames) - 1)])
     ends, at = time.perf_counter() + seconds, 0
-    while time.perf_counter() < ends or len(taken) < 5:
+    while time.perf_counter() < ends or len(taken) < FEWEST:
         at = at % (len(frames) - 1) + 1
         if clock is not None:
             clock.calls.clear()

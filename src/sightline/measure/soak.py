@@ -1,4 +1,4 @@
-"""A tracker for a long time: does it stay as fast, and does its memory stay as it is?
+"""Does a tracker stay as fast when it runs for long, and does its memory stay as it is?
 
 A shared machine is itself faster and slower by the minute, by more than what is looked for: by its clock, and by who else uses its caches and memory.
 What tells the two apart is the same work that has only just begun, in a process of its own, at the end of every stretch.
@@ -50,7 +50,7 @@ def soak(
     fresh: Callable[[], float] | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Iterator[Window]:
-    """Update without a pause, and report every stretch as it ends; one at least.
+    """Update without a pause, and report every stretch as it ends, at least one.
 
     Args:
         follower: what is run; the target is marked again whenever the frames begin anew.
