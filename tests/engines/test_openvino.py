@@ -116,6 +116,23 @@ def test_callers_at_the_same_time_get_the_bits_of_one_each_in_a_graph_of_its_own
     assert len(num_compiled) > 1 or places == 1
 
 
+def test_a_caller_takes_the_request_that_it_had_though_another_was_put_back_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sightline.engines import openvino
+
+    monkeypatch.setattr(openvino, "_Request", lambda compiled: compiled)
+    names = iter(["first", "second"])
+    requests = openvino._Requests(lambda: next(names), places=2)
+    with ThreadPoolExecutor(1) as other:
+        with requests.taken() as ours:
+            theirs = requests.taken()
+            assert (ours, other.submit(theirs.__enter__).result()) == ("first", "second")
+        other.submit(theirs.__exit__, None, None, None).result()
+        with requests.taken() as ours:
+            assert ours == "first"
+    with ThreadPoolExecutor(1) as stranger:
+        assert stranger.submit(requests.taken().__enter__).result() in {"first", "second"}
+
+
 def test_a_call_that_fails_leaves_its_place_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sightline.engines.openvino.num_cores", lambda: 1)
     session = open_session(BUILTIN, engine="openvino", threads=1)

@@ -57,26 +57,28 @@ class _Request:
 class _Requests:
     """Those of one graph: as many as there are calls at the same time, at most as many as there are places.
 
-    Each is compiled apart. The one that was put back last is taken first: a single caller has always the same one.
+    Each is compiled apart. A caller takes the one that it had last, whose numbers lie in the caches of its core; where that is gone, the one
+    that was put back last. So a single caller has always the same one.
     """
 
     def __init__(self, compiled: Callable[[], Any], places: int) -> None:
         self._compiled = compiled
         self._places = threading.Semaphore(places)
-        self._idle: list[_Request] = []
+        self._idle: dict[int, _Request] = {}  # by the thread that had it
 
     @contextlib.contextmanager
     def taken(self) -> Iterator[_Request]:
         """One that is nobody else's for a while; where all are taken, after waiting for it."""
+        caller = threading.get_ident()
         with self._places:
             try:
-                request = self._idle.pop()
-            except IndexError:
+                request = self._idle.pop(caller, None) or self._idle.popitem()[1]
+            except KeyError:
                 request = _Request(self._compiled())
             try:
                 yield request
             finally:
-                self._idle.append(request)
+                self._idle[caller] = request
 
 
 @dataclass(slots=True)
