@@ -16,7 +16,7 @@ from sightline import zoo
 from sightline.auto import Way, choose
 from sightline.box import Box, BoxLike
 from sightline.builtin import DEFAULT
-from sightline.engines import BATCHES, IN_TORCH, PRECISIONS, Precision, Session, engine_of, open_session, open_untrained
+from sightline.engines import IN_TORCH, PRECISIONS, Precision, Session, batch_for, engine_of, open_session, open_untrained
 from sightline.errors import EngineError, LittleChecked, NotStarted
 from sightline.estimate import Estimate
 from sightline.frame import Frame
@@ -223,7 +223,7 @@ def load(
         warnings.warn(limit, LittleChecked, stacklevel=2)
     method = method_of(session)
     if isinstance(method, NetworkMethod):
-        method = replace(method, batch=BATCHES[engine] if device == "cpu" else session.spec.max_batch)
+        method = replace(method, batch=batch_for(engine, path) if device == "cpu" else session.spec.max_batch)
     return Tracker(method, channels=channels)
 
 

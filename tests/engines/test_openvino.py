@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from sightline.box import iou
-from sightline.engines import BATCHES, open_session
+from sightline.cli.settings import settings_of
+from sightline.engines import open_session
 from sightline.errors import EngineError, WeightsMismatch
 from sightline.estimate import Estimate
 from sightline.loop import follow
@@ -120,17 +121,16 @@ def test_a_caller_takes_the_request_that_it_had_though_another_was_put_back_late
     from sightline.engines import openvino
 
     monkeypatch.setattr(openvino, "_Request", lambda compiled: compiled)
-    names = iter(["first", "second"])
-    requests = openvino._Requests(lambda: next(names), places=2)
+    requests = openvino._Requests(object, places=2)
     with ThreadPoolExecutor(1) as other:
         with requests.taken() as ours:
-            theirs = requests.taken()
-            assert (ours, other.submit(theirs.__enter__).result()) == ("first", "second")
-        other.submit(theirs.__exit__, None, None, None).result()
-        with requests.taken() as ours:
-            assert ours == "first"
+            beside = requests.taken()
+            theirs = other.submit(beside.__enter__).result()
+        other.submit(beside.__exit__, None, None, None).result()
+        with requests.taken() as again:
+            assert again is ours is not theirs
     with ThreadPoolExecutor(1) as stranger:
-        assert stranger.submit(requests.taken().__enter__).result() in {"first", "second"}
+        assert stranger.submit(requests.taken().__enter__).result() in (ours, theirs)
 
 
 def test_a_call_that_fails_leaves_its_place_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,7 +209,7 @@ def test_a_signal_is_survived_after_another_thread_let_the_last_network_go() -> 
     program = f"""
 import gc, signal, threading
 from pathlib import Path
-from sightline.engines import BATCHES, open_session
+from sightline.engines import open_session
 import numpy as np
 sessions = [open_session(Path({str(BUILTIN)!r}), engine="openvino", threads=1)]
 sessions[0].run("init", {{"template": np.zeros((1, 128, 128, 3), np.uint8)}})
@@ -234,8 +234,12 @@ def test_of_a_refusal_the_line_is_told_that_says_why() -> None:
     assert _told(RuntimeError("")) == "RuntimeError"
 
 
-@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
-def test_as_many_targets_go_through_together_as_is_cheapest_on_the_engine(engine: str) -> None:
-    method = load("kestrel-nano", engine=engine, threads=1).method
+@pytest.mark.parametrize(
+    "engine, tracker, batch", [("onnxruntime", "kestrel-nano", 1), ("openvino", "kestrel-nano", 1), ("openvino", "merlin", 2)]
+)
+def test_as_many_targets_go_through_together_as_is_cheapest_for_the_network_on_the_engine(engine: str, tracker: str, batch: int) -> None:
+    method = load(tracker, engine=engine, threads=1).method
     assert isinstance(method, NetworkMethod)
-    assert method.batch == BATCHES[engine]
+    assert method.batch == batch
+    [setting] = settings_of([tracker], [engine], ["f32"], [[1], [16], [0], [1]])
+    assert setting.batch == batch

@@ -54,8 +54,6 @@ def settings_of(
     Raises:
         SightlineError: nothing is left.
     """
-    from sightline.engines import BATCHES
-
     rows: list[Setting] = []
     missing: dict[str, None] = {}
     for tracker, engine, precision in itertools.product(trackers, engines, precisions):
@@ -66,7 +64,7 @@ def settings_of(
                 missing[str(error)] = None
                 break
             if row is not None:
-                rows.append(replace(row, batch=row.batch or BATCHES.get(row.engine, 1)))
+                rows.append(row)
     if not rows:
         raise SightlineError(
             next(iter(missing), f"no engine of {','.join(engines)} computes in {','.join(precisions)}; openvino does in bf16.")
@@ -82,14 +80,15 @@ class _NotMade(SightlineError):
 
 
 def _possible(setting: Setting) -> Setting | None:
-    """The setting, with what is really opened: the fastest engine in place of "auto", int8 of a file in int8. None where its engine lacks its precision."""
-    from sightline.engines import COMPUTES, IN_TORCH, PRECISIONS, quantised
+    """The setting, with what is really opened: the fastest engine for "auto", int8 of a file in int8, the batch for 0. None where its engine lacks its precision."""
+    from sightline.engines import COMPUTES, IN_TORCH, PRECISIONS, batch_for, quantised
     from sightline.errors import WeightsMissing
     from sightline.tracker import resolve
     from sightline.weights import find
 
     if setting.precision not in PRECISIONS:
         raise SightlineError(f"--precision {setting.precision} is none of {', '.join(PRECISIONS)}.")
+    path = None
     if setting.engine not in IN_TORCH:  # which runs names without a file, too
         path = find(setting.tracker)
         way = resolve(path, engine=setting.engine, threads=setting.threads, precision=setting.precision)
@@ -99,6 +98,7 @@ def _possible(setting: Setting) -> Setting | None:
                 quantised(path, setting.engine)
             except WeightsMissing as error:
                 raise _NotMade(str(error)) from error
+    setting = replace(setting, batch=setting.batch or batch_for(setting.engine, path))
     return setting if setting.precision in COMPUTES.get(setting.engine, PRECISIONS) else None
 
 

@@ -49,7 +49,6 @@ from sightline.unreported import keep_engines_from_reporting
 from sightline.weights import BUILTIN, int8_form, int8_in, kind_of, sha256_of
 
 __all__ = [
-    "BATCHES",
     "COMPUTES",
     "ENGINES",
     "IN_TORCH",
@@ -58,6 +57,7 @@ __all__ = [
     "Precision",
     "Role",
     "Session",
+    "batch_for",
     "engine_of",
     "open_session",
     "open_untrained",
@@ -86,8 +86,9 @@ COMPUTES: dict[str, tuple[Precision, ...]] = {
     "torch": ("f32",),
     "torch-compile": ("f32",),
 }
-# targets in one network call of a CPU, by `sightline bench --targets 16 --batch 1,2,4 --callers 1,2` (docs/how-to/several.md)
-BATCHES = {"onnxruntime": 1, "openvino": 2, "torch": 2, "torch-compile": 2}
+# targets in one network call of a CPU, of a small network and of a larger one, by `sightline bench --targets 16 --batch 1,2,4 --callers 1,2`
+BATCHES = {"onnxruntime": (1, 1), "openvino": (1, 2), "torch": (2, 2), "torch-compile": (2, 2)}
+SMALL = 2_000_000  # bytes of a weights file: what a core's own cache holds, about
 READS = {"onnx": "onnxruntime", "safetensors": "torch", "torch": "torch", "torchscript": "torch"}
 
 
@@ -157,6 +158,20 @@ def engine_of(path: Path) -> str:
     """The engine that reads a weights file: of a quantised one, the one that it was made for."""
     made = int8_in(path)
     return str(made["engine"]) if made and made.get("engine") in ENGINES else READS[kind_of(path)]
+
+
+def batch_for(engine: str, path: Path | None) -> int:
+    """Targets that are cheapest in one network call of a CPU (docs/how-to/several.md).
+
+    A network whose weights leave a core's cache finds neither them nor the next crop there at the next call: two targets share that. A
+    smaller one keeps its weights, and loses by numbers of two targets, most where other callers share the cache behind.
+
+    Args:
+        engine: a key of `ENGINES`.
+        path: the weights file; None where weights are random.
+    """
+    small, larger = BATCHES.get(engine, (1, 1))
+    return small if path is None or path.stat().st_size < SMALL else larger
 
 
 def quantised(path: Path, engine: str) -> Path:

@@ -66,7 +66,7 @@ class NetworkMethod:
     Attributes:
         session: any opened network.
         batch: at most so many targets go through it in one call, and no more than the spec says. `sightline.load` takes what is cheapest on
-            the engine (`engines.BATCHES`); more leave a CPU's caches (docs/how-to/several.md).
+            the engine (`engines.batch_for`); more leave a CPU's caches (docs/how-to/several.md).
     """
 
     session: Session
