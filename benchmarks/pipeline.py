@@ -7,8 +7,8 @@ written as H.264. In every round each stage runs alone over all its frames (deco
 tracking: frames in memory; encoding: drawing and writing frames in memory), then `follow` over the file, which decodes ahead in a thread, and
 `follow` with its frames drawn and written by the thread that `sightline track` uses. Told are milliseconds of a frame, those of all cores together
 (what the whole needs of them, shared by the cores, is the least it can take), and the whole as a ratio to its slowest stage (1 is the aim) and
-to the sum of its stages; medians over rounds, ratios within rounds. The network has one thread; decoder and encoder have what `sightline track`
-gives them.
+to the sum of its stages; medians over rounds, ratios within rounds. The network has one thread, or `--threads`; decoder and encoder have what
+`sightline track` gives them.
 """
 
 from __future__ import annotations
@@ -82,6 +82,7 @@ def main(
     frames: int = 100,
     size: tuple[int, int] = (1920, 1080),
     rounds: int = 3,
+    threads: int = 1,
     output: Path = Path("benchmarks/results/pipeline.json"),
 ) -> None:
     """Measure and print a table.
@@ -91,10 +92,11 @@ def main(
         frames: of the clip.
         size: width and height.
         rounds: of turns.
+        threads: of the network.
         output: all figures.
     """
     cv2.setNumThreads(1)
-    loaded = sightline.load(tracker, threads=1)
+    loaded = sightline.load(tracker, threads=threads)
     with tempfile.TemporaryDirectory() as folder:
         clip, drawn = Path(folder) / "clip.mp4", Path(folder) / "drawn.mp4"
         box = written(clip, size, frames)
@@ -119,7 +121,7 @@ def main(
         each = [[taken[name][i] for name in names] for i in range(rounds)]
         rows[whole]["to_slowest"] = statistics.median(taken[whole][i] / max(each[i]) for i in range(rounds))
         rows[whole]["to_sum"] = statistics.median(taken[whole][i] / sum(each[i]) for i in range(rounds))
-    title = f"{loaded.spec.name}, {size[0]}x{size[1]}, {frames} frames, {num_cores()} cores"
+    title = f"{loaded.spec.name}, {size[0]}x{size[1]}, {frames} frames, network of {threads} threads, {num_cores()} cores"
     print(f"| {title} | ms per frame | of all cores | to its slowest stage | to the sum of its stages |")
     print("|---|---:|---:|---:|---:|")
     for name, row in rows.items():

@@ -37,6 +37,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias, get_args
 
@@ -142,8 +143,8 @@ def open_session(
     name = engine or engine_of(path)
     if name not in ENGINES:
         raise EngineError(f"there is no engine called {name!r}; known are {', '.join(ENGINES)}.")
-    if threads is not None and threads < 1:
-        raise EngineError(f"threads is {threads}; expected at least 1, or None for one on each physical core.")
+    if threads is not None and not (isinstance(threads, Integral) and threads >= 1):
+        raise EngineError(f"threads is {threads}; expected a whole number from 1 on, or None for one on each physical core.")
     if precision != "f32" and precision not in COMPUTES[name]:
         able = [other for other, precisions in COMPUTES.items() if precision in precisions]
         expected = f"use engine {' or '.join(able)}" if able else f"known are {', '.join(PRECISIONS)}"

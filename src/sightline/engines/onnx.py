@@ -109,4 +109,6 @@ def options_for(threads: int | None) -> onnxruntime.SessionOptions:
     options.intra_op_num_threads = call_threads(threads) or 0  # 0: one per physical core
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    # Between calls its threads would turn on the spot, on cores that decode the next frame and encode the last (docs/how-to/speed.md).
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     return options
