@@ -3,9 +3,11 @@ from __future__ import annotations
 import inspect
 import itertools
 import json
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -126,9 +128,44 @@ def test_the_exit_code_reaches_the_shell() -> None:
     assert ended.stderr.startswith("sightline: error: ")
 
 
-def test_a_reader_that_has_seen_enough_ends_a_command_quietly() -> None:
-    command = [sys.executable, "-m", "sightline", "zoo", "--json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no shell for this")
+@pytest.mark.parametrize(
+    "words,closed,code,told",
+    [
+        ("zoo", ">&-", 0, ""),
+        ("zoo", ">&- 2>&- <&-", 0, ""),
+        ("trak", ">&-", 2, "sightline: error: there is no command 'trak'"),
+        ("trak", "2>&-", 2, ""),
+    ],
+)
+def test_who_has_no_output_hears_nothing_and_gets_the_exit_code(words: str, closed: str, code: int, told: str) -> None:
+    ended = subprocess.run(
+        ["sh", "-c", f'exec "$1" -m sightline {words} {closed}', "sh", sys.executable], check=False, capture_output=True, text=True
+    )
+    assert (ended.returncode, ended.stdout) == (code, "")
+    assert ended.stderr.startswith(told)
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_an_output_that_finds_no_room_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run([sys.executable, "-m", "sightline", "zoo"], check=False, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("sightline: error: nothing more can be written (No space left on device)")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_what_the_output_has_no_sign_for_is_escaped() -> None:
+    code = "import sys; from sightline import cli, __main__; cli.main = lambda: print('b\\u00e4r \\udcff'); sys.exit(__main__.main())"
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, env=environment)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "b\\xe4r \\udcff\n", "")
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["table", "json"])
+def test_a_reader_that_has_seen_enough_ends_a_command_quietly(options: list[str]) -> None:
+    process = subprocess.Popen([sys.executable, "-m", "sightline", "zoo", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stderr is not None
     process.stdout.close()

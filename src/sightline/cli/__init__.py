@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import warnings
@@ -83,14 +84,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # help was printed
         return stop.code if isinstance(stop.code, int) else 0
     except SightlineError as error:
+        _let_output_go()
         print(f"sightline: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # `sightline zoo | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
+        _let_output_go()
         return 141
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _let_output_go()  # it may be what has no room, as in `sightline zoo > list.txt` on a full disk
+        print(f"sightline: error: nothing more can be written ({error.strerror}); make room.", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("sightline: interrupted.", file=sys.stderr)
         return 130
+
+
+def _let_output_go() -> None:
+    """Write what has not been written yet, or drop it where the output takes no more: Python would complain at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextlib.contextmanager

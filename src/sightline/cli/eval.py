@@ -209,9 +209,9 @@ def _told(data: Dataset, maker: Maker, protocol: Protocol[Any, Any], summary: Su
 
 def _print_summary(told: Mapping[str, Any], headings: Mapping[str, str]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
+    from sightline.cli.console import Tables
     from sightline.evaluate.protocols.one_pass import PLAINEST
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -221,7 +221,7 @@ def _print_summary(told: Mapping[str, Any], headings: Mapping[str, str]) -> None
     mean = {**told, "frames": sum(row["frames"] for row in told["sequences"].values())}
     for name, row in {**told["sequences"], "mean": mean}.items():
         table.add_row(name, *(_cell(row[key], 4) for key in headings), _cell(row["fps"], 1), str(row["frames"]))
-    Console(width=None if sys.stdout.isatty() else 100).print(table)
+    Tables(100).print(table)
     print(f"{told['tracker']} on {told['dataset']}: {told['evaluated']} of {told['expected']} sequences evaluated.")
     print(f"protocol: {told['protocol']}; rules: {told['rules']}{f' ({PLAINEST})' if told['rules'] == 'sightline' else ''}")
     for note in told["read_as"]:

@@ -91,8 +91,9 @@ def _examples(dataset: str, root: Path, pairs: int, gap: int) -> list[Example]:
 def _print(found: Similarity) -> None:
     """Each layer beside the one of the other network that is most like it, and beside its namesake."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
+
+    from sightline.cli.console import Tables
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in ("layer of A", "same name in B", "most alike in B", "CKA"):
@@ -101,7 +102,7 @@ def _print(found: Similarity) -> None:
         same = f"{row[found.columns.index(name)]:.3f}" if name in found.columns else "-"
         best = max(range(len(row)), key=lambda i: row[i] if row[i] == row[i] else -1.0)  # NaN is no match
         table.add_row(name, same, found.columns[best], f"{row[best]:.3f}")
-    Console(width=None).print(table)
+    Tables().print(table)
 
 
 def _write(found: Similarity, path: Path, titles: tuple[str, str]) -> None:

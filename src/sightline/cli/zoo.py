@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -96,9 +95,10 @@ def page(told: Sequence[dict[str, Any]]) -> str:
 
 def _print_table(told: Sequence[dict[str, Any]]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from sightline.cli.console import Tables
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("tracker", no_wrap=True)
@@ -121,7 +121,7 @@ def _print_table(told: Sequence[dict[str, Any]]) -> None:
             _figures(entry["reported"]),
         )
         table.add_row(*(Text(cell) for cell in cells))
-    console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
+    console = Tables(PIPED_WIDTH)
     console.print(table)
     for note, number in notes.items():
         console.print(Text(f"[{number}] {note}"), soft_wrap=True)
