@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from sightline.cli.interrupt import Interrupts
+from sightline.cli.interrupt import SIGNALS, Interrupts
 
 
 def interrupt(number: signal.Signals = signal.SIGINT) -> None:
@@ -20,7 +20,7 @@ def write_a_row(interrupts: Interrupts, done: list[str]) -> None:
         done.append("row")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_an_interrupt_takes_effect_at_once(number: signal.Signals) -> None:
     with Interrupts(), pytest.raises(KeyboardInterrupt):
         interrupt(number)
@@ -36,12 +36,23 @@ def test_an_interrupt_waits_for_the_end_of_what_is_held() -> None:
     assert done == ["row", "next row"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_the_handler_of_before_comes_back(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with Interrupts():
         assert signal.getsignal(number) is not before
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no such signal")
+def test_a_terminal_that_is_closed_is_let_be_under_nohup() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupts():
+            interrupt(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_another_thread_may_enter_it_too() -> None:
@@ -68,3 +79,8 @@ def test_an_interrupt_while_the_command_is_loaded_is_one_line() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "sightline: interrupted.\n")
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no such signal")
+def test_a_terminal_that_is_closed_ends_it_too() -> None:
+    assert signal.SIGHUP in SIGNALS

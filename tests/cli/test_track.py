@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from sightline.cli import main
+from sightline.cli.interrupt import SIGNALS
 from sightline.cli.select import select_box
 from sightline.draw import VideoWriter, draw
 from sightline.engines import Array
@@ -187,7 +188,7 @@ def test_an_existing_file_is_replaced(clip: Path, tmp_path: Path) -> None:
     assert len(rows(results)) == 12
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_an_interrupt_finishes_the_files_and_prints_the_summary(
     number: signal.Signals, clip: Path, tmp_path: Path, session: FakeSession, capsys: pytest.CaptureFixture[str]
 ) -> None:

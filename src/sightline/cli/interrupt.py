@@ -8,15 +8,16 @@ import threading
 from collections.abc import Iterator
 from types import FrameType, TracebackType
 
-__all__ = ["Interrupts"]
+__all__ = ["SIGNALS", "Interrupts"]
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C; `kill`, `timeout`, and whoever stops a service
+# Ctrl-C; `kill`, `timeout`, and whoever stops a service; a terminal that is closed, or a connection to it that breaks (Windows has none of that kind)
+SIGNALS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class Interrupts:
     """While entered, one of `SIGNALS` raises KeyboardInterrupt at once, except inside `held()`, where it waits for the end of it.
 
-    Outside the main thread, where Python delivers no signals, it changes nothing.
+    The end of a terminal is let be where it is ignored, as under `nohup`. Outside the main thread, where Python delivers no signals, it changes nothing.
     """
 
     def __init__(self) -> None:
@@ -26,7 +27,8 @@ class Interrupts:
 
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.signal(number, self._handle) for number in SIGNALS}
+            heard = [number for number in SIGNALS if number.name != "SIGHUP" or signal.getsignal(number) != signal.SIG_IGN]
+            self._previous = {number: signal.signal(number, self._handle) for number in heard}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
