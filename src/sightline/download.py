@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -13,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from sightline.errors import WeightsMissing
 from sightline.spec import Spec
-from sightline.weights import cache_folder, how_to_get
+from sightline.weights import cache_folder, how_to_get, part_beside
 
 __all__ = ["fetch"]
 
@@ -44,7 +43,7 @@ def fetch(spec: Spec, *, offline: bool = False, told: Told = lambda *_: None) ->
         raise WeightsMissing(
             f"{path} is not in the cache and --offline was given: run `sightline download {spec.name}` once with a network."
         )
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = part_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _copy(spec.origin.url, part, told)

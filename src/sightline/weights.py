@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import secrets
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -31,6 +32,7 @@ __all__ = [
     "int8_path",
     "kind_of",
     "limit_of",
+    "part_beside",
     "remove_parts",
     "sha256_of",
     "spec_in",
@@ -225,13 +227,18 @@ def spec_text(path: Path) -> str | None:
     return None
 
 
+def part_beside(path: Path) -> Path:
+    """Where a file grows, beside the place that it takes when it is whole; nobody else has the same: another machine may write to the folder, too."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+
+
 def write_whole(files: Mapping[Path, bytes]) -> None:
     """Write files that belong together, each under a temporary name first: all of them appear, or none.
 
     Raises:
         WeightsMissing: a folder or file cannot be written; nothing is left behind.
     """
-    parts = {path: path.with_name(f".{path.name}.{os.getpid()}.part") for path in files}
+    parts = {path: part_beside(path) for path in files}
     try:
         for path, content in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -347,6 +347,12 @@ def test_a_folder_in_place_of_a_file(refused: Refused, clip: Path, tmp_path: Pat
     assert "is a folder" in refused("track", clip, "--box", BOX, option, tmp_path / name)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such files")
+def test_a_pipe_in_place_of_a_file(refused: Refused, clip: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "track.csv")
+    assert "is a pipe" in refused("track", clip, "--box", BOX, "--results", tmp_path / "track.csv")
+
+
 def test_the_source_is_not_overwritten(refused: Refused, clip: Path) -> None:
     before = clip.read_bytes()
     assert "the source itself" in refused("track", clip, "--box", BOX, "--output", clip.parent / "." / clip.name)

@@ -80,3 +80,23 @@ def test_mot_challenge_has_no_row_where_a_target_is_lost_and_the_others_have_one
     assert texts[".txt"] == "4,7,2.000,3.500,30.000,40.123,1.0000,-1,-1,-1\n"
     assert texts[".csv"].splitlines()[2] == "4,,car,-1.500,2.000,30.000,40.000,,lost"
     assert json.loads(texts[".jsonl"].splitlines()[1])["status"] == "lost"
+
+
+def test_two_who_write_the_same_file_leave_that_of_one_of_them(tmp_path: Path) -> None:
+    first, second = (ResultsFile(tmp_path / "track.csv") for _ in range(2))
+    for file, count in ((first, 1), (second, 2)):
+        for row in ROWS[:count]:
+            file.write(row)
+        file.finish()
+    first.commit()
+    second.commit()
+    assert (tmp_path / "track.csv").read_text().count("\n") == 3
+    assert [entry.name for entry in tmp_path.iterdir()] == ["track.csv"]
+
+
+def test_a_name_of_bytes_that_are_no_text_is_written_escaped(tmp_path: Path) -> None:
+    file = ResultsFile(tmp_path / "track.csv", several=True)
+    file.write(ROWS[0]._replace(target="car \udcff"))
+    file.finish()
+    file.commit()
+    assert "car \\udcff" in (tmp_path / "track.csv").read_text(encoding="utf-8")

@@ -110,11 +110,13 @@ def check_place(path: Path, option: str) -> None:
     """Refuse a file that could not be written, likewise.
 
     Raises:
-        SightlineError: it is a folder, or as `check_folder` says of its own.
+        SightlineError: it is a folder, or a pipe or a device, whose place a file would take; or as `check_folder` says of its own.
     """
     check_folder(path.parent, option)
     if path.is_dir():
         raise SightlineError(f"{option} {path} is a folder; expected the name of a file.")
+    if path.exists() and not path.is_file():
+        raise SightlineError(f"{option} {path} is a pipe or a device, which a file would replace; expected the name of a file.")
 
 
 def check_suffix(path: Path, accepted: Sequence[str], option: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -90,8 +89,11 @@ class ResultsFile:
     def __init__(self, path: Path, *, several: bool = False) -> None:
         self.path = path
         self._format = _FORMATS[path.suffix.lower()]
-        self._part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        self._file = self._part.open("w", encoding="utf-8", newline="\n")
+        from sightline.weights import part_beside
+
+        self._part = part_beside(path)
+        # names may hold bytes that are no text
+        self._file = self._part.open("w", encoding="utf-8", errors="backslashreplace", newline="\n")
         if self._format is _csv:
             self._file.write(",".join(_fields(several=several)) + "\n")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TextIO
@@ -86,7 +85,9 @@ def _whole_video(path: Path, fps: float) -> Iterator[VideoWriter]:
 @contextlib.contextmanager
 def _whole_file(path: Path) -> Iterator[TextIO]:
     """A text file that takes its place when all went well, and leaves nothing behind when not."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    from sightline.weights import part_beside
+
+    part = part_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("w", encoding="utf-8", newline="\n") as file:
