@@ -52,6 +52,8 @@ def test_overlap_broadcasts_one_box_against_many() -> None:
         pytest.param((-30, 2, 30, 4), "outside the 640x480 frame", id="left of the frame"),
         pytest.param(("a", 2, 3, 4), "not four numbers", id="text"),
         pytest.param(7, "not four numbers", id="one number"),
+        pytest.param((0.2, 0.3, 0.5, 0.7), "not in fractions", id="fractions of the frame"),
+        pytest.param((0, 0, 1e300, 1e300), "far larger than the 640x480 frame", id="without bounds"),
     ],
 )
 def test_a_box_that_marks_nothing_is_refused(box: tuple[float, ...], says: str) -> None:

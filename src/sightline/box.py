@@ -27,6 +27,8 @@ __all__ = [
     "xyxy_from_xywh",
 ]
 
+TOO_LARGE = 1000  # times the frame: nobody means such a box, and what is looked at around it would have no size
+
 Floats: TypeAlias = NDArray[np.floating[Any]]
 
 
@@ -48,7 +50,8 @@ class Box(NamedTuple):
         """`box` as a Box, after making sure that it marks something inside a width x height frame.
 
         Raises:
-            BadBox: not four finite numbers, no positive size, or wholly outside the frame.
+            BadBox: not four finite numbers, no positive size, or wholly outside the frame; fractions of it, inside its first pixel; or
+                more than `TOO_LARGE` times as large.
         """
         try:
             values = tuple(float(value) for value in box)
@@ -65,6 +68,12 @@ class Box(NamedTuple):
             raise BadBox(
                 f"box {values} lies outside the {width}x{height} frame; expected x, y, width, height in its pixels, top-left origin."
             )
+        if x >= 0 and y >= 0 and x + w <= 1 and y + h <= 1 and max(width, height) > 1:
+            raise BadBox(
+                f"box {values} lies in the first pixel of the {width}x{height} frame; expected x, y, width, height in pixels, not in fractions of it."
+            )
+        if max(w, h) > TOO_LARGE * max(width, height):
+            raise BadBox(f"box {values} is far larger than the {width}x{height} frame; expected x, y, width, height in its pixels.")
         return cls(x, y, w, h)
 
 
