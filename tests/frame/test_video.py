@@ -5,6 +5,7 @@ import socket
 import threading
 import wave
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,10 +14,11 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.video.stream import VideoStream
 
 from sightline import Frame, VideoError, read
 from sightline.frame import Image, video
-from tests.frame.videos import FPS, make_video, number_in, picture, until_it_breaks
+from tests.frame.videos import FPS, HEIGHT, WIDTH, make_video, number_in, picture, until_it_breaks
 
 CASES = {  # file name: encoder, how pixels are stored
     "h264.mp4": ("libx264", "yuv420p"),
@@ -107,6 +109,22 @@ def test_a_variable_frame_rate_keeps_its_times(tmp_path: Path, suffix: str) -> N
     frames = list(read(path))
     assert numbers(frames) == list(range(8))
     assert [frame.time for frame in frames] == pytest.approx([t / 1000 for t in times_ms], abs=1e-4)
+
+
+def test_ticks_of_a_clock_are_no_rate_of_frames(tmp_path: Path) -> None:
+    tick = Fraction(1, 90_000)
+    with av.open(str(tmp_path / "clip.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt, stream.codec_context.time_base = WIDTH, HEIGHT, "yuv420p", tick
+        for i in range(100):
+            frame = av.VideoFrame.from_ndarray(picture(i), format="rgb24")
+            frame.time_base, frame.pts = tick, i
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with read(tmp_path / "clip.mp4") as reader:
+        assert reader.fps is None
+        assert numbers(list(reader)) == list(range(100))
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ __all__ = ["open_address", "open_file"]
 
 PATIENCE = 10.0  # seconds for an address to answer, and for each picture after that
 READABLE = "expected H.264, H.265, MPEG-4, Motion JPEG, VP8 or VP9 in .mp4, .mov, .mkv, .avi or .webm"
+FASTEST = 1000  # frames in a second: more is no rate but the ticks of a clock, which cameras send where they know no rate
 UPPER_LEFT = [0, 1, 3, 4]  # the part of a display matrix that turns and mirrors
 
 
@@ -77,7 +78,7 @@ def _source(container: av.container.InputContainer, name: str, *, live: bool) ->
     # and hold live ones back. One is enough beside a tracker: benchmarks/pipeline.py, for any --size.
     stream.codec_context.thread_count = 1
     rate = stream.average_rate or stream.guessed_rate
-    fps = float(rate) if rate else None
+    fps = float(rate) if rate and rate <= FASTEST else None
     video = _Video(container, stream, name, fps, live)
     return Source(name=name, fps=fps, num_frames=video.num_frames(), live=live, shots=video.shots(), close=container.close)
 
