@@ -423,3 +423,8 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, suffix: str,
     )
     assert done.stdout == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_of_bytes_that_are_no_text_is_drawn_escaped() -> None:
+    image = np.zeros((120, 240, 3), np.uint8)  # such a name ends the process where OpenCV is given it
+    assert (draw(image, (20, 40, 60, 50), label="car \udcff") == draw(image, (20, 40, 60, 50), label="car \\udcff")).all()

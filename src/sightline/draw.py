@@ -192,6 +192,7 @@ def _label(canvas: Image, box: BoxLike, label: str, colour: Colour, taken: Seque
     Above the box; where that is `taken`, below it, inside at the top or the bottom, and above after all.
     """
     height, width = canvas.shape[:2]
+    label = label.encode("utf-8", "backslashreplace").decode()  # bytes that are no text end the process in OpenCV
     thickness = _thickness(canvas)
     font, scale, stroke, pad = cv2.FONT_HERSHEY_SIMPLEX, 0.22 * thickness, max(1, thickness // 2), thickness + 1
     (text_width, text_height), below = cv2.getTextSize(label, font, scale, stroke)

@@ -54,6 +54,11 @@ def test_the_same_targets_come_from_every_kind_of_file(tmp_path: Path, name: str
     assert marks(tmp_path, name, text) == TWO
 
 
+def test_a_name_of_two_lines_stays_one_of_two_lines(tmp_path: Path) -> None:
+    found = marks(tmp_path, "boxes.csv", 'name,x,y,w,h\n"a\nb",1,2,30,40\nab,5,6,7,8\n')
+    assert [mark.key for mark in found] == ["a\nb", "ab"]
+
+
 @pytest.mark.parametrize(
     "name,text",
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 import json
 import math
@@ -248,7 +249,7 @@ def _split(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     """Lines of CSV as words, numbered; semicolons and tabs separate as well, if the first line has them."""
     head = text.lstrip().partition("\n")[0]
     between = next((sign for sign in ";\t" if sign in head), ",")
-    reader = csv.reader(text.splitlines(), delimiter=between, skipinitialspace=True)
+    reader = csv.reader(io.StringIO(text), delimiter=between, skipinitialspace=True)
     try:
         for words in reader:
             yield reader.line_num, [word.strip() for word in words]
