@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -178,3 +180,13 @@ def test_a_tracker_that_is_loaded_for_several_targets_shares_the_cores(
     alone = list(follow_all(frames(), boxes=boxes, tracker=tracker()))
     assert (*loaded, *made) == (*expected, 1)
     assert [step.estimates for step in shared] == [step.estimates for step in alone]
+
+
+def test_a_list_of_images_is_read_as_read_does(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{i}.png" for i in range(3)]
+    for path, frame in zip(paths, frames(3), strict=True):
+        cv2.imwrite(str(path), frame.image)
+    for source in (paths, tuple(map(str, paths))):
+        steps = list(follow(source, box=box(0, 0), tracker=tracker()))
+        assert [step.frame.index for step in steps] == [0, 1, 2]
+        assert steps[2].estimate.box == pytest.approx(box(0, 2), abs=1.5)

@@ -227,7 +227,7 @@ def _timed(
     update: Callable[[Frame], T],
 ) -> Generator[tuple[Frame, T, float], None, None]:
     """Every frame, what is said about it, and the seconds that took; the source is closed at the end."""
-    frames = iter(read(source, start=start) if isinstance(source, str | int | Path) else source)
+    frames = iter(_opened(source, start))
     say = begin
     try:
         for index, image in enumerate(frames):
@@ -242,6 +242,15 @@ def _timed(
         close = getattr(frames, "close", None)
         if close is not None:
             close()
+
+
+def _opened(source: str | int | Path | Iterable[Frame | Any], start: Moment) -> Iterable[Frame | Any]:
+    """What somebody has to read first (a path, an address, a camera, a list of images), read; pictures as they are."""
+    if isinstance(source, str | int | Path):
+        return read(source, start=start)
+    if isinstance(source, list | tuple) and source and isinstance(source[0], str | Path):
+        return read(source, start=start)
+    return source
 
 
 def _as_given(box: BoxLike, first: Frame, spec: Spec) -> Estimate:
