@@ -223,7 +223,7 @@ def load(
         warnings.warn(limit, LittleChecked, stacklevel=2)
     method = method_of(session)
     if isinstance(method, NetworkMethod):
-        method = replace(method, batch=batch_for(engine, path) if device == "cpu" else session.spec.max_batch)
+        method = replace(method, batch=batch_for(engine, path, threads) if device == "cpu" else session.spec.max_batch)
     return Tracker(method, channels=channels)
 
 

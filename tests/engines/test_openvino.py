@@ -235,11 +235,20 @@ def test_of_a_refusal_the_line_is_told_that_says_why() -> None:
 
 
 @pytest.mark.parametrize(
-    "engine, tracker, batch", [("onnxruntime", "kestrel-nano", 1), ("openvino", "kestrel-nano", 1), ("openvino", "merlin", 2)]
+    "engine, tracker, threads, batch",
+    [
+        ("onnxruntime", "merlin", 1, 1),
+        ("onnxruntime", "kestrel-nano", 2, 2),
+        ("openvino", "kestrel-nano", 1, 1),
+        ("openvino", "kestrel-nano", 2, 2),
+        ("openvino", "merlin", 1, 2),
+    ],
 )
-def test_as_many_targets_go_through_together_as_is_cheapest_for_the_network_on_the_engine(engine: str, tracker: str, batch: int) -> None:
-    method = load(tracker, engine=engine, threads=1).method
+def test_as_many_targets_go_through_together_as_is_cheapest_for_the_network_on_the_engine(
+    engine: str, tracker: str, threads: int, batch: int
+) -> None:
+    method = load(tracker, engine=engine, threads=threads).method
     assert isinstance(method, NetworkMethod)
     assert method.batch == batch
-    [setting] = settings_of([tracker], [engine], ["f32"], [[1], [16], [0], [1]])
+    [setting] = settings_of([tracker], [engine], ["f32"], [[threads], [16], [0], [1]])
     assert setting.batch == batch

@@ -98,7 +98,7 @@ def _possible(setting: Setting) -> Setting | None:
                 quantised(path, setting.engine)
             except WeightsMissing as error:
                 raise _NotMade(str(error)) from error
-    setting = replace(setting, batch=setting.batch or batch_for(setting.engine, path))
+    setting = replace(setting, batch=setting.batch or batch_for(setting.engine, path, setting.threads))
     return setting if setting.precision in COMPUTES.get(setting.engine, PRECISIONS) else None
 
 

@@ -44,6 +44,7 @@ from typing import Any, Literal, Protocol, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.engines.cores import num_cores
 from sightline.errors import EngineError, MissingExtra, WeightsMismatch, WeightsMissing
 from sightline.spec import Spec
 from sightline.unreported import keep_engines_from_reporting
@@ -87,8 +88,14 @@ COMPUTES: dict[str, tuple[Precision, ...]] = {
     "torch": ("f32",),
     "torch-compile": ("f32",),
 }
-# targets in one network call of a CPU, of a small network and of a larger one, by `sightline bench --targets 16 --batch 1,2,4 --callers 1,2`
-BATCHES = {"onnxruntime": (1, 1), "openvino": (1, 2), "torch": (2, 2), "torch-compile": (2, 2)}
+# targets in one network call of a CPU, of a small network and of a larger one: in a call of one thread, and in one of several
+# (`sightline bench --targets 16 --batch 1,2,4 --callers 1,2`, and `--threads 2`)
+BATCHES = {
+    "onnxruntime": ((1, 1), (2, 1)),
+    "openvino": ((1, 2), (2, 2)),
+    "torch": ((2, 2), (2, 2)),
+    "torch-compile": ((2, 2), (2, 2)),
+}
 SMALL = 2_000_000  # bytes of a weights file: what a core's own cache holds, about
 READS = {"onnx": "onnxruntime", "safetensors": "torch", "torch": "torch", "torchscript": "torch"}
 
@@ -161,17 +168,19 @@ def engine_of(path: Path) -> str:
     return str(made["engine"]) if made and made.get("engine") in ENGINES else READS[kind_of(path)]
 
 
-def batch_for(engine: str, path: Path | None) -> int:
+def batch_for(engine: str, path: Path | None, threads: int | None) -> int:
     """Targets that are cheapest in one network call of a CPU (docs/how-to/several.md).
 
-    A network whose weights leave a core's cache finds neither them nor the next crop there at the next call: two targets share that. A
-    smaller one keeps its weights, and loses by numbers of two targets, most where other callers share the cache behind.
+    In a call of one thread, a network whose weights leave a core's cache finds neither them nor the next crop there at the next call: two
+    targets share that. A smaller one keeps its weights, and loses by numbers of two targets, most where other callers share the cache behind.
+    Several threads have too little to do in its layers, and more in those of two targets.
 
     Args:
         engine: a key of `ENGINES`.
         path: the weights file; None where weights are random.
+        threads: of the call; None for one per physical core.
     """
-    small, larger = BATCHES.get(engine, (1, 1))
+    small, larger = BATCHES.get(engine, ((1, 1), (1, 1)))[(threads or num_cores()) > 1]
     return small if path is None or path.stat().st_size < SMALL else larger
 
 
