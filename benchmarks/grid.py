@@ -160,13 +160,9 @@ class Network:
         return self.network.step(**tensors)  # type: ignore[operator]  # nn.Module's attributes are tensors or modules to mypy
 
     def _onnxruntime(self, threads: int, arrays: Mapping[str, np.ndarray]) -> Callable[[], object]:
-        import onnxruntime
+        from sightline.engines.onnx import open_graph
 
-        from sightline.engines.onnx import SLOW_FUSIONS, options_for
-
-        providers = ["CPUExecutionProvider"]
-        session = onnxruntime.InferenceSession(self.path, options_for(threads), providers=providers, disabled_optimizers=SLOW_FUSIONS)
-        return partial(session.run, None, dict(arrays))
+        return partial(open_graph(self.path, threads=threads).run, None, dict(arrays))
 
     def _openvino(self, precision: str, threads: int, arrays: Mapping[str, np.ndarray]) -> Callable[[], object]:
         import openvino

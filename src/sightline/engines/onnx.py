@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -13,11 +13,11 @@ import onnxruntime
 from sightline.engines import Array, Precision, Role
 from sightline.engines.cores import call_threads
 from sightline.engines.exported import check_kind, init_of, role_of, spec_of
-from sightline.errors import EngineError
+from sightline.errors import EngineError, first_line
 from sightline.spec import Spec
 from sightline.weights import SPEC_KEY
 
-__all__ = ["SLOW_FUSIONS", "OnnxSession", "open_session", "options_for"]
+__all__ = ["OnnxSession", "open_graph", "open_session", "options_for"]
 
 SLOW_FUSIONS = ["SkipLayerNormFusion"]  # its pass over a sum and the norm of it takes longer than one pass for each
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}  # of devices, by the word before their number
@@ -29,7 +29,7 @@ class OnnxSession:
 
     spec: Spec
     graphs: Mapping[Role, onnxruntime.InferenceSession]
-    reopen: tuple[Path, int | None, str, Spec | None]
+    reopen: Callable[[], OnnxSession]
 
     @property
     def roles(self) -> frozenset[Role]:
@@ -45,11 +45,11 @@ class OnnxSession:
         except KeyError as error:
             raise EngineError(f"{self.spec.name} reads {error} in its {role} graph, which was not given.") from error
         except Exception as error:  # onnxruntime's own classes share no base but Exception
-            raise EngineError(f"onnxruntime refuses {self.spec.name} ({role}): {str(error).splitlines()[0]}") from error
+            raise EngineError(f"onnxruntime refuses {self.spec.name} ({role}): {first_line(error)}") from error
         return dict(zip(names, outputs, strict=True))
 
-    def __reduce__(self) -> tuple[Callable[..., OnnxSession], tuple[Any, ...]]:
-        return _reopen, self.reopen
+    def __reduce__(self) -> tuple[Callable[[], OnnxSession], tuple[()]]:
+        return self.reopen, ()
 
 
 def open_session(
@@ -62,28 +62,39 @@ def open_session(
 ) -> OnnxSession:
     """Open an ONNX file that Sightline exported; see `sightline.engines.open_session`."""
     check_kind(path, "onnxruntime")
-    main = _open(path, threads, device)
+    main = open_graph(path, threads=threads, device=device)
     found = spec_of(path, main.get_modelmeta().custom_metadata_map.get(SPEC_KEY), spec)
     role = role_of(entry.name for entry in main.get_outputs())
     graphs: dict[Role, onnxruntime.InferenceSession] = {role: main}
     beside = init_of(path, {entry.name for entry in main.get_inputs()}, role)
     if beside is not None:
-        graphs["init"] = _open(beside, threads, device)
-    return OnnxSession(found, graphs, (path, threads, device, spec))
+        graphs["init"] = open_graph(beside, threads=threads, device=device)
+    return OnnxSession(found, graphs, partial(open_session, path, threads=threads, device=device, spec=spec))
 
 
-def _reopen(path: Path, threads: int | None, device: str, spec: Spec | None) -> OnnxSession:
-    return open_session(path, threads=threads, device=device, spec=spec)
+def open_graph(path: Path, *, threads: int | None, device: str = "cpu", profile: Path | None = None) -> onnxruntime.InferenceSession:
+    """One graph of a network, with the settings that all are opened with.
 
+    Args:
+        path: ONNX.
+        threads: of one call; None for one on each physical core that this process may use.
+        device: "cpu", "cuda" or "cuda:1".
+        profile: how the name of its profile begins, which `end_profiling` writes; None for none.
 
-def _open(path: Path, threads: int | None, device: str) -> onnxruntime.InferenceSession:
-    provider, options = _provider(device)
+    Raises:
+        EngineError: the device cannot be used, or the file cannot be opened.
+    """
+    provider, where = _provider(device)
+    options = options_for(threads)
+    if profile is not None:
+        options.enable_profiling = True
+        options.profile_file_prefix = str(profile)
     try:
         session = onnxruntime.InferenceSession(
-            path, options_for(threads), providers=[provider], provider_options=[options], disabled_optimizers=SLOW_FUSIONS
+            path, options, providers=[provider], provider_options=[where], disabled_optimizers=SLOW_FUSIONS
         )
     except Exception as error:  # onnxruntime's own classes share no base but Exception
-        raise EngineError(f"onnxruntime cannot open {path} ({str(error).splitlines()[0]}); export it again.") from error
+        raise EngineError(f"onnxruntime cannot open {path} ({first_line(error)}); export it again.") from error
     if provider not in session.get_providers():  # it goes on with the processor, and only logs that
         raise EngineError(
             f"onnxruntime cannot use the device {device!r} here: a library that its provider needs is missing; leave the device at cpu."
@@ -108,7 +119,7 @@ def options_for(threads: int | None) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = call_threads(threads) or 0  # 0: one per physical core
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # Between calls its threads would turn on the spot, on cores that decode the next frame and encode the last (docs/how-to/speed.md).
+    options.log_severity_level = 3  # errors alone: its warnings are about graphs, and nothing that a user can mend
+    # Between calls its threads would spin, on cores that decode the next frame and encode the last (docs/how-to/speed.md).
     options.add_session_config_entry("session.force_spinning_stop", "1")
     return options

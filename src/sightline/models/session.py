@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -50,7 +51,7 @@ class TorchSession:
     def __reduce__(self) -> tuple[Callable[..., TorchSession], tuple[Any, ...]]:
         if self.path is None:
             return TorchSession, (self.spec, self.network, self.device)
-        return _reopen, (self.path, self.device, self.spec)
+        return partial(open_session, self.path, device=self.device, spec=self.spec), ()
 
 
 def open_session(
@@ -95,7 +96,3 @@ def _device(name: str) -> torch.device:
             f"torch has no device {name!r} here ({told}); leave the device at cpu, or install a torch that has it."
         ) from error
     return device
-
-
-def _reopen(path: Path, device: str, spec: Spec) -> TorchSession:
-    return open_session(path, device=device, spec=spec)
