@@ -9,10 +9,10 @@ from typing import Any, get_args
 import pytest
 
 from sightline import auto
-from sightline.auto import Way, choose, fastest, measure, ways
+from sightline.auto import choose, fastest, measure, ways
 from sightline.cli import main
 from sightline.cli.arguments import Precision as OfCommands
-from sightline.engines import Precision, Session
+from sightline.engines import Opening, Precision, Session
 from sightline.errors import EngineError
 from sightline.methods import Method
 from sightline.methods.network import NetworkMethod
@@ -21,7 +21,8 @@ from sightline.weights import find, int8_path
 from tests.fakes import FakeSession
 
 BUILTIN = find("kestrel-nano")
-ORT, OV, BF16, INT8 = Way("onnxruntime", "f32"), Way("openvino", "f32"), Way("openvino", "bf16"), Way("openvino", "int8")
+ORT = Opening(BUILTIN, "onnxruntime")
+OV, BF16, INT8 = (Opening(BUILTIN, "openvino", precision) for precision in get_args(Precision)[:3])
 
 
 @pytest.fixture(autouse=True)
@@ -31,18 +32,18 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[Way]:
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Opening]:
     """What was opened: engines that all run the same fake network, of which openvino takes half the time."""
-    found: list[Way] = []
+    found: list[Opening] = []
 
-    def open_session(_: Path, *, engine: str, precision: Precision, **__: object) -> Session:
-        found.append(Way(engine, precision))
+    def opened_way(way: Opening) -> Session:
+        found.append(way)
         return FakeSession()
 
-    def measured(runs: dict[Way, Callable[[], object]]) -> dict[Way, list[float]]:
+    def measured(runs: dict[Opening, Callable[[], object]]) -> dict[Opening, list[float]]:
         return {way: [1.0 if way.engine == "onnxruntime" else 0.5] for way in runs}
 
-    monkeypatch.setattr(auto, "open_session", open_session)
+    monkeypatch.setattr(Opening, "open", opened_way)
     monkeypatch.setattr(auto, "measure", measured)
     monkeypatch.setattr(auto, "_is_installed", lambda _: True)
     return found
@@ -62,16 +63,16 @@ def method_of(session: Session) -> Method[Any]:
         pytest.param({ORT: [1.0, 1.0, 9.0], OV: [2.0, 2.0, 0.1]}, ORT, id="a single round decides nothing"),
     ],
 )
-def test_the_choice_follows_from_the_times(times: dict[Way, list[float]], expected: Way) -> None:
+def test_the_choice_follows_from_the_times(times: dict[Opening, list[float]], expected: Opening) -> None:
     assert fastest(times) == expected
     assert fastest(dict(reversed(times.items()))) == expected
 
 
 def test_ways_take_turns_for_about_a_second() -> None:
     now = 0.0
-    turns: list[Way] = []
+    turns: list[Opening] = []
 
-    def run(way: Way, seconds: float) -> Callable[[], None]:
+    def run(way: Opening, seconds: float) -> Callable[[], None]:
         def update() -> None:
             nonlocal now
             now += seconds
@@ -86,44 +87,50 @@ def test_ways_take_turns_for_about_a_second() -> None:
     assert [way for way, _ in itertools.groupby(turns)] == [ORT, OV] * auto.ROUNDS
 
 
-def test_rough_precisions_are_taken_only_where_they_are_allowed(opened: list[Way]) -> None:
-    assert ways(BUILTIN, "f32") == [ORT, OV]
-    assert ways(BUILTIN, "bf16") == [ORT, OV, BF16]
-    assert ways(BUILTIN, "int8") == [ORT, OV, BF16]  # nobody has made a file in int8
+def test_rough_precisions_are_taken_only_where_they_are_allowed(opened: list[Opening]) -> None:
+    assert ways(Opening.of(BUILTIN, precision="f32")) == [ORT, OV]
+    assert ways(Opening.of(BUILTIN, precision="bf16")) == [ORT, OV, BF16]
+    assert ways(Opening.of(BUILTIN, precision="int8")) == [ORT, OV, BF16]  # nobody has made a file in int8
     assert opened == []
 
 
-def test_a_file_in_int8_beside_the_weights_is_taken_only_where_it_is_asked_for(opened: list[Way], cache: Path) -> None:
+def test_a_file_in_int8_beside_the_weights_is_taken_only_where_it_is_asked_for(opened: list[Opening], cache: Path) -> None:
     cache.mkdir()
     int8_path(BUILTIN, "openvino").touch()
-    assert ways(BUILTIN, "f32") == [ORT, OV]
-    assert ways(BUILTIN, "bf16") == [ORT, OV, BF16]
-    assert ways(BUILTIN, "int8") == [ORT, OV, BF16, INT8]
-    assert choose(BUILTIN, method_of) == OV
+    assert ways(Opening.of(BUILTIN, precision="f32")) == [ORT, OV]
+    assert ways(Opening.of(BUILTIN, precision="bf16")) == [ORT, OV, BF16]
+    assert ways(Opening.of(BUILTIN, precision="int8")) == [ORT, OV, BF16, INT8]
+    assert choose(ORT, method_of) == OV
     assert opened == [ORT, OV]
 
 
-def test_a_file_in_int8_says_so(opened: list[Way], monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("auto", "tracker", "engines"):
+def test_a_file_in_int8_says_so(opened: list[Opening], monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("auto", "engines.opening"):
         monkeypatch.setattr(f"sightline.{module}.int8_in", lambda _: {"engine": "openvino"})
-    mixed = Way("openvino", "int8+bf16")
-    assert ways(BUILTIN, "f32") == ways(BUILTIN, "int8") == [INT8]
-    assert ways(BUILTIN, "bf16") == ways(BUILTIN, "int8+bf16") == [INT8, mixed]
-    assert choose(BUILTIN, method_of, roughest="int8+bf16") == INT8  # as fast
+    mixed = Opening(BUILTIN, "openvino", "int8+bf16")
+    assert ways(Opening.of(BUILTIN, precision="f32")) == ways(Opening.of(BUILTIN, precision="int8")) == [INT8]
+    assert ways(Opening.of(BUILTIN, precision="bf16")) == ways(Opening.of(BUILTIN, precision="int8+bf16")) == [INT8, mixed]
+    assert choose(Opening.of(BUILTIN, precision="int8+bf16"), method_of) == INT8  # as fast
     assert opened == [INT8, mixed]
     assert [resolve(BUILTIN, engine=None, precision=precision) for precision in get_args(Precision)] == [INT8, mixed, INT8, mixed]
 
 
-def test_the_second_start_reads_what_the_first_has_measured(opened: list[Way]) -> None:
-    assert choose(BUILTIN, method_of, threads=1) == OV
+def test_weights_of_torch_have_one_way_however_rough_it_may_be(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    path.write_bytes((2).to_bytes(8, "little") + b"{}")
+    assert resolve(path, engine="auto", precision="int8") == Opening(path, "torch")
+
+
+def test_the_second_start_reads_what_the_first_has_measured(opened: list[Opening]) -> None:
+    assert choose(ORT, method_of) == OV
     assert opened == [ORT, OV]
-    assert choose(BUILTIN, method_of, threads=1) == OV
+    assert choose(ORT, method_of) == OV
     assert opened == [ORT, OV]
 
 
 @pytest.mark.parametrize("change", ["threads", "precision", "processor", "weights"])
-def test_another_setting_is_measured_anew(change: str, opened: list[Way], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    choose(BUILTIN, method_of, threads=1)
+def test_another_setting_is_measured_anew(change: str, opened: list[Opening], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    choose(Opening.of(BUILTIN, threads=1), method_of)
     opened.clear()
     path = BUILTIN
     if change == "processor":
@@ -131,36 +138,37 @@ def test_another_setting_is_measured_anew(change: str, opened: list[Way], monkey
     if change == "weights":
         path = tmp_path / BUILTIN.name
         path.write_bytes(BUILTIN.read_bytes() + b"\xa2\x06\x00")  # an empty field that nobody knows
-    choose(path, method_of, threads=2 if change == "threads" else 1, roughest="bf16" if change == "precision" else "f32")
+    asked = Opening.of(path, threads=2 if change == "threads" else 1, precision="bf16" if change == "precision" else "f32")
+    choose(asked, method_of)
     assert opened
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'{"engine": "openvino", "precision": "f32", "for": {}}'])
-def test_a_broken_memory_is_made_again(content: bytes, opened: list[Way], cache: Path) -> None:
-    choose(BUILTIN, method_of)
+def test_a_broken_memory_is_made_again(content: bytes, opened: list[Opening], cache: Path) -> None:
+    choose(ORT, method_of)
     [kept] = (cache / "engines").iterdir()
     whole = kept.read_bytes()
     kept.write_bytes(content)
     opened.clear()
-    assert choose(BUILTIN, method_of) == OV
+    assert choose(ORT, method_of) == OV
     assert opened == [ORT, OV]
     assert kept.read_bytes() == whole
 
 
-def test_a_cache_that_cannot_be_written_to_stops_nobody(opened: list[Way], cache: Path) -> None:
+def test_a_cache_that_cannot_be_written_to_stops_nobody(opened: list[Opening], cache: Path) -> None:
     cache.write_text("a file where the folder should be")
-    assert choose(BUILTIN, method_of) == OV
+    assert choose(ORT, method_of) == OV
     assert opened
 
 
-def test_an_engine_that_refuses_is_passed_over(opened: list[Way], monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: Path, *, engine: str, **__: object) -> Session:
-        if engine == "openvino":
+def test_an_engine_that_refuses_is_passed_over(opened: list[Opening], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(way: Opening) -> Session:
+        if way.engine == "openvino":
             raise EngineError("no")
         return FakeSession()
 
-    monkeypatch.setattr(auto, "open_session", refuse)
-    assert choose(BUILTIN, method_of) == ORT
+    monkeypatch.setattr(Opening, "open", refuse)
+    assert choose(ORT, method_of) == ORT
     assert opened == []
 
 
@@ -177,7 +185,7 @@ def test_a_precision_that_nobody_knows_is_one_line() -> None:
             resolve(BUILTIN, engine=engine, precision="fp16")  # type: ignore[arg-type]  # what somebody may write
 
 
-def test_where_there_is_one_way_nothing_is_measured(opened: list[Way], monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+def test_where_there_is_one_way_nothing_is_measured(opened: list[Opening], monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     monkeypatch.setattr(auto, "_is_installed", lambda name: name == "onnxruntime")
     assert resolve(BUILTIN, engine="auto") == ORT
     assert opened == []
@@ -190,6 +198,6 @@ def test_commands_know_the_precisions_of_the_engines() -> None:
 
 def test_the_self_test_runs_on_the_fastest_engine(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(auto, "SECONDS", 0.02)
-    monkeypatch.setattr("sightline.cli.doctor._engines", dict)
+    monkeypatch.setattr("sightline.cli.doctor._engines", lambda _: {})
     assert main(["doctor", "--engine", "auto", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["self_test"]["engine"] in ("onnxruntime", "openvino")

@@ -13,11 +13,11 @@ from threading import Lock
 from typing import Any, Generic, Literal, TypeVar
 
 from sightline import zoo
-from sightline.auto import Way, choose
+from sightline.auto import choose
 from sightline.box import Box, BoxLike
 from sightline.builtin import DEFAULT
-from sightline.engines import IN_TORCH, PRECISIONS, Precision, Session, batch_for, engine_of, open_session, open_untrained
-from sightline.errors import EngineError, LittleChecked, NotStarted
+from sightline.engines import IN_TORCH, Opening, Precision, Session, batch_for, open_untrained
+from sightline.errors import LittleChecked, NotStarted
 from sightline.estimate import Estimate
 from sightline.frame import Frame
 from sightline.methods import Method
@@ -25,9 +25,9 @@ from sightline.methods.eco import EcoMethod
 from sightline.methods.network import NetworkMethod
 from sightline.methods.online import OnlineMethod
 from sightline.spec import MethodName, Spec
-from sightline.weights import find, int8_form, int8_in, limit_of
+from sightline.weights import find
 
-__all__ = ["METHODS", "MultiTracker", "Tracker", "load", "method_of", "resolve", "untrained"]
+__all__ = ["METHODS", "MultiTracker", "Tracker", "load", "method_of", "opened", "resolve", "untrained"]
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -201,7 +201,7 @@ def load(
         name_or_path: a name from `sightline zoo`, or a weights file (.onnx, .safetensors).
         engine: "onnxruntime", "openvino", "torch" or "torch-compile"; None for the one that reads the file; "auto" for the fastest of those that are installed,
             measured for about a second and remembered (`sightline.auto`).
-        threads: of one network call; None for one per physical core that this process may use.
+        threads: of one network call, at least 1; None for one per physical core that this process may use.
         device: where the network runs: "cpu", or what else the engine has: "cuda", "cuda:1", "mps", ... of torch, "cuda" of onnxruntime-gpu, "gpu" of openvino.
         spec: name of the tracker, for a file that does not carry its spec.
         precision: "f32"; "bf16" on openvino: faster where the processor has it, with slightly other boxes; "int8", "int8+bf16" where
@@ -214,41 +214,52 @@ def load(
     Raises:
         UnknownTracker, WeightsMissing, WeightsMismatch, BadSpec, EngineError: what they say.
     """
-    path = find(name_or_path, as_trained=engine in IN_TORCH)
     known = zoo.find(spec) if spec else None
-    engine, precision = resolve(path, engine=engine, threads=threads, device=device, spec=known, precision=precision)
-    session = open_session(path, engine=engine, threads=threads, device=device, spec=known, precision=precision)
-    limit = limit_of(int8_form(path, engine)) if "int8" in precision else None
-    if limit is not None:
-        warnings.warn(limit, LittleChecked, stacklevel=2)
-    method = method_of(session)
-    if isinstance(method, NetworkMethod):
-        method = replace(method, batch=batch_for(engine, path, threads) if device == "cpu" else session.spec.max_batch)
-    return Tracker(method, channels=channels)
+    opening = resolve(name_or_path, engine=engine, threads=threads, device=device, spec=known, precision=precision)
+    return opened(opening, channels=channels, stacklevel=3)
 
 
 def resolve(
-    path: Path,
+    name_or_path: str | Path,
     *,
     engine: str | None,
     threads: int | None = None,
     device: str = "cpu",
     spec: Spec | None = None,
     precision: Precision = "f32",
-) -> Way:
-    """Engine and precision that a weights file is opened with: as asked for, by its kind (None), or the fastest ("auto"). Arguments as `load`.
-
-    A file in int8 is never in f32: what was asked for is said of the rest of it.
+) -> Opening:
+    """How a weights file is opened: as asked for, by its kind (engine None), or in the fastest way ("auto"). Arguments as of `load`.
 
     Raises:
         WeightsMissing, WeightsMismatch, EngineError: what they say.
     """
-    if precision not in PRECISIONS:
-        raise EngineError(f"there is no precision called {precision!r}; known are {', '.join(PRECISIONS)}.")
-    if engine == "auto":
-        return choose(path, method_of, roughest=precision, threads=threads, device=device, spec=spec)
-    rest: dict[Precision, Precision] = {"f32": "int8", "bf16": "int8+bf16"} if int8_in(path) is not None else {}
-    return Way(engine or engine_of(path), rest.get(precision, precision))
+    path = find(name_or_path, as_trained=engine in IN_TORCH)
+    is_open = engine == "auto"
+    asked = Opening.of(path, engine=None if is_open else engine, threads=threads, device=device, spec=spec, precision=precision)
+    return choose(asked, method_of) if is_open else asked
+
+
+def opened(opening: Opening, *, channels: Channels = "bgr", stacklevel: int = 2) -> Tracker[Any]:
+    """The tracker of a weights file, opened in one way.
+
+    Args:
+        opening: see `resolve`.
+        channels: as for `load`.
+        stacklevel: whose line a warning names, as of `warnings.warn`: 2 for the caller's.
+
+    Warns, Raises:
+        LittleChecked, WeightsMissing, WeightsMismatch, BadSpec, EngineError: as `load`.
+    """
+    session = opening.open()
+    limit = opening.limit()
+    if limit is not None:
+        warnings.warn(limit, LittleChecked, stacklevel=stacklevel)
+    method = method_of(session)
+    if isinstance(method, NetworkMethod):
+        method = replace(
+            method, batch=batch_for(opening.engine, opening.path, opening.threads) if opening.device == "cpu" else session.spec.max_batch
+        )
+    return Tracker(method, channels=channels)
 
 
 def method_of(session: Session) -> Method[Any]:

@@ -27,7 +27,6 @@ __all__ = [
     "find",
     "how_to_get",
     "init_path",
-    "int8_form",
     "int8_in",
     "int8_path",
     "kind_of",
@@ -116,15 +115,6 @@ def int8_path(path: Path, engine: str) -> Path:
     """Where the quantised form of an ONNX file for an engine lies: beside it, or in the cache folder for those in the wheel."""
     folder = cache_folder() if path.parent == BUILTIN else path.parent
     return folder / f"{path.stem}.int8-{engine}.onnx"
-
-
-def int8_form(path: Path, engine: str) -> Path:
-    """Where the weights file lies that is opened in int8: a quantised one itself, else at its `int8_path`, whether anything is there or not.
-
-    Raises:
-        WeightsMissing, WeightsMismatch: the file cannot be read.
-    """
-    return int8_path(path, engine) if int8_in(path) is None else path
 
 
 def sha256_of(path: Path) -> str:

@@ -22,13 +22,13 @@ def session() -> FakeSession:
 
 @pytest.fixture
 def fake_tracker(monkeypatch: pytest.MonkeyPatch, session: FakeSession) -> Callable[..., Any]:
-    """`load` gives the fake tracker, whatever is asked for."""
+    """Commands load the fake tracker, whatever is asked for."""
 
-    def load(*_: object, **__: object) -> Tracker[Any]:
+    def opened(*_: object, **__: object) -> Tracker[Any]:
         return Tracker(NetworkMethod(session))
 
-    monkeypatch.setattr("sightline.tracker.load", load)
-    return load
+    monkeypatch.setattr("sightline.tracker.opened", opened)
+    return opened
 
 
 @pytest.fixture

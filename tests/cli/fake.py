@@ -10,11 +10,11 @@ from sightline.tracker import Tracker
 from tests.fakes import FakeSession, brightest
 
 
-def load(*_: object, **__: object) -> Tracker[Any]:
+def opened(*_: object, **__: object) -> Tracker[Any]:
     """The fake tracker, whatever is asked for."""
     return Tracker(NetworkMethod(FakeSession(step=brightest)))
 
 
 if __name__ == "__main__":
-    sightline.tracker.load = load
+    sightline.tracker.opened = opened
     sys.exit(main())

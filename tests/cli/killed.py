@@ -41,7 +41,7 @@ def step(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
     return brightest(arrays)
 
 
-def load(*_: object, **__: object) -> Tracker[Any]:
+def opened(*_: object, **__: object) -> Tracker[Any]:
     """That tracker, whatever is asked for."""
     return Tracker(NetworkMethod(FakeSession(step=step)))
 
@@ -82,7 +82,7 @@ def kill_and_resume(root: str, folder: str, seed: str, workers: str, share: str,
         share: of the time that the whole run took, which is the longest that those that are killed are let live; with several workers from their first result on.
         protocols: one after the other in each run; those that are killed begin with each in turn.
     """
-    sightline.tracker.load = load
+    sightline.tracker.opened = opened
     assert run(root, f"{folder}/first", "1", "one-pass") == 0  # so that everything is imported before processes are forked
     rng, began, again = random.Random(int(seed)), time.monotonic(), f"{folder}/again"
     assert end_of(start(root, f"{folder}/whole", workers, protocols)) == 0

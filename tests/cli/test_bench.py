@@ -11,6 +11,7 @@ from sightline.errors import EngineError, SightlineError
 from sightline.measure.ceiling import Ceiling
 from sightline.measure.race import Race
 from sightline.measure.soak import Window
+from sightline.measure.subject import Subject
 from sightline.measure.videos import in_processes
 from sightline.weights import find
 
@@ -81,7 +82,7 @@ def test_videos_at_the_same_time_are_measured_in_threads_and_in_processes(tmp_pa
 
 
 def test_a_tracker_that_does_not_start_in_a_process_is_one_error(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(EngineError, match="nobody"), in_processes(["nobody", "onnxruntime", "f32"], (64, 64), 2):
+    with pytest.raises(EngineError, match="nobody"), in_processes(Subject("nobody", "onnxruntime"), (64, 64), 2):
         pass
     assert "nobody" in capfd.readouterr().err
 
@@ -109,7 +110,7 @@ def test_others_of_ours_are_compared_and_drawn_with_the_accuracy_that_eval_found
         (["--threads", "1,x"], "--threads"),
         (["--engine", "onnxruntime,,"], "--engine"),
         (["--engine", "nothing"], "nothing"),
-        (["--engine", "onnxruntime", "--precision", "bf16"], "openvino does"),
+        (["--engine", "onnxruntime", "--precision", "bf16"], "not in bf16; use engine openvino"),
         (["--frame", "huge"], "--frame"),
         (["--rounds", "0"], "--rounds"),
         (["--compare", "nobody"], "nobody"),

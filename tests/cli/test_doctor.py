@@ -36,7 +36,7 @@ def test_a_tracker_that_cannot_be_opened_gives_1_and_the_reason(
     def missing(*_: object, **__: object) -> None:
         raise WeightsMissing("the file is gone;\n install it again.")
 
-    monkeypatch.setattr("sightline.tracker.load", missing)
+    monkeypatch.setattr("sightline.tracker.opened", missing)
     assert main(["doctor"]) == 1
     printed = capsys.readouterr().out
     assert "the file is gone; install it again." in printed
@@ -51,7 +51,9 @@ def test_a_tracker_that_loses_the_rendered_target_gives_1(session: FakeSession, 
 
 
 def test_an_engine_that_is_not_installed_is_no_illness(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("sightline.engines.ENGINES", {"onnxruntime": "sightline.engines.onnx", "absent": "absent_engine"})
+    for module in ("engines", "engines.opening"):
+        engines = {"onnxruntime": "sightline.engines.onnx", "absent": "absent_engine"}
+        monkeypatch.setattr(f"sightline.{module}.ENGINES", engines)
     assert main(["doctor", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["engines"] == {"onnxruntime": None, "absent": "absent_engine is not installed"}
 

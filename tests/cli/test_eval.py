@@ -10,6 +10,7 @@ import cv2
 import pytest
 
 from sightline.cli import main
+from sightline.engines import Opening
 from sightline.evaluate.layouts import LAYOUTS
 from tests.cli.clips import make_folder
 from tests.conftest import need_shared
@@ -172,19 +173,19 @@ def test_a_class_and_a_tracker_of_opencv_are_evaluated(words: list[str], tmp_pat
 def test_threads_reach_network_and_crops(
     words: list[str], fake_tracker: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked: dict[str, object] = {}
+    asked: list[object] = []
 
-    def load(*_: object, **options: object) -> Any:
-        asked.update(options, crops=cv2.getNumThreads())
+    def opened(opening: Opening) -> Any:
+        asked.extend([str(opening), opening.threads, cv2.getNumThreads()])
         return fake_tracker()
 
     before = cv2.getNumThreads()
-    monkeypatch.setattr("sightline.tracker.load", load)
+    monkeypatch.setattr("sightline.tracker.opened", opened)
     try:
         assert main([*words, "--threads", "2", "--json"]) == 0
     finally:
         cv2.setNumThreads(before)
-    assert asked == {"engine": "onnxruntime", "threads": 2, "device": "cpu", "precision": "f32", "crops": 2}
+    assert asked == ["onnxruntime f32", 2, 2]
     assert json.loads(capsys.readouterr().out)["timed_on"][0].endswith(", 1 x 2 threads")
 
 

@@ -1,31 +1,51 @@
 from __future__ import annotations
 
+import re
 import time
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
-from sightline import engines, load
-from sightline.engines import open_session
+from sightline.engines import Opening, open_session, opening
 from sightline.errors import EngineError
-from sightline.weights import find
+from sightline.tracker import load
+from sightline.weights import find, init_path
 
 BUILTIN = find("kestrel-nano")
 
 
-@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
-@pytest.mark.parametrize("threads", [0, -1, 1.5])
-def test_no_threads_are_refused(engine: str, threads: Any) -> None:
-    with pytest.raises(EngineError, match=f"threads is {threads}; expected a whole number from 1 on, or None"):
-        open_session(BUILTIN, engine=engine, threads=threads)
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino", "auto"])
+@pytest.mark.parametrize("threads", [0, -1, "2", 1.5])
+def test_what_is_no_number_of_threads_is_refused(engine: str, threads: Any) -> None:
+    with pytest.raises(EngineError, match=re.escape(f"threads is {threads!r}; expected a whole number from 1 on, or None")):
+        load(BUILTIN, engine=engine, threads=threads)
+
+
+def test_the_file_that_is_read_is_worked_out_in_one_place(tmp_path: Path) -> None:
+    weights = tmp_path / "w.onnx"
+    for path, source in ((weights, BUILTIN), (init_path(weights), init_path(BUILTIN))):
+        path.symlink_to(source)
+    plain, rough = Opening.of(weights), Opening.of(weights, engine="openvino", precision="int8+bf16")
+    assert (plain.file(), plain.files(), plain.label) == (weights, (weights, init_path(weights)), "onnxruntime")
+    assert (rough.file(), rough.files(), rough.label) == (tmp_path / "w.int8-openvino.onnx", (), "openvino int8+bf16")
+    assert (plain.rest, rough.rest) == ("f32", "bf16")
+    assert Opening.of(weights, device="cuda:1").label == "onnxruntime on cuda"
+
+
+def test_a_file_in_int8_is_never_in_f32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "int8_in", lambda _: {"engine": "openvino"})
+    for asked, found in (("f32", "int8"), ("int8", "int8"), ("bf16", "int8+bf16"), ("int8+bf16", "int8+bf16")):
+        way = Opening.of(BUILTIN, precision=asked)  # type: ignore[arg-type]  # one of them
+        assert (way.engine, way.precision, way.file()) == ("openvino", found, BUILTIN)
 
 
 def test_an_engine_that_is_installed_and_does_not_load_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: str) -> None:
         raise ImportError("libopenvino.so: cannot open shared object file\nand more")
 
-    monkeypatch.setattr(engines, "import_module", broken)
+    monkeypatch.setattr(opening, "import_module", broken)
     with pytest.raises(
         EngineError, match=r"installed and cannot be imported \(libopenvino.so: cannot open shared object file\); install it"
     ):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sightline.box import iou
-from sightline.cli.settings import settings_of
+from sightline.cli.settings import Numbers, settings_of
 from sightline.engines import open_session
 from sightline.errors import EngineError, WeightsMismatch
 from sightline.estimate import Estimate
@@ -250,5 +250,5 @@ def test_as_many_targets_go_through_together_as_is_cheapest_for_the_network_on_t
     method = load(tracker, engine=engine, threads=threads).method
     assert isinstance(method, NetworkMethod)
     assert method.batch == batch
-    [setting] = settings_of([tracker], [engine], ["f32"], [[threads], [16], [0], [1]])
+    [setting] = settings_of([tracker], [engine], ["f32"], Numbers([threads], [16]))
     assert setting.batch == batch

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from sightline.box import Box
+from sightline.engines import Opening
 from sightline.errors import BadData, WeightsMissing
 from sightline.evaluate.clips import Dataset, boxes_from_file, open_dataset
 from sightline.evaluate.imported import import_boxes
@@ -373,12 +374,13 @@ def test_a_folder_that_cannot_be_written_is_said_in_a_line(place: Place) -> None
 def test_a_maker_is_its_content(tmp_path: Path) -> None:
     weights = tmp_path / "w.onnx"
     weights.write_bytes(b"1")
-    first = maker_of("w", weights, "{}", engine="onnxruntime", versions={"sightline": "1"})
-    assert first == maker_of("w", weights, "{}", engine="onnxruntime", versions={"sightline": "1"})
+    opening = Opening(weights, "onnxruntime")
+    first = maker_of("w", opening, "{}", versions={"sightline": "1"})
+    assert first == maker_of("w", opening, "{}", versions={"sightline": "1"})
     (tmp_path / "w.init.onnx").write_bytes(b"2")
-    second = maker_of("w", weights, "{}", engine="onnxruntime", versions={"sightline": "1"})
+    second = maker_of("w", opening, "{}", versions={"sightline": "1"})
     weights.write_bytes(b"3")
-    third = maker_of("w", weights, "{}", engine="onnxruntime", versions={"sightline": "1"})
+    third = maker_of("w", opening, "{}", versions={"sightline": "1"})
     assert len({first.digest(), second.digest(), third.digest()}) == 3
 
 

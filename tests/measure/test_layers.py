@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sightline.engines import open_session
+from sightline.engines import Opening, open_session
 from sightline.errors import EngineError
 from sightline.measure.layers import Layer, kinds_of, macs_of, profile
 from sightline.weights import find
@@ -24,7 +24,7 @@ def test_layers_are_told_with_their_time_and_their_products(
     engine: str, products: str, convolutions: str, arrays: dict[str, np.ndarray]
 ) -> None:
     pytest.importorskip(engine)
-    layers = profile(find("kestrel-nano"), arrays, threads=1, engine=engine)
+    layers = profile(Opening.of(find("kestrel-nano"), engine=engine, threads=1), arrays)
     kinds = kinds_of(layers)
     assert sum(kind.share for kind in kinds) == pytest.approx(1)
     assert sum(kind.layers for kind in kinds) == len(layers) == len({layer.name for layer in layers})
@@ -70,4 +70,4 @@ def test_kinds_that_compute_in_something_else_are_told_apart() -> None:
 def test_what_no_engine_with_a_profiler_reads_is_said(tmp_path: Path) -> None:
     (tmp_path / "w.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0{}      ")
     with pytest.raises(EngineError, match="sightline export"):
-        profile(tmp_path / "w.safetensors", {}, threads=1)
+        profile(Opening(tmp_path / "w.safetensors", "onnxruntime"), {})

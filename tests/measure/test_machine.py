@@ -8,6 +8,7 @@ from sightline.errors import EngineError, UnknownTracker
 from sightline.measure.ceiling import ceiling
 from sightline.measure.entrants import opencv
 from sightline.measure.start import start
+from sightline.measure.subject import Subject
 
 
 def test_a_ceiling_has_a_rate_for_every_precision_that_somebody_computes_in() -> None:
@@ -21,10 +22,10 @@ def test_a_ceiling_has_a_rate_for_every_precision_that_somebody_computes_in() ->
 
 
 def test_a_fresh_process_says_how_long_its_first_box_took() -> None:
-    found = start("kestrel-nano", engine="onnxruntime", precision="f32", threads=1)
+    found = start(Subject("kestrel-nano", "onnxruntime"))
     assert min(found.imports, found.load, found.first) > 0
     with pytest.raises(EngineError, match="absent"):
-        start("absent.onnx", engine="onnxruntime", precision="f32", threads=1)
+        start(Subject("absent.onnx", "onnxruntime"))
 
 
 def test_a_tracker_that_this_opencv_lacks_is_named() -> None:

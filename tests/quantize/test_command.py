@@ -10,6 +10,7 @@ pytest.importorskip("onnx")
 
 from sightline.box import Box
 from sightline.cli import main
+from sightline.engines import Opening
 from sightline.measure.ceiling import Ceiling
 from sightline.quantize import make
 from sightline.scene import SceneFrame
@@ -104,8 +105,8 @@ def test_bench_names_a_file_in_int8_as_what_it_is(
     quick = ["--rounds", "1", "--seconds", "0.01", "--frame", "320x240", "--json"]
     shown: list[Path] = []
 
-    def profile(path: Path, *_: object, **__: object) -> list[object]:
-        shown.append(path)
+    def profile(opening: Opening, _: object) -> list[object]:
+        shown.append(opening.file())
         return []
 
     monkeypatch.setattr("sightline.measure.layers.profile", profile)

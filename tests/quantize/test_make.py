@@ -149,7 +149,7 @@ def test_loading_int8_warns_in_python_where_few_objects_were_checked(weights: Pa
         hashed.append(path)
         return sha256_of(path)
 
-    monkeypatch.setattr("sightline.engines.sha256_of", counted)
+    monkeypatch.setattr("sightline.engines.opening.sha256_of", counted)
     with pytest.warns(LittleChecked, match=r"for 2 real objects \(what was filmed\): nothing is known of others") as told:
         load(weights, threads=1, precision="int8")
     assert [Path(warning.filename) for warning in told] == [Path(__file__)]  # where the user's own code loads it

@@ -6,7 +6,7 @@ import itertools
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -19,14 +19,15 @@ from sightline.cli.environment import machine, version_of, versions
 from sightline.cli.extras import needing
 from sightline.cli.interrupt import Interrupts
 from sightline.cli.progress import progress_bar
-from sightline.cli.settings import Setting, candidate_of, method_of, opencv_candidate, settings_of
+from sightline.cli.settings import Numbers, Setting, beside, candidate_of, method_of, opencv_candidate, prepare, settings_of
 from sightline.errors import BadData, SightlineError
 
 if TYPE_CHECKING:
     from sightline.box import Box
-    from sightline.engines import Precision
+    from sightline.engines import Opening
     from sightline.frame import Frame
     from sightline.measure.race import Candidate, Times
+    from sightline.measure.subject import Subject
 
 __all__ = ["bench"]
 
@@ -42,7 +43,7 @@ def bench(
     trackers: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[NAME|PATH ...]")] = (DEFAULT,),
     /,
     *,
-    engine: Annotated[str, tyro.conf.arg(metavar="NAME,...")] = "onnxruntime",
+    engine: Annotated[str | None, optional("NAME,...")] = None,
     precision: Annotated[str, tyro.conf.arg(metavar="f32,bf16,int8,...")] = "f32",
     threads: Annotated[str, tyro.conf.arg(metavar="N,...")] = "1",
     targets: Annotated[str, tyro.conf.arg(metavar="N,...")] = "1",
@@ -71,7 +72,7 @@ def bench(
 
     Args:
         trackers: names from `sightline zoo`, or paths of weights files.
-        engine: onnxruntime, openvino, torch, or several with commas; "auto" is the fastest one.
+        engine: onnxruntime, openvino, torch, or several with commas; "auto" is the fastest one. Where not given, the one that a file is for, and onnxruntime of names.
         precision: f32, bf16 (openvino), int8, int8+bf16 (where `sightline quantize` has made a file), or several with commas; what an engine lacks is left out.
         threads: of the network, one or several numbers.
         targets: in one frame, one or several numbers.
@@ -95,17 +96,17 @@ def bench(
     _check_numbers(rounds=rounds, seconds=seconds, soak=soak)
     _check_files(output, plot)
     aucs = _aucs(accuracy, needed=plot is not None)
-    engines, precisions = _named("--engine", engine), _named("--precision", precision)
-    counted = [
+    engines = [None] if engine is None else _named("--engine", engine)
+    counted = Numbers(
         numbers("--threads", threads),
         numbers("--targets", targets),
         numbers("--batch", batch) if batch else [0],
         numbers("--callers", callers),
-    ]
+    )
     counts = numbers("--videos", videos) if videos else []
     others, opencvs = _compared(compare)
-    settings = settings_of(trackers, engines, precisions, counted)
-    settings += settings_of(others, [settings[0].engine], [settings[0].precision], [[1], [1], [0], [1]]) if others else []
+    settings = settings_of(trackers, engines, _named("--precision", precision), counted)
+    settings += beside(settings[0].subject, others, engine_is_given=engine is not None) if others else []
     _check_parts(settings, layers=layers, start=start, videos=bool(counts))
     course = _Course(*_frames(frame), rounds, seconds)
     candidates = [candidate_of(setting) for setting in settings] + [opencv_candidate(name) for name in opencvs]
@@ -207,12 +208,11 @@ def _named(option: str, text: str) -> list[str]:
 def _check_parts(settings: Sequence[Setting], *, layers: bool, start: bool, videos: bool) -> None:
     """Refuse what could not be measured of any of the settings, or not of the one that it is measured of."""
     from sightline.measure.layers import PROFILERS
-    from sightline.measure.subject import has_random_weights
 
-    if layers and not any(setting.engine in PROFILERS for setting in settings):
+    if layers and not any(setting.subject.engine in PROFILERS for setting in settings):
         raise SightlineError(f"--layers asks the profilers of {' and '.join(PROFILERS)}: add one of them to --engine.")
-    random = [setting for setting in settings if has_random_weights(setting.tracker, setting.engine)]
-    if random and (start or (videos and settings[0] in random)):
+    random = [setting.subject for setting in settings if setting.subject.has_random_weights]
+    if random and (start or (videos and settings[0].subject in random)):
         raise SightlineError(
             f"--start and --videos begin processes that read a file of weights, and {random[0].tracker} on torch has random ones: "
             "give a .safetensors file, or another --engine."
@@ -266,17 +266,17 @@ def _measured(
 
     try:
         with Interrupts():
-            report["ceilings"] = [_ceiling(number) for number in sorted({setting.threads for setting in settings})]
+            report["ceilings"] = [_ceiling(number) for number in sorted({setting.subject.threads for setting in settings})]
             _race(report, settings, candidates, aucs, course)
             for number in videos:
-                report["videos"].append(_videos(settings[0], course, number))
-            for network in dict.fromkeys(Setting(row.tracker, row.engine, row.precision, row.threads) for row in settings):
+                report["videos"].append(_videos(settings[0].subject, course, number))
+            for subject in dict.fromkeys(setting.subject for setting in settings):
                 if start:
-                    report["start"].append(_started(network))
-                if layers and network.engine in PROFILERS:
-                    report["layers"].append(_layers(network, course))
+                    report["start"].append(_started(subject))
+                if layers and subject.engine in PROFILERS and (opening := subject.opening()):
+                    report["layers"].append(_layers(subject, opening, course))
             if soak:
-                _soak(report["soak"], candidates[0], settings[0], course, minutes=soak)
+                _soak(report["soak"], candidates[0], settings[0].subject, course, minutes=soak)
     except (KeyboardInterrupt, SightlineError) as stop:
         if not report["rows"]:
             raise
@@ -317,13 +317,13 @@ def _row(
     from sightline.zoo.measured import measured
 
     kind = name, _ = _kind(setting, candidate)
-    row: dict[str, Any] = asdict(times) | {"tracker": name, "threads": 1, "targets": 1} | (asdict(setting) if setting else {})
+    row: dict[str, Any] = asdict(times) | {"tracker": name, "threads": 1, "targets": 1} | (_numbers_of(setting) if setting else {})
     size = measured().get(name)
     row |= {"parameters": size and size.parameters, "macs": size and size.macs, "share_of_ceiling": None}
-    row |= {"file_mb": setting and _file_mb(setting), "auc": aucs.get(kind), "spec": name}
+    row |= {"file_mb": setting and setting.subject.megabytes(), "auc": aucs.get(kind), "spec": name}
     if setting and size and times.network:
-        [found] = [ceiling for ceiling in ceilings if ceiling["threads"] == setting.threads]
-        best = found[setting.precision.partition("+")[0]]
+        [found] = [ceiling for ceiling in ceilings if ceiling["threads"] == setting.subject.threads]
+        best = found[setting.subject.precision.partition("+")[0]]
         row["share_of_ceiling"] = 2 * size.macs * setting.targets / (times.network * 1e6) / best if best else None
     return row
 
@@ -333,27 +333,14 @@ def _kind(setting: Setting | None, candidate: Candidate) -> Kind:
     if setting is None:
         return candidate.name.lower().replace(" ", "-"), "f32"
     follower: Any = candidate.follower
-    return follower.method.spec.name, "f32" if setting.precision == "f32" else f"{setting.engine} {setting.precision}"
+    subject = setting.subject
+    return follower.method.spec.name, "f32" if subject.precision == "f32" else f"{subject.engine} {subject.precision}"
 
 
-def _file_of(setting: Setting) -> Path:
-    """The weights that are opened."""
-    from sightline.weights import find, int8_form
-
-    path = find(setting.tracker)
-    return int8_form(path, setting.engine) if "int8" in setting.precision else path
-
-
-def _file_mb(setting: Setting) -> float | None:
-    """Of the weights, both graphs of a tracker that reads its template apart; None for random ones."""
-    from sightline.errors import WeightsMissing
-    from sightline.weights import init_path
-
-    try:
-        path = _file_of(setting)
-    except WeightsMissing:
-        return None
-    return sum(file.stat().st_size for file in (path, init_path(path)) if file.is_file()) / 1e6
+def _numbers_of(setting: Setting) -> dict[str, Any]:
+    """A setting as a row of the report has it."""
+    counts = {"targets": setting.targets, "batch": setting.batch, "callers": setting.callers}
+    return asdict(setting.subject) | counts
 
 
 def _per_target(times: Times, setting: Setting, candidate: Candidate, frame: Frame, box: Box) -> dict[str, Any]:
@@ -370,15 +357,12 @@ def _per_target(times: Times, setting: Setting, candidate: Candidate, frame: Fra
     }
 
 
-def _videos(setting: Setting, course: _Course, videos: int) -> dict[str, Any]:
-    from sightline.cli.loading import set_threads
-    from sightline.engines import IN_TORCH
+def _videos(subject: Subject, course: _Course, videos: int) -> dict[str, Any]:
     from sightline.measure.videos import rates
 
-    set_threads(1, torch_too=setting.engine in IN_TORCH)
-    alone = Setting(setting.tracker, setting.engine, setting.precision)
-    loaded = [alone.tracker, alone.engine, alone.precision]
-    found = rates(method_of(alone), loaded, course.frames, course.box, videos=videos, rounds=course.rounds, seconds=course.seconds)
+    alone = replace(subject, threads=1)
+    prepare(alone)
+    found = rates(method_of(alone), alone, course.frames, course.box, videos=videos, rounds=course.rounds, seconds=course.seconds)
     return {"name": str(alone), **asdict(found)}
 
 
@@ -396,47 +380,40 @@ def _draw(report: Mapping[str, Any], plot: Path) -> None:
         write_whole({plot: rendered(draw_speed(points, where=report["machine"]["processor"]), plot.suffix.lower()[1:])})
 
 
-def _started(setting: Setting) -> dict[str, Any]:
+def _started(subject: Subject) -> dict[str, Any]:
     from sightline.measure.start import start
 
-    return {
-        "name": str(setting),
-        **asdict(start(setting.tracker, engine=setting.engine, precision=setting.precision, threads=setting.threads)),
-    }
+    return {"name": str(subject), **asdict(start(subject))}
 
 
-def _layers(setting: Setting, course: _Course) -> dict[str, Any]:
+def _layers(subject: Subject, opening: Opening, course: _Course) -> dict[str, Any]:
     """A network's time by kind and by layer, on the crop of the second frame."""
-    from sightline.engines import open_session
     from sightline.engines.kept import Kept
     from sightline.measure.layers import kinds_of, profile
     from sightline.tracker import method_of as method_for
 
-    path = _file_of(setting)
-    kept = Kept(open_session(path, threads=setting.threads))
+    kept = Kept(opening.open())
     method = method_for(kept)
     method.advance([course.frames[1]], [method.begin(course.frames[0], course.box)])
-    rest: Precision = "bf16" if "bf16" in setting.precision else "f32"  # of a file in int8: what is not
-    layers = profile(path, kept.given[-1], threads=setting.threads, engine=setting.engine, precision=rest)
+    layers = profile(opening, kept.given[-1])
     kinds = [asdict(share) for share in kinds_of(layers)]
-    return {"name": str(setting), "threads": setting.threads, "kinds": kinds, "layers": [asdict(layer) for layer in layers]}
+    return {"name": str(subject), "threads": subject.threads, "kinds": kinds, "layers": [asdict(layer) for layer in layers]}
 
 
-def _soak(windows: list[dict[str, Any]], candidate: Candidate, setting: Setting, course: _Course, *, minutes: float) -> None:
+def _soak(windows: list[dict[str, Any]], candidate: Candidate, subject: Subject, course: _Course, *, minutes: float) -> None:
     """Append every stretch as it ends."""
     from sightline.measure.soak import soak
-    from sightline.measure.subject import has_random_weights
     from sightline.measure.videos import in_processes
 
     seconds, width = minutes * 60, min(10.0, minutes * 6)
-    words, size = (setting.tracker, setting.engine, setting.precision), (course.frames[0].width, course.frames[0].height)
+    size = (course.frames[0].width, course.frames[0].height)
 
     def fresh() -> float:
-        with in_processes(words, size, 1) as run:
+        with in_processes(subject, size, 1) as run:
             return run(width / 10)
 
     candidate.prepare()
-    beside = None if has_random_weights(setting.tracker, setting.engine) else fresh  # a process reads them from a file
+    beside = None if subject.has_random_weights else fresh  # a process reads them from a file
     with progress_bar("s a second") as bar:
         task = bar.add_task("soak, seconds", total=round(seconds))
         for window in soak(candidate.follower, course.frames, course.box, seconds=seconds, window=width, fresh=beside):

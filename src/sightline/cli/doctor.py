@@ -96,18 +96,16 @@ def _self_test(engine: str | None, device: str) -> dict[str, Any]:
     from sightline.box import iou
     from sightline.loop import follow
     from sightline.scene import Scene, render
-    from sightline.tracker import load, resolve
-    from sightline.weights import find
+    from sightline.tracker import opened, resolve
 
     shots = list(render(Scene(seed=3, num_frames=NUM_FRAMES, size=(480, 270), occlusion=0.0, distractors=0)))
-    way = None
+    opening = None
     try:
-        way = resolve(find(DEFAULT), engine=engine, device=device)
-        tracker = load(DEFAULT, engine=way.engine, device=device)
-        steps = list(follow((shot.frame for shot in shots), box=shots[0].box, tracker=tracker))
+        opening = resolve(DEFAULT, engine=engine, device=device)
+        steps = list(follow((shot.frame for shot in shots), box=shots[0].box, tracker=opened(opening)))
     except (SightlineError, ImportError, OSError) as error:
         return {
-            "engine": way.engine if way else engine,
+            "engine": opening.engine if opening else engine,
             "frames": NUM_FRAMES,
             "mean_iou": None,
             "tracker_fps": None,
@@ -121,7 +119,7 @@ def _self_test(engine: str | None, device: str) -> dict[str, Any]:
             f"{DEFAULT} lost a rendered target: mean IoU {overlap:.2f}, expected {HEALTHY_IOU} or more; please report it with this text."
         )
     fps = len(steps) / sum(step.seconds for step in steps)
-    return {"engine": way.engine, "frames": NUM_FRAMES, "mean_iou": round(overlap, 3), "tracker_fps": round(fps, 1), "problem": problem}
+    return {"engine": opening.engine, "frames": NUM_FRAMES, "mean_iou": round(overlap, 3), "tracker_fps": round(fps, 1), "problem": problem}
 
 
 def _limits(processors: Mapping[str, Any]) -> dict[str, str]:

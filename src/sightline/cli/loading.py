@@ -10,19 +10,17 @@ from sightline.cli.extras import needing
 from sightline.errors import MissingExtra, WeightsMissing
 
 if TYPE_CHECKING:
-    from sightline.engines import Precision
+    from sightline.engines import Opening, Precision
     from sightline.tracker import Tracker
 
-__all__ = ["Loaded", "load_by_name", "set_threads"]
+__all__ = ["Loaded", "load_by_name", "load_opening", "set_threads"]
 
 
 class Loaded(NamedTuple):
-    """A tracker, what runs it, and the path of its weights; None where they are random."""
+    """A tracker, and how its weights are opened; None where they are random."""
 
     tracker: Tracker[Any]
-    engine: str
-    weights: str | None
-    precision: Precision = "f32"
+    opening: Opening | None
 
 
 def load_by_name(tracker: str, *, engine: str | None, threads: int | None, device: str = "cpu", precision: Precision = "f32") -> Loaded:
@@ -41,20 +39,28 @@ def load_by_name(tracker: str, *, engine: str | None, threads: int | None, devic
     Raises:
         UnknownTracker, WeightsMissing, WeightsMismatch, BadSpec, EngineError, MissingExtra: what they say.
     """
-    from sightline.engines import IN_TORCH
-    from sightline.tracker import load, resolve
+    from sightline.tracker import resolve
     from sightline.weights import find
 
     try:
-        path = find(tracker, as_trained=engine in IN_TORCH)
+        find(tracker)
     except WeightsMissing as missing:
-        return Loaded(_untrained(tracker, missing, threads, device), "torch", None)
+        return Loaded(_untrained(tracker, missing, threads, device), None)
     with needing("convert", f"tracking with {tracker}"):
-        chosen, precision = resolve(path, engine=engine, threads=threads, device=device, precision=precision)
-        set_threads(threads, torch_too=chosen in IN_TORCH)
-        number = None if chosen in IN_TORCH else threads
-        loaded = load(tracker, engine=chosen, threads=number, device=device, precision=precision)
-    return Loaded(loaded, chosen, str(path), precision)
+        opening = resolve(tracker, engine=engine, threads=threads, device=device, precision=precision)
+        return Loaded(load_opening(opening), opening)
+
+
+def load_opening(opening: Opening) -> Tracker[Any]:
+    """Load a tracker and set its number of threads for the whole process.
+
+    Raises:
+        WeightsMissing, WeightsMismatch, BadSpec, EngineError, MissingExtra: what they say.
+    """
+    from sightline.tracker import opened
+
+    set_threads(opening.threads, torch_too=opening.is_in_torch)
+    return opened(opening.sharing_threads())
 
 
 def _untrained(tracker: str, missing: WeightsMissing, threads: int | None, device: str) -> Tracker[Any]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sightline.cli.arguments import Precision
 from sightline.cli.environment import version_of, versions
 from sightline.cli.extras import needing
-from sightline.cli.loading import set_threads
+from sightline.cli.loading import load_opening, set_threads
 from sightline.errors import SightlineError
 
 if TYPE_CHECKING:
@@ -39,27 +40,17 @@ def make_ready(tracker: str, *, threads: int, engine: str | None, device: str = 
 
 
 def _ours(tracker: str, threads: int, engine: str | None, device: str, precision: Precision) -> Ready:
-    from sightline.engines import IN_TORCH
     from sightline.evaluate.results import maker_of
     from sightline.spec import spec_to_json
-    from sightline.tracker import load, resolve
-    from sightline.weights import find, int8_form
+    from sightline.tracker import resolve
 
-    weights = find(tracker, as_trained=engine in IN_TORCH).absolute()
-    chosen, precision = resolve(weights, engine=engine, threads=threads, device=device, precision=precision)
-    prepare = functools.partial(set_threads, threads, torch_too=chosen in IN_TORCH)
+    opening = resolve(tracker, engine=engine, threads=threads, device=device, precision=precision)
+    opening = replace(opening, path=opening.path.absolute())  # processes of a cluster begin in other folders
     with needing("convert", f"tracking with {tracker}"):
-        prepare()
-        loaded = load(weights, engine=chosen, threads=None if chosen in IN_TORCH else threads, device=device, precision=precision)
-    way = chosen if precision == "f32" else f"{chosen} {precision}"
-    maker = maker_of(
-        loaded.spec.name,
-        int8_form(weights, chosen) if "int8" in precision else weights,
-        spec_to_json(loaded.spec),
-        engine=way if device == "cpu" else f"{way} on {device.partition(':')[0]}",  # which of several alike makes no other boxes
-        versions={name: _version(name) for name in (*TAKES_PART, chosen)},
-    )
-    return Ready(loaded, maker, prepare)
+        loaded = load_opening(opening)
+    taking_part = {name: _version(name) for name in (*TAKES_PART, opening.library)}
+    maker = maker_of(loaded.spec.name, opening, spec_to_json(loaded.spec), versions=taking_part)
+    return Ready(loaded, maker, functools.partial(set_threads, threads, torch_too=opening.is_in_torch))
 
 
 def _of_others(tracker: str, threads: int, engine: str | None, device: str) -> Ready | None:

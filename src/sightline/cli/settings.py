@@ -11,23 +11,28 @@ from typing import TYPE_CHECKING, Any
 
 from sightline.cli.extras import needing
 from sightline.cli.loading import set_threads
-from sightline.errors import SightlineError
+from sightline.errors import EngineError, SightlineError, WeightsMissing
 
 if TYPE_CHECKING:
     from sightline.measure.race import Candidate
+    from sightline.measure.subject import Subject
     from sightline.methods import Method
 
-__all__ = ["Setting", "candidate_of", "method_of", "opencv_candidate", "settings_of"]
+__all__ = ["Numbers", "Setting", "beside", "candidate_of", "method_of", "opencv_candidate", "prepare", "settings_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One way to run one tracker."""
+    """One way to run one tracker.
 
-    tracker: str
-    engine: str
-    precision: str
-    threads: int = 1
+    Attributes:
+        subject: the tracker, and how it is opened.
+        targets: in a frame.
+        batch: how many of them go through the network together, at most.
+        callers: threads that share them.
+    """
+
+    subject: Subject
     targets: int = 1
     batch: int = 1
     callers: int = 1
@@ -35,11 +40,21 @@ class Setting:
     def __str__(self) -> str:
         many = f", {self.targets} targets, batch {self.batch}" if self.targets > 1 else ""
         many += f", {self.callers} callers" if self.callers > 1 else ""
-        return f"{self.tracker} ({self.engine} {self.precision}, {self.threads} thread{'s' * (self.threads > 1)}{many})"
+        return f"{self.subject.tracker} ({self.subject.how}{many})"
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Every one of each with every one of the others; a batch of 0 is what the engine is loaded with."""
+
+    threads: Sequence[int] = (1,)
+    targets: Sequence[int] = (1,)
+    batch: Sequence[int] = (0,)
+    callers: Sequence[int] = (1,)
 
 
 def settings_of(
-    trackers: Sequence[str], engines: Sequence[str], precisions: Sequence[str], dimensions: Sequence[Sequence[int]]
+    trackers: Sequence[str], engines: Sequence[str | None], precisions: Sequence[str], numbers: Numbers = Numbers()
 ) -> list[Setting]:
     """Every combination that there is: an engine that lacks a precision, and batches and callers of a single target, are left out.
 
@@ -47,90 +62,91 @@ def settings_of(
 
     Args:
         trackers: names or paths.
-        engines: names.
+        engines: names; "auto" is the fastest one, None the one that a file is for, and onnxruntime of a name.
         precisions: names.
-        dimensions: numbers of threads, targets, batch (0 for what the engine is loaded with) and callers.
+        numbers: of threads and the rest.
 
     Raises:
-        SightlineError: nothing is left.
+        SightlineError: nothing is left; the reason is that of the first.
     """
     rows: list[Setting] = []
-    missing: dict[str, None] = {}
-    for tracker, engine, precision in itertools.product(trackers, engines, precisions):
-        for numbers in itertools.product(*dimensions):
-            try:
-                row = _possible(Setting(tracker, engine, precision, *numbers))
-            except _NotMade as error:
-                missing[str(error)] = None
-                break
-            if row is not None:
-                rows.append(row)
+    lacking: list[EngineError] = []
+    missing: dict[str, WeightsMissing] = {}
+    for way in itertools.product(trackers, engines, precisions, numbers.threads):
+        subject = _subject(*way)
+        try:
+            subject.check()
+        except EngineError as error:
+            lacking.append(error)
+        except WeightsMissing as error:
+            missing[str(error)] = error
+        else:
+            rows += [_setting(subject, *counts) for counts in itertools.product(numbers.targets, numbers.batch, numbers.callers)]
     if not rows:
-        raise SightlineError(
-            next(iter(missing), f"no engine of {','.join(engines)} computes in {','.join(precisions)}; openvino does in bf16.")
-        )
+        raise next(iter((*missing.values(), *lacking)))
     for told in missing:
         print(f"sightline: left out: {told}", file=sys.stderr)
-    alone = [replace(row, batch=1, callers=1) if row.targets == 1 else replace(row, batch=min(row.batch, row.targets)) for row in rows]
-    return list(dict.fromkeys(alone))
+    return list(dict.fromkeys(rows))
 
 
-class _NotMade(SightlineError):
-    """Nobody has made the int8 form of a network for an engine."""
+def beside(first: Subject, trackers: Sequence[str], *, engine_is_given: bool) -> list[Setting]:
+    """Others on one thread, as the first tracker is run: in int8 that it finds beside its weights, but not where its file itself is all in int8."""
+    opening = first.opening()
+    is_own = opening is not None and opening.file() == opening.path
+    return settings_of(trackers, [first.engine if engine_is_given else None], [opening.rest if opening and is_own else first.precision])
 
 
-def _possible(setting: Setting) -> Setting | None:
-    """The setting, with what is really opened: the fastest engine for "auto", int8 of a file in int8, the batch for 0. None where its engine lacks its precision."""
-    from sightline.engines import COMPUTES, IN_TORCH, PRECISIONS, batch_for, quantised
-    from sightline.errors import WeightsMissing
+def _subject(tracker: str, engine: str | None, precision: str, threads: int) -> Subject:
+    """What is really opened: the fastest engine in place of "auto", and int8 of a file in int8."""
+    from sightline.engines import IN_TORCH, PRECISIONS
+    from sightline.measure.subject import Subject
     from sightline.tracker import resolve
-    from sightline.weights import find
+    from sightline.zoo import SPECS
 
-    if setting.precision not in PRECISIONS:
-        raise SightlineError(f"--precision {setting.precision} is none of {', '.join(PRECISIONS)}.")
-    path = None
-    if setting.engine not in IN_TORCH:  # which runs names without a file, too
-        path = find(setting.tracker)
-        way = resolve(path, engine=setting.engine, threads=setting.threads, precision=setting.precision)
-        setting = replace(setting, engine=way.engine, precision=way.precision)
-        if "int8" in setting.precision and setting.precision in COMPUTES.get(setting.engine, ()):
-            try:
-                quantised(path, setting.engine)
-            except WeightsMissing as error:
-                raise _NotMade(str(error)) from error
-    setting = replace(setting, batch=setting.batch or batch_for(setting.engine, path, setting.threads))
-    return setting if setting.precision in COMPUTES.get(setting.engine, PRECISIONS) else None
+    if precision not in PRECISIONS:
+        raise SightlineError(f"--precision {precision} is none of {', '.join(PRECISIONS)}.")
+    if engine is None and tracker in SPECS:
+        engine = "onnxruntime"
+    if engine in IN_TORCH and tracker in SPECS:  # random weights, without a file
+        return Subject(tracker, str(engine), precision, threads)
+    opening = resolve(tracker, engine=engine, threads=threads, precision=precision)
+    return Subject(tracker, opening.engine, opening.precision, threads)
 
 
-def method_of(setting: Setting) -> Method[Any]:
+def _setting(subject: Subject, targets: int, batch: int, callers: int) -> Setting:
+    return Setting(subject) if targets == 1 else Setting(subject, targets, min(batch or subject.batch(), targets), callers)
+
+
+def prepare(subject: Subject) -> None:
+    """Set the number of threads here, as the subject's turn comes."""
+    from sightline.engines import IN_TORCH
+
+    set_threads(subject.threads, torch_too=subject.engine in IN_TORCH)
+
+
+def method_of(subject: Subject) -> Method[Any]:
     """The loaded tracker."""
-    from sightline.engines import ENGINES
-    from sightline.measure.subject import loaded
-    from sightline.methods.network import NetworkMethod
-
-    if setting.engine not in ENGINES:
-        raise SightlineError(f"there is no engine called {setting.engine!r}; known are {', '.join(ENGINES)}.")
-    with needing("convert", f"{setting}"):
-        method = loaded(setting.tracker, engine=setting.engine, precision=setting.precision, threads=setting.threads).method
-    return replace(method, batch=setting.batch) if isinstance(method, NetworkMethod) else method
+    with needing("convert", f"{subject}"):
+        return subject.loaded().method
 
 
 def candidate_of(setting: Setting) -> Candidate:
     """Load a tracker and put a clock into it."""
-    from sightline.engines import IN_TORCH
     from sightline.engines.clocked import Clocked
     from sightline.measure.entrants import Many
     from sightline.measure.race import Candidate
     from sightline.methods.network import NetworkMethod
     from sightline.tracker import Tracker
 
-    prepare: Callable[[], None] = functools.partial(set_threads, setting.threads, torch_too=setting.engine in IN_TORCH)
-    method, clocked = method_of(setting), None
-    if isinstance(method, NetworkMethod) and setting.callers == 1:  # calls at the same time have no one duration
-        clocked = Clocked(method.session)
-        method = replace(method, session=clocked)
+    method, clocked = method_of(setting.subject), None
+    if isinstance(method, NetworkMethod):
+        method = replace(method, batch=setting.batch)
+        if setting.callers == 1:  # calls at the same time have no one duration
+            clocked = Clocked(method.session)
+            method = replace(method, session=clocked)
     follower: Any = Tracker(method) if setting.targets == 1 else Many(method, setting.targets, setting.callers)
-    return Candidate(str(setting), follower, setting.targets, clocked, prepare)
+    ready: Callable[[], None] = functools.partial(prepare, setting.subject)
+    return Candidate(str(setting), follower, setting.targets, clocked, ready)
 
 
 def opencv_candidate(words: str) -> Candidate:

@@ -106,38 +106,27 @@ def track(
     if device != "cpu":
         callers = callers or 1  # the cores of the processor are not what is shared
     threads, callers = shares(marks.most_at_once, threads, callers)
-    asked = engine
-    loaded, engine, weights, precision = load_by_name(tracker, engine=engine, threads=threads, device=device, precision=precision)
+    loaded, opening = load_by_name(tracker, engine=engine, threads=threads, device=device, precision=precision)
     done = _run(source, marks, loaded, infrared=infrared, start=begin, output=output, results=results, callers=callers)
     paths = {"output": None if output is None else str(output), "results": None if results is None else str(results)}
     sources = {"source": source, "infrared": infrared, "infrared_used": infrared is not None and "extra" in loaded.spec.feed}
     summary = {
         **sources,
         "tracker": loaded.spec.name,
-        "weights": weights or "random",
+        "weights": str(opening.path) if opening else "random",
         "start": begin if type(begin) is int else start,
         "targets": len(marks.names),
         **done.figures(),
         **paths,
     }
     if as_json:
-        print(
-            json.dumps(
-                {
-                    **summary,
-                    "engine": engine,
-                    "precision": precision,
-                    "device": device,
-                    "threads": threads,
-                    "callers": callers,
-                    "versions": versions(),
-                }
-            )
-        )
+        how = {"engine": opening.engine, "precision": opening.precision} if opening else {"engine": "torch", "precision": "f32"}
+        told = {**summary, **how, "device": device, "threads": threads, "callers": callers, "versions": versions()}
+        print(json.dumps(told))
     else:
         _print_summary(summary, done.sizes)
-        if asked == "auto":
-            print(f"engine: {engine} {precision}, the fastest here")
+        if engine == "auto" and opening:
+            print(f"engine: {opening}, the fastest here")
     if done.error is not None:
         kept = " and ".join(path for path in paths.values() if path) or "no file, for neither --output nor --results was given"
         raise SightlineError(f"{done.error} Kept: {done.num_frames} frames in {kept}.") from done.error

@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.engines import Opening
 from sightline.errors import BadData
 from sightline.evaluate.dataset import Clip, Dataset
-from sightline.weights import init_path, write_whole
+from sightline.weights import write_whole
 
 __all__ = [
     "Maker",
@@ -63,15 +64,14 @@ class Maker:
         return sha256(to_json(self.facts))
 
 
-def maker_of(name: str, weights: Path, spec_json: str, *, engine: str, versions: Mapping[str, str | None]) -> Maker:
-    """What a tracker of a weights file is, by content.
+def maker_of(name: str, opening: Opening, spec_json: str, *, versions: Mapping[str, str | None]) -> Maker:
+    """What a tracker of a weights file is, by the content of what is read.
 
     Raises:
         BadData: a file cannot be read.
     """
-    files = [path for path in (weights, init_path(weights)) if path.is_file()]
-    hashes = {path.name: sha256(read_bytes(path)) for path in files}
-    return Maker(name, {"spec": json.loads(spec_json), "weights_sha256": hashes, "engine": engine, "versions": dict(versions)})
+    hashes = {path.name: sha256(read_bytes(path)) for path in opening.files()}
+    return Maker(name, {"spec": json.loads(spec_json), "weights_sha256": hashes, "engine": opening.label, "versions": dict(versions)})
 
 
 def make_folder(output: Path, dataset: Dataset, tracker: str) -> Path:

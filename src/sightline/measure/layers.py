@@ -7,12 +7,11 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
-from sightline.engines import Precision
+from sightline.engines import Opening
 from sightline.errors import EngineError
 from sightline.measure.profilers import Arithmetic, Operation, of_onnxruntime, of_openvino
 from sightline.weights import kind_of
@@ -66,24 +65,20 @@ class Share:
     arithmetic: Arithmetic
 
 
-def profile(
-    path: Path, arrays: Mapping[str, np.ndarray], *, threads: int, engine: str = "onnxruntime", precision: Precision = "f32"
-) -> list[Layer]:
+def profile(opening: Opening, arrays: Mapping[str, np.ndarray]) -> list[Layer]:
     """What each layer of an exported network takes, in the order in which they run.
 
     Args:
-        path: a graph that Sightline exported.
+        opening: of a graph that Sightline exported, on an engine of `PROFILERS`.
         arrays: what it is given.
-        threads: of the call.
-        engine: key of `PROFILERS`.
-        precision: what the engine computes in, "f32" or "bf16".
 
     Raises:
         EngineError: the file is not ONNX.
     """
+    path = opening.file()
     if kind_of(path) != "onnx":
         raise EngineError(f"{path.name} is not ONNX, and only profilers of engines that read it are asked: run `sightline export` first.")
-    runs = PROFILERS[engine](path, arrays, threads=threads, precision=precision, calls=WARM + CALLS)
+    runs = PROFILERS[opening.engine](path, arrays, threads=opening.threads, precision=opening.rest, calls=WARM + CALLS)
     return [
         Layer(
             name=run.name,

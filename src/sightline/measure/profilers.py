@@ -48,8 +48,16 @@ class Run:
     outputs: list[list[int]]
 
 
-def of_onnxruntime(path: Path, arrays: Mapping[str, np.ndarray], *, threads: int, precision: Precision, calls: int) -> list[Run]:  # noqa: ARG001  # it has one
-    """The layers of a graph on onnxruntime, in the order in which they run; arguments as of `sightline.measure.layers.profile`."""
+def of_onnxruntime(path: Path, arrays: Mapping[str, np.ndarray], *, threads: int | None, precision: Precision, calls: int) -> list[Run]:  # noqa: ARG001  # it has one
+    """The layers of a graph on onnxruntime, in the order in which they run, each with the seconds of so many calls.
+
+    Args:
+        path: of the graph.
+        arrays: what it is given.
+        threads: of a call; None for one per physical core.
+        precision: "f32" or "bf16", of what is not int8 in the file.
+        calls: how many.
+    """
     import onnxruntime
 
     from sightline.engines.onnx import SLOW_FUSIONS, options_for
@@ -80,7 +88,7 @@ def of_onnxruntime(path: Path, arrays: Mapping[str, np.ndarray], *, threads: int
     return list(runs.values())
 
 
-def of_openvino(path: Path, arrays: Mapping[str, np.ndarray], *, threads: int, precision: Precision, calls: int) -> list[Run]:
+def of_openvino(path: Path, arrays: Mapping[str, np.ndarray], *, threads: int | None, precision: Precision, calls: int) -> list[Run]:
     """The layers of a graph on OpenVINO, as `of_onnxruntime`; kinds are told with the kernel that was taken."""
     import openvino
 

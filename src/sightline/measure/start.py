@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sightline.measure.process import last_line
 from sightline.measure.sensors import resident_mb
-from sightline.measure.subject import loaded
+from sightline.measure.subject import Subject
 from sightline.unreported import keep_engines_from_reporting
 
 if TYPE_CHECKING:
@@ -45,18 +45,18 @@ class Start:
     peak_mb: float | None
 
 
-def start(name: str, *, engine: str, precision: str, threads: int) -> Start:
+def start(subject: Subject) -> Start:
     """Begin with a tracker in a fresh process.
 
     Raises:
         EngineError: it cannot begin; the message is the last line that it said.
     """
-    begun = json.loads(last_line(["-m", "sightline.measure.start", name, engine, precision, str(threads)], threads=threads))
+    begun = json.loads(last_line(["-m", "sightline.measure.start", *subject.words], threads=subject.threads))
     with tempfile.TemporaryDirectory() as folder:
         clip, box = Path(folder) / "clip.mp4", ",".join(map(str, _clip(Path(folder) / "clip.mp4")))
-        command = ["-m", "sightline", "track", str(clip), "--box", box, "--tracker", name, "--engine", engine]
+        command = ["-m", "sightline", "track", str(clip), "--box", box, "--tracker", subject.tracker, "--engine", subject.engine]
         began = time.perf_counter()
-        last_line([*command, "--precision", precision, "--threads", str(threads)], threads=threads)
+        last_line([*command, "--precision", subject.precision, "--threads", str(subject.threads)], threads=subject.threads)
         return Start(**begun, track=time.perf_counter() - began)
 
 
@@ -72,20 +72,20 @@ def _clip(path: Path) -> Box:
     return shots[0].box
 
 
-def _begun(name: str, engine: str, precision: str, threads: int, began: float) -> dict[str, float | None]:
+def _begun(subject: Subject, began: float) -> dict[str, float | None]:
     """All of `Start` but `track`."""
     import cv2  # noqa: F401  # timed
     import numpy as np
 
     keep_engines_from_reporting()
-    import_module(engine)
+    import_module(subject.engine.partition("-")[0])  # torch-compile is torch's
     bare = time.perf_counter()
     from sightline.engines import ENGINES
     from sightline.frame import Frame
 
-    import_module(ENGINES[engine])
+    import_module(ENGINES[subject.engine])
     imported = time.perf_counter()
-    tracker = loaded(name, engine=engine, precision=precision, threads=threads)
+    tracker = subject.loaded()
     ready = time.perf_counter()
     frame = Frame(np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8))
     tracker.init(frame, (300, 200, 60, 60))
@@ -102,5 +102,4 @@ def _begun(name: str, engine: str, precision: str, threads: int, began: float) -
 
 if __name__ == "__main__":
     BEGAN = time.perf_counter()
-    name, engine, precision, threads = sys.argv[1:]
-    print(json.dumps(_begun(name, engine, precision, int(threads), BEGAN)))  # noqa: T201  # read by `start`
+    print(json.dumps(_begun(Subject.of_words(sys.argv[1:]), BEGAN)))  # noqa: T201  # read by `start`

@@ -1,40 +1,112 @@
-"""What is measured: a tracker, and the frames that it is shown."""
+"""What is measured: a tracker in one way of running it, and the frames that it is shown."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sightline.box import Box
+    from sightline.engines import Opening
     from sightline.frame import Frame
     from sightline.tracker import Tracker
 
-__all__ = ["has_random_weights", "loaded", "rendered"]
+__all__ = ["Subject", "rendered"]
 
 
-def has_random_weights(name: str, engine: str) -> bool:
-    """Whether a tracker is a name on torch, which cannot read the ONNX file under that name."""
-    from sightline.engines import IN_TORCH  # late, as below
-    from sightline.zoo import SPECS
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A tracker and how it is run. Its `words` tell it to a process of its own.
 
-    return engine in IN_TORCH and name in SPECS
-
-
-def loaded(name: str, *, engine: str, precision: str, threads: int) -> Tracker[Any]:
-    """A tracker with a network of so many threads, or with random weights: its speed is the same.
-
-    Torch has one number of threads for the whole process, which is the caller's to set.
-
-    Raises:
-        UnknownTracker, WeightsMissing, WeightsMismatch, EngineError, MissingExtra: as `sightline.load`.
+    Attributes:
+        tracker: a name from the zoo, or the path of a weights file.
+        engine: key of `sightline.engines.ENGINES`.
+        precision: what is computed in.
+        threads: of one call.
     """
-    from sightline.engines import IN_TORCH
-    from sightline.tracker import load, untrained  # late: `measure.start` counts what this imports as loading
 
-    if has_random_weights(name, engine):
-        return untrained(name, engine=engine)
-    number = None if engine in IN_TORCH else threads
-    return load(name, engine=engine, precision=precision, threads=number)  # type: ignore[arg-type]  # a user's word, which `load` checks
+    tracker: str
+    engine: str
+    precision: str = "f32"
+    threads: int = 1
+
+    @classmethod
+    def of_words(cls, words: Sequence[str]) -> Subject:
+        """The one that has these words."""
+        tracker, engine, precision, threads = words
+        return cls(tracker, engine, precision, int(threads))
+
+    @property
+    def words(self) -> list[str]:
+        """All of it, for a command line."""
+        return [self.tracker, self.engine, self.precision, str(self.threads)]
+
+    @property
+    def how(self) -> str:
+        """All but the tracker, to be read."""
+        return f"{self.engine} {self.precision}, {self.threads} thread{'s' * (self.threads > 1)}"
+
+    def __str__(self) -> str:
+        return f"{self.tracker} ({self.how})"
+
+    @property
+    def has_random_weights(self) -> bool:
+        """Whether it is a name on torch, which cannot read the ONNX file under that name: its speed is the same."""
+        from sightline.engines import IN_TORCH  # late, as all here: `measure.start` counts what is imported as loading
+        from sightline.zoo import SPECS
+
+        return self.engine in IN_TORCH and self.tracker in SPECS
+
+    def opening(self) -> Opening | None:
+        """How its weights are opened; None where they are random.
+
+        Raises:
+            UnknownTracker, WeightsMissing, WeightsMismatch, EngineError: as `sightline.load`.
+        """
+        from sightline.engines import Opening
+        from sightline.weights import find
+
+        if self.has_random_weights:
+            return None
+        return Opening.of(find(self.tracker), engine=self.engine, precision=self.precision, threads=self.threads)  # type: ignore[arg-type]  # a user's word, which it checks
+
+    def check(self) -> None:
+        """Refuse an engine that does not compute in the precision, and an int8 form that nobody has made.
+
+        Raises:
+            EngineError, WeightsMissing, WeightsMismatch: what they say.
+        """
+        from sightline.engines.opening import check_precision
+
+        opening = self.opening()
+        if opening is None:
+            check_precision(self.engine, self.precision)
+        else:
+            opening.check()
+
+    def loaded(self) -> Tracker[Any]:
+        """The tracker, in a process whose number of threads is set.
+
+        Raises:
+            UnknownTracker, WeightsMissing, WeightsMismatch, EngineError, MissingExtra: as `sightline.load`.
+        """
+        from sightline.tracker import opened, untrained
+
+        opening = self.opening()
+        return untrained(self.tracker, engine=self.engine) if opening is None else opened(opening.sharing_threads())
+
+    def batch(self) -> int:
+        """How many targets go through the network together where nobody says."""
+        from sightline.engines import batch_for
+
+        opening = self.opening()
+        return batch_for(self.engine, None if opening is None else opening.path, self.threads)
+
+    def megabytes(self) -> float | None:
+        """Of its weights, in 10^6 bytes, both graphs of a tracker that reads its template apart; None for random ones."""
+        opening = self.opening()
+        return None if opening is None else sum(file.stat().st_size for file in opening.files()) / 1e6
 
 
 def rendered(size: tuple[int, int], num_frames: int) -> tuple[list[Frame], Box]:

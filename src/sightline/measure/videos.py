@@ -16,14 +16,14 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any
 
 from sightline.box import Box
 from sightline.errors import EngineError, LittleChecked, SightlineError
 from sightline.frame import Frame
 from sightline.measure.race import WARM
-from sightline.measure.subject import loaded, rendered
+from sightline.measure.subject import Subject, rendered
 from sightline.measure.turns import ratio
 from sightline.methods import Method
 from sightline.tracker import Tracker
@@ -51,14 +51,12 @@ class Rates:
     processes_ratio: float
 
 
-def rates(
-    method: Method[Any], words: Sequence[str], frames: Sequence[Frame], box: Box, *, videos: int, rounds: int, seconds: float
-) -> Rates:
+def rates(method: Method[Any], subject: Subject, frames: Sequence[Frame], box: Box, *, videos: int, rounds: int, seconds: float) -> Rates:
     """Measure one video, and several in both ways, in turns.
 
     Args:
         method: with a network of one thread.
-        words: what the processes load: a tracker's name or file, engine and precision.
+        subject: what the processes load.
         frames: in memory, at least two.
         box: of the target in the first.
         videos: how many.
@@ -69,7 +67,7 @@ def rates(
         EngineError: a process does not start.
     """
     alone, threads, processes = list[float](), list[float](), list[float]()
-    with in_processes(words, (frames[0].width, frames[0].height), videos) as run:
+    with in_processes(subject, (frames[0].width, frames[0].height), videos) as run:
         for _ in range(rounds):
             alone.append(in_threads(method, frames, box, videos=1, seconds=seconds))
             threads.append(in_threads(method, frames, box, videos=videos, seconds=seconds))
@@ -90,13 +88,14 @@ def in_threads(method: Method[Any], frames: Sequence[Frame], box: Box, *, videos
 
 
 @contextlib.contextmanager
-def in_processes(words: Sequence[str], size: tuple[int, int], videos: int) -> Iterator[Callable[[float], float]]:
-    """Processes that have loaded a tracker, and what lets all of them run for some seconds: it gives their frames in a second.
+def in_processes(subject: Subject, size: tuple[int, int], videos: int) -> Iterator[Callable[[float], float]]:
+    """Processes that have loaded a tracker with one thread, and what lets all of them run for some seconds: it gives their frames in a second.
 
     Raises:
         EngineError: one does not start.
     """
-    command = [sys.executable, "-m", "sightline.measure.videos", *words, *map(str, size)]
+    subject = replace(subject, threads=1)
+    command = [sys.executable, "-m", "sightline.measure.videos", *subject.words, *map(str, size)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     with contextlib.ExitStack() as stack:
         processes = [
@@ -106,23 +105,23 @@ def in_processes(words: Sequence[str], size: tuple[int, int], videos: int) -> It
         stack.callback(lambda: [process.stdin.close() for process in processes if process.stdin])  # they end with their input
         pipes = [(process.stdin, process.stdout) for process in processes if process.stdin and process.stdout]
         for _, told in pipes:
-            _line(told, words)
+            _line(told, subject)
 
         def run(seconds: float) -> float:
             began = time.perf_counter()
             for asked, _ in pipes:
                 asked.write(f"{seconds}\n")
                 asked.flush()
-            counts = [json.loads(_line(told, words)) for _, told in pipes]
+            counts = [json.loads(_line(told, subject)) for _, told in pipes]
             return float(sum(counts) / (time.perf_counter() - began))
 
         yield run
 
 
-def _line(told: IO[str], words: Sequence[str]) -> str:
+def _line(told: IO[str], subject: Subject) -> str:
     line = told.readline()
     if not line:
-        raise EngineError(f"a process with {' '.join(words)} ended; what it said stands above.")
+        raise EngineError(f"a process with {subject} ended; what it said stands above.")
     return line
 
 
@@ -136,7 +135,7 @@ def _count(tracker: Tracker[Any], frames: Sequence[Frame], box: Box, seconds: fl
     return count
 
 
-def _serve(name: str, engine: str, precision: str, width: str, height: str) -> None:
+def _serve(subject: Subject, size: tuple[int, int]) -> None:
     """What a process does: it waits for lines with a number of seconds, and answers each with a number of frames.
 
     It ends with its input: Ctrl-C, which reaches it as well, is for the one that gives it.
@@ -146,8 +145,8 @@ def _serve(name: str, engine: str, precision: str, width: str, height: str) -> N
 
     cv2.setNumThreads(1)
     warnings.simplefilter("ignore", LittleChecked)  # who began this has said it
-    tracker = loaded(name, engine=engine, precision=precision, threads=1)
-    frames, box = rendered((int(width), int(height)), 4)
+    tracker = subject.loaded()
+    frames, box = rendered(size, 4)
     tracker.init(frames[0], box)
     for _ in range(WARM):
         tracker.update(frames[1])
@@ -158,7 +157,8 @@ def _serve(name: str, engine: str, precision: str, width: str, height: str) -> N
 
 if __name__ == "__main__":
     try:
-        _serve(*sys.argv[1:])
+        *words, width, height = sys.argv[1:]
+        _serve(Subject.of_words(words), (int(width), int(height)))
     except SightlineError as error:
         sys.exit(f"sightline: error: {error}")
     except BrokenPipeError:  # nobody listens any more, and Python would say so again at its end
