@@ -66,8 +66,8 @@ def region_around(box: Box, crop: Crop, size: Size, fill: Fill = (0.0, 0.0, 0.0)
         fill: colour for what lies outside, RGB.
     """
     even = CROP_RULES[crop.rule](box, crop, size, fill)
-    if (even.pixels, even.padded) != (crop.pixels, crop.padded):
-        even = replace(even, pixels=crop.pixels, padded=crop.padded)
+    if (even.pixels, even.padded, even.copied) != (crop.pixels, crop.padded, crop.copied):
+        even = replace(even, pixels=crop.pixels, padded=crop.padded, copied=crop.copied)
     if crop.padded == "grid":
         x, width, left, across = _on_whole_pixels(even.frame.x, even.frame.w, crop.size, even.limit[0])
         y, height, top, down = _on_whole_pixels(even.frame.y, even.frame.h, crop.size, even.limit[1])

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sightline.bend import Bend, lerp
 from sightline.box import Box
-from sightline.spec import Padded, Pixels
+from sightline.spec import COPIED, Padded, Pixels
 
 __all__ = ["BentRegion", "Fill", "Region", "Size", "part_of"]
 
@@ -26,12 +26,9 @@ Fill = tuple[float, float, float]  # RGB 0..255
 Size = tuple[int, int]  # width, height of a frame in pixels
 SPARSE = 5  # times as many rows as in a crop, from which on those that it is not made of are better not copied
 BLOCK = 64  # rows that are copied together: small enough for a processor's cache
-LARGEST = (
-    2048 * 2048
-)  # pixels of a cut that are copied with what lies outside around them, as authors do; a lost target may ask for 16 frames' worth
-# Made and given back at once: from then on glibc keeps memory of that size instead of giving it back to the system, which would make every such
+# Made and given back at once: from then on glibc keeps memory of that size instead of giving it back to the system, which would make every large
 # copy anew, page by page, and take several times as long as the copy.
-np.empty(3 * LARGEST, np.uint8)
+np.empty(3 * COPIED, np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +45,7 @@ class Region:
         pixels: kind of the crop's numbers.
         padded: whether what lies outside is put around the picture before or after it is resized, and how (`Crop.padded`).
         stride: of how many pixels along each side one is read.
+        copied: pixels of the largest cut that is copied where it lies partly outside (`Crop.copied`).
     """
 
     x: int
@@ -61,6 +59,7 @@ class Region:
     pixels: Pixels = "uint8"
     padded: Padded = "before"
     stride: int = 1
+    copied: int = COPIED
 
     def take(self, image: NDArray[np.uint8]) -> NDArray[Any]:
         """The crop: (size, size, C) of `pixels` in 0..255, a new array, by bilinear interpolation (OpenCV's, unless `padded` is "aligned").
@@ -84,7 +83,7 @@ class Region:
             return cv2.resize(picture, (self.size, self.size), interpolation=cv2.INTER_LINEAR)
         if self.padded == "after":
             return self._surrounded(image)
-        is_too_large = self.width * self.height > LARGEST
+        is_too_large = self.width * self.height > self.copied
         if self.pixels == "uint8" and (is_too_large or self.height >= SPARSE * self.size) and any(self._overhang()):
             return self._sampled(image) if is_too_large else self._sparse(image)
         return cv2.resize(self.cut(image), (self.size, self.size), interpolation=cv2.INTER_LINEAR)
@@ -120,7 +119,7 @@ class Region:
         return max(0, first), max(0, first, min(last, self.size))
 
     def _sampled(self, image: NDArray[np.uint8]) -> NDArray[Any]:
-        """The crop without a copy of what is cut, from the same places to a thirty-second of a pixel."""
+        """The crop without a copy of what is cut: the same within 1 (OpenCV 5), or from the same places to a thirty-second of a pixel (before it)."""
         across, down = self.width / self.size, self.height / self.size
         matrix = np.array([[across, 0, self.x + 0.5 * across - 0.5], [0, down, self.y + 0.5 * down - 0.5]])
         picture, flags = image[: self.limit[1], : self.limit[0]], cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeAlias
 from sightline.errors import BadSpec
 
 __all__ = [
+    "COPIED",
     "VERSION",
     "Augment",
     "Border",
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 VERSION = 1
+COPIED = 2048 * 2048  # see `Crop.copied`
 
 Border: TypeAlias = Literal["zero", "first-mean", "first-mean-floor"]
 CropRule: TypeAlias = Literal[
@@ -93,6 +95,9 @@ class Crop:
     # so that whole pixels of the frame become whole pixels of the crop; "corners": before, and what boxes are mapped by has its corners
     # in the middles of the crop's outermost pixels)
     padded: Padded = "before"
+    # where a cut lies partly outside, it is copied with that around it, as authors do; one of more pixels is not, and its crop, where that is smaller, differs by 1 of
+    # 255 at most (with OpenCV 5). "before" in uint8 alone; a lost target may ask for as much as 16 frames
+    copied: int = COPIED
     small: tuple[float, int] | None = None  # a target under this share of its first frame is searched in this size, at the same scale
     # the crop has as many pixels along a side as what is cut in the first frame, though no fewer and no more than the first two numbers,
     # made an odd multiple of the third; None: `size`

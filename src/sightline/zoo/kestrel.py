@@ -29,7 +29,7 @@ KESTREL_NANO = Spec(
     family="kestrel",
     arch=Arch(depth=3, width=48, heads=1, head_width=32),
     template=Crop(factor=2.0, size=128),
-    search=Crop(factor=4.0, size=256),
+    search=Crop(factor=4.0, size=256, copied=512 * 512),
     lost_below=0.39,  # recipes/LOG.md, "Thresholds"
     sure_above=0.58,
     hold=Hold(),  # recipes/LOG.md, "Lost targets"

@@ -34,7 +34,7 @@ MERLIN = Spec(
     family="merlin",
     arch=Arch(),
     template=Crop(rule="stretch-outward", factor=5.0, size=458, border="first-mean"),
-    search=Crop(rule="stretch-outward", factor=5.0, size=256, border="first-mean"),
+    search=Crop(rule="stretch-outward", factor=5.0, size=256, border="first-mean", copied=512 * 512),
     clip="inside",
     feed=("target", "prior"),
     lost_below=0.25,  # recipes/LOG.md, "Thresholds" of merlin
