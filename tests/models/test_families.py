@@ -17,6 +17,7 @@ torch = pytest.importorskip("torch")
 from sightline import models, zoo  # noqa: E402  # after the check for torch
 from sightline.contract import checks  # noqa: E402
 from sightline.engines import Array  # noqa: E402
+from sightline.engines.state import apart  # noqa: E402
 from sightline.methods import memory  # noqa: E402
 from sightline.models.calls import OF_STEP, OF_TEMPLATE, example  # noqa: E402
 from sightline.models.checkpoint import fill, state_for_authors  # noqa: E402
@@ -153,7 +154,7 @@ def outputs(session: TorchSession, arrays: dict[str, Array]) -> dict[str, Array]
 
 def in_every_slot(state: dict[str, Array], spec: Spec) -> dict[str, Array]:
     """The state of targets with one template, which stands in every slot; it does already where all are read together."""
-    template, own = memory.apart(state)
+    template, own = apart(state)
     return template | own if spec.memory.together else memory.spread(state, spec.memory, axis=1)
 
 

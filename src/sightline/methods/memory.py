@@ -19,7 +19,7 @@ from sightline.engines import Array
 from sightline.engines.state import apart
 from sightline.spec import History, Memory
 
-__all__ = ["apart", "banked", "drawn", "due", "filled", "mixed", "put", "qualifies", "sampled", "shown", "spread"]
+__all__ = ["banked", "drawn", "due", "filled", "mixed", "put", "qualifies", "sampled", "shown", "spread"]
 
 
 def due(memory: Memory, age: int) -> list[int]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from sightline.box import Box
 from sightline.engines import Array, Session
+from sightline.engines.state import apart
 from sightline.errors import BadImage
 from sightline.estimate import Estimate, status_of
 from sightline.frame import Frame
@@ -79,7 +80,7 @@ class NetworkMethod:
 
     def begin(self, frame: Frame, box: Box) -> Target:
         """Cut the template, and let the network read it if it has a graph for that."""
-        size = (frame.width, frame.height)
+        size = frame.size
         fill = _fill(frame, self.spec)
         box = START_RULES[self.spec.start](box, size)
         rule, template = self.spec.memory, self._template(frame, box, fill)
@@ -115,7 +116,7 @@ class NetworkMethod:
 
     def _look(self, frame: Frame, state: Target) -> Look:
         """Where a target is looked for, and all that the network is given of it."""
-        size = (frame.width, frame.height)
+        size = frame.size
         region = region_around(state.box, state.search, size, state.fill)
         pictures = self._pictures("search", frame, at_scales(region, state.box, state.search, size, state.fill))
         templates = memory.shown(self.spec.memory, state.templates)
@@ -125,13 +126,14 @@ class NetworkMethod:
         rows = [arrays for _, arrays in looks]
         outputs = self.session.run("step", {name: _batched([row[name] for row in rows]) for name in rows[0]})
         check_finite(self.spec, "step", outputs, frames)
+        _, own = apart(outputs)
         results = []
         for i, (frame, (region, _), state) in enumerate(zip(frames, looks, states, strict=True)):
-            size = (frame.width, frame.height)
+            size = frame.size
             box = clip(region.to_frame(outputs["box"][i]), self.spec.clip, size)
             reported = REPORT_RULES[self.spec.report](box, size)
             score = float(outputs["score"][i]) if "score" in outputs else float("nan")
-            changed = {name.removeprefix("next."): output[i] for name, output in outputs.items() if name.startswith("next.")}
+            changed = {name: output[i] for name, output in own.items()}
             estimate = Estimate(reported, score, status_of(score, self.spec), region, self._mask(region, outputs, i))
             is_lost = estimate.status == "lost"
             waiting = hold.held(self.spec.hold, state.box, state.known) if is_lost else None
@@ -194,7 +196,7 @@ class NetworkMethod:
 
     def _template(self, frame: Frame, box: Box, fill: Fill) -> dict[str, Array]:
         """The pictures of one template, and where the target is in it, if the network asks for that."""
-        size = (frame.width, frame.height)
+        size = frame.size
         region = region_around(box, self.spec.template, size, fill)
         pictures = self._pictures("template", frame, at_scales(region, box, self.spec.template, size, fill))
         if "target" in self.spec.feed:
@@ -209,7 +211,7 @@ class NetworkMethod:
         if "init" not in self.session.roles:
             return arrays, {}
         outputs = self.session.run("init", {name: array[np.newaxis] for name, array in arrays.items()})
-        return memory.apart({name: output[0] for name, output in outputs.items()})
+        return apart({name: output[0] for name, output in outputs.items()})
 
     def _past(self, region: Region | BentRegion, state: Target) -> dict[str, Array]:
         """Past boxes in the search crop: the last one, and a longer history, where the network asks for them."""
