@@ -3,7 +3,8 @@
     python benchmarks/overhead.py [--tracker NAME ...] [--shares SHARE ...] [--output FILE.json]
 
 The network runs in every frame, for what it leaves in the caches is a part of what the rest costs; its time is taken off, and its answer is
-replaced by one that puts the box back where it was, so every frame asks for the same crop. Frames are noise, in memory, as a `Frame` (what
+replaced by one that puts the box back where it was, so every frame asks for the same crop. Beside it stands what the rest costs alone, where the
+network is left out and everything stays in the caches: the difference is waiting for memory. Frames are noise, in memory, as a `Frame` (what
 `sightline.read` gives) and as a BGR array (what OpenCV gives). The target is a square, as high as some share of the frame, and stands in the
 middle or in a corner, where half of what is looked at lies outside. Settings take turns; the median of rounds of each is told. One thread.
 """
@@ -36,12 +37,13 @@ from sightline.weights import find
 WARM = 2
 
 
-@dataclass(frozen=True)
+@dataclass
 class Answered:
-    """A session that runs the network, and says all the same that every target is where it was."""
+    """A session that says that every target is where it was, whether the network runs or not."""
 
     network: Clocked
     answer: dict[str, Array]  # of as many targets as there are
+    runs: bool = True
 
     @property
     def spec(self) -> Spec:
@@ -52,8 +54,11 @@ class Answered:
         return self.network.roles
 
     def run(self, role: Role, arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
-        said = self.network.run(role, arrays)
-        return said if role == "init" else {name: array[: len(arrays["search"])] for name, array in self.answer.items()}
+        if role == "init":
+            return self.network.run(role, arrays)
+        if self.runs:
+            self.network.run(role, arrays)
+        return {name: array[: len(arrays["search"])] for name, array in self.answer.items()}
 
 
 @dataclass(frozen=True)
@@ -74,37 +79,44 @@ class Setting:
         box = Box((width - side) / 2, (height - side) / 2, side, side) if self.place == "middle" else Box(0.0, 0.0, side, side)
         region = region_around(box, session.spec.search, (width, height))
         answer = {"box": np.tile(region.to_crop(box).astype(np.float32), (self.targets, 1)), "score": np.ones(self.targets, np.float32)}
-        clock = Clocked(session)
-        many: MultiTracker[int, Any] = MultiTracker(NetworkMethod(Answered(clock, answer)))
+        answered = Answered(Clocked(session), answer)
+        many: MultiTracker[int, Any] = MultiTracker(NetworkMethod(answered))
         picture = Frame(image) if self.given == "Frame" else image
         for key in range(self.targets):
             many.add(key, picture, box)
-        return Turns(many, clock, picture)
+        return Turns(many, answered, picture)
 
 
 @dataclass(frozen=True)
 class Turns:
-    """What came of a setting: in each round the median seconds of a frame, outside the network and in it."""
+    """What came of a setting: in each round the median seconds of a frame, outside the network, in it, and where it is left out."""
 
     many: MultiTracker[int, Any]
-    clock: Clocked
+    session: Answered
     picture: Frame | Image
     outside: list[float] = field(default_factory=list)
     network: list[float] = field(default_factory=list)
+    alone: list[float] = field(default_factory=list)
 
     def turn(self, seconds: float) -> None:
-        """One more, of at least three frames."""
-        outside, network = list[float](), list[float]()
+        """One more: frames with the network, then as many without."""
+        frames = self._frames(seconds, runs=True)
+        self.network.append(statistics.median(network for network, _ in frames))
+        self.outside.append(statistics.median(outside for _, outside in frames))
+        self.alone.append(statistics.median(outside for _, outside in self._frames(seconds, runs=False, most=len(frames))))
+
+    def _frames(self, seconds: float, *, runs: bool, most: int | None = None) -> list[tuple[float, float]]:
+        """Seconds in the network and outside it, of three frames at least."""
+        self.session.runs = runs
+        frames = list[tuple[float, float]]()
         ends = time.perf_counter() + seconds
-        while len(outside) < WARM + 3 or time.perf_counter() < ends:
-            self.clock.calls.clear()
+        while len(frames) < WARM + 3 or (time.perf_counter() < ends and (most is None or len(frames) < WARM + most)):
+            self.session.network.calls.clear()
             began = time.perf_counter()
             self.many.update(self.picture)
-            whole = time.perf_counter() - began
-            network.append(sum(self.clock.seconds("step")))
-            outside.append(whole - network[-1])
-        self.outside.append(statistics.median(outside[WARM:]))
-        self.network.append(statistics.median(network[WARM:]))
+            whole, network = time.perf_counter() - began, sum(self.session.network.seconds("step"))
+            frames.append((network, whole - network))
+        return frames[WARM:]
 
 
 def main(
@@ -144,16 +156,17 @@ def main(
         for turns in found.values():
             turns.turn(seconds)
     print(
-        "| tracker | frame | given as | target | share of the height | targets | outside the network, ms | per target | network, ms per target |"
+        "| tracker | frame | given as | target | share of the height | targets | outside the network, ms | per target | alone, ms per target |"
+        " network, ms per target |"
     )
-    print("|---|---|---|---|---:|---:|---:|---:|---:|")
+    print("|---|---|---|---|---:|---:|---:|---:|---:|---:|")
     rows = []
     for setting, turns in found.items():
-        outside, network = statistics.median(turns.outside) * 1e3, statistics.median(turns.network) * 1e3 / setting.targets
-        rows.append(asdict(setting) | {"outside": outside, "network": network})
+        outside, alone, network = (statistics.median(found) * 1e3 for found in (turns.outside, turns.alone, turns.network))
+        rows.append(asdict(setting) | {"outside": outside, "alone": alone, "network": network / setting.targets})
         print(
             f"| {setting.tracker} | {setting.frame} | {setting.given} | {setting.place} | {setting.share:g} |"
-            f" {setting.targets} | {outside:.3f} | {outside / setting.targets:.3f} | {network:.2f} |"
+            f" {setting.targets} | {outside:.3f} | {outside / setting.targets:.3f} | {alone / setting.targets:.3f} | {network / setting.targets:.2f} |"
         )
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(rows, indent=1) + "\n")
