@@ -14,7 +14,7 @@ import numpy as np
 
 from sightline.engines import Precision
 
-__all__ = ["Arithmetic", "Operation", "Run", "of_onnxruntime", "of_openvino"]
+__all__ = ["Arithmetic", "LayerProfile", "Operation", "of_onnxruntime", "of_openvino"]
 
 Arithmetic: TypeAlias = Literal["f32", "bf16", "int8"]
 Operation: TypeAlias = Literal["convolution", "product", "other"]
@@ -28,8 +28,8 @@ COMPUTED_IN: Mapping[str, Arithmetic] = {"bf16": "bf16", "i8": "int8", "u8": "in
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """One layer, as an engine tells it.
+class LayerProfile:
+    """What an engine says of one layer.
 
     Attributes:
         name, kind: as the engine calls it.
@@ -48,7 +48,14 @@ class Run:
     outputs: list[list[int]]
 
 
-def of_onnxruntime(path: Path, arrays: Mapping[str, np.ndarray], *, threads: int | None, precision: Precision, calls: int) -> list[Run]:  # noqa: ARG001  # it has one
+def of_onnxruntime(
+    path: Path,
+    arrays: Mapping[str, np.ndarray],
+    *,
+    threads: int | None,
+    precision: Precision,  # noqa: ARG001  # it has one
+    calls: int,
+) -> list[LayerProfile]:
     """The layers of a graph on onnxruntime, in the order in which they run, each with the seconds of so many calls.
 
     Args:
@@ -58,37 +65,34 @@ def of_onnxruntime(path: Path, arrays: Mapping[str, np.ndarray], *, threads: int
         precision: "f32" or "bf16", of what is not int8 in the file.
         calls: how many.
     """
-    import onnxruntime
-
-    from sightline.engines.onnx import SLOW_FUSIONS, options_for
+    from sightline.engines.onnx import open_graph
 
     with tempfile.TemporaryDirectory() as folder:
-        options = options_for(threads)
-        options.enable_profiling = True
-        options.profile_file_prefix = str(Path(folder) / "profile")
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"], disabled_optimizers=SLOW_FUSIONS)
+        session = open_graph(path, threads=threads, profile=Path(folder, "profile"))
         given = {entry.name: arrays[entry.name] for entry in session.get_inputs()}
         for _ in range(calls):
             session.run(None, given)
         events = json.loads(Path(session.end_profiling()).read_text())
-    runs: dict[str, Run] = {}
+    found: dict[str, LayerProfile] = {}
     for event in events:
         name, told = str(event.get("name")), event.get("args", {})
         if event.get("cat") == "Node" and name.endswith("_kernel_time"):
             kind = told["op_name"]
-            if name not in runs:
+            if name not in found:
                 operation = OPERATIONS.get(kind, "other")
                 inputs = [(type_, shape) for entry in told.get("input_type_shape", []) for type_, shape in entry.items()]
                 arithmetic = COMPUTED_IN.get(inputs[0][0], "f32") if inputs and operation != "other" else "f32"
                 outputs = [shape for entry in told.get("output_type_shape", []) for shape in entry.values()]
-                runs[name] = Run(
+                found[name] = LayerProfile(
                     name.removesuffix("_kernel_time"), kind, operation, arithmetic, [], [shape for _, shape in inputs], outputs
                 )
-            runs[name].seconds.append(event["dur"] / 1e6)
-    return list(runs.values())
+            found[name].seconds.append(event["dur"] / 1e6)
+    return list(found.values())
 
 
-def of_openvino(path: Path, arrays: Mapping[str, np.ndarray], *, threads: int | None, precision: Precision, calls: int) -> list[Run]:
+def of_openvino(
+    path: Path, arrays: Mapping[str, np.ndarray], *, threads: int | None, precision: Precision, calls: int
+) -> list[LayerProfile]:
     """The layers of a graph on OpenVINO, as `of_onnxruntime`; kinds are told with the kernel that was taken."""
     import openvino
 
@@ -107,7 +111,7 @@ def of_openvino(path: Path, arrays: Mapping[str, np.ndarray], *, threads: int | 
             seconds[told.node_name].append(told.real_time.total_seconds())
             kinds[told.node_name] = told.node_type, told.exec_type
     nodes = {node.get_friendly_name(): node for node in compiled.get_runtime_model().get_ordered_ops()}
-    runs = []
+    found = []
     for name, (kind, kernel) in kinds.items():
         if not any(seconds[name]):  # computed once, or of no work
             continue
@@ -116,5 +120,5 @@ def of_openvino(path: Path, arrays: Mapping[str, np.ndarray], *, threads: int | 
         inputs, outputs = (
             [list(entry.get_shape()) for entry in entries] for entries in ((node.inputs(), node.outputs()) if node else ([], []))
         )
-        runs.append(Run(name, f"{kind} {kernel}", OPERATIONS.get(kind, "other"), arithmetic, seconds[name], inputs, outputs))
-    return runs
+        found.append(LayerProfile(name, f"{kind} {kernel}", OPERATIONS.get(kind, "other"), arithmetic, seconds[name], inputs, outputs))
+    return found

@@ -22,6 +22,7 @@ from typing import IO, Any
 from sightline.box import Box
 from sightline.errors import EngineError, LittleChecked, SightlineError
 from sightline.frame import Frame
+from sightline.measure.process import environment
 from sightline.measure.race import WARM
 from sightline.measure.subject import Subject, rendered
 from sightline.measure.turns import ratio
@@ -67,7 +68,7 @@ def rates(method: Method[Any], subject: Subject, frames: Sequence[Frame], box: B
         EngineError: a process does not start.
     """
     alone, threads, processes = list[float](), list[float](), list[float]()
-    with in_processes(subject, (frames[0].width, frames[0].height), videos) as run:
+    with in_processes(subject, frames[0].size, videos) as run:
         for _ in range(rounds):
             alone.append(in_threads(method, frames, box, videos=1, seconds=seconds))
             threads.append(in_threads(method, frames, box, videos=videos, seconds=seconds))
@@ -89,17 +90,16 @@ def in_threads(method: Method[Any], frames: Sequence[Frame], box: Box, *, videos
 
 @contextlib.contextmanager
 def in_processes(subject: Subject, size: tuple[int, int], videos: int) -> Iterator[Callable[[float], float]]:
-    """Processes that have loaded a tracker with one thread, and what lets all of them run for some seconds: it gives their frames in a second.
+    """A process for each video, its tracker loaded with one thread; what is given lets all run for so many seconds, and returns their frames in a second.
 
     Raises:
         EngineError: one does not start.
     """
     subject = replace(subject, threads=1)
     command = [sys.executable, "-m", "sightline.measure.videos", *subject.words, *map(str, size)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
     with contextlib.ExitStack() as stack:
         processes = [
-            stack.enter_context(subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+            stack.enter_context(subprocess.Popen(command, env=environment(1), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
             for _ in range(videos)
         ]
         stack.callback(lambda: [process.stdin.close() for process in processes if process.stdin])  # they end with their input
@@ -126,7 +126,7 @@ def _line(told: IO[str], subject: Subject) -> str:
 
 
 def _count(tracker: Tracker[Any], frames: Sequence[Frame], box: Box, seconds: float) -> int:
-    """Frames that one video comes through in so many seconds."""
+    """How many frames of one video are tracked in so many seconds."""
     tracker.init(frames[0], box)
     count, ends = 0, time.perf_counter() + seconds
     while time.perf_counter() < ends:
