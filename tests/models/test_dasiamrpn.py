@@ -59,3 +59,14 @@ def test_one_graph_reads_crops_of_both_sizes() -> None:
             said = dict(zip(names, session.run(names, {name: value.numpy() for name, value in given.items()}), strict=True))
             for name, value in expected.items():
                 np.testing.assert_allclose(said[name], value.numpy(), atol=1e-4, err_msg=f"{name}, {size}")
+
+
+def test_an_untrained_network_is_sure_of_nothing() -> None:
+    spec = zoo.find("dasiamrpn-vot")
+    torch.manual_seed(0)
+    network = models.build(spec)
+    assert isinstance(network, DaSiamRPN)
+    with torch.inference_mode():
+        kernels = network.kernels(torch.randn(2, 256, 6, 6))  # a batch norm comes before
+        for said in network.look(kernels, torch.randn(2, 256, 24, 24)):
+            assert 0.05 < said.std() < 1

@@ -9,6 +9,7 @@ Pixels enter as uint8 (B, H, W, 3) RGB; boxes leave as cx, cy, w, h in 0..1 of t
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -21,7 +22,7 @@ from sightline.zoo.dasiamrpn import Arch
 
 __all__ = ["KEYS", "UNUSED", "DaSiamRPN", "Kernels", "build"]
 
-STRIDE = 8
+STRIDE, KERNEL = 8, 4  # pixels between two cells; cells of a kernel along each side
 KEYS = (
     ("featureExtract", "trunk.layers"),
     ("conv_cls1", "score_template"),
@@ -54,6 +55,11 @@ class DaSiamRPN(nn.Module):
         self.score_template, self.score_search = nn.Conv2d(channels, 2 * num * arch.width, 3), nn.Conv2d(channels, arch.width, 3)
         self.box_template, self.box_search = nn.Conv2d(channels, 4 * num * arch.width, 3), nn.Conv2d(channels, arch.width, 3)
         self.adjust = nn.Conv2d(4 * num, 4 * num, 1)
+        # what is correlated is a sum of so many products: an untrained network would begin with logits of about 20
+        quiet = 1 / math.sqrt(math.sqrt(arch.width) * KERNEL)
+        with torch.no_grad():
+            for convolution in (self.score_template, self.score_search, self.box_template, self.box_search):
+                convolution.weight.mul_(quiet)
 
     def extract(self, pixels: Tensor) -> Tensor:
         """Features (B, C, h, w) of a crop (B, 3, H, W), BGR, values 0..255."""
