@@ -104,3 +104,14 @@ def test_every_address_in_the_zoo_has_the_sum_of_its_file() -> None:
     for spec in with_address:
         assert spec.origin.url.startswith("https://"), spec.name
         assert len(spec.origin.sha256) == 64, spec.name
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")  # as pathlib says of a user whom the system does not know
+
+    for name in ("SIGHTLINE_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", nowhere)
+    with pytest.raises(WeightsMissing, match="set SIGHTLINE_CACHE to a folder"):
+        find("vittrack-nano")

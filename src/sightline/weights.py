@@ -60,11 +60,18 @@ def builtin_names() -> list[str]:
 
 
 def cache_folder() -> Path:
-    """Where fetched weights are kept: $SIGHTLINE_CACHE, or `sightline` in the user's cache folder. It need not exist."""
+    """Where fetched weights are kept: $SIGHTLINE_CACHE, or `sightline` in the user's cache folder. It need not exist.
+
+    Raises:
+        WeightsMissing: neither is told, and the user has no home, as in a container that runs under a number of its own.
+    """
     given = os.environ.get("SIGHTLINE_CACHE")
     if given:
         return Path(given)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sightline"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sightline"
+    except RuntimeError as error:
+        raise WeightsMissing("this user has no home to keep files in: set SIGHTLINE_CACHE to a folder that can be written.") from error
 
 
 def find(name_or_path: str | Path, *, as_trained: bool = False) -> Path:

@@ -92,6 +92,13 @@ def test_an_infrared_source_that_is_not_there(refused: Refused, clip: Path, tmp_
     assert "absent.mp4" in refused("track", clip, "--infrared", tmp_path / "absent.mp4", "--box", BOX, *asked_for)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows says that such a file does not exist")
+def test_a_name_that_is_too_long_for_a_file(refused: Refused, clip: Path, asked_for: list[str]) -> None:
+    name = "x" * 300
+    assert "File name too long" in refused("track", name, "--box", BOX, *asked_for)
+    assert "File name too long" in refused("track", clip, "--box", BOX, "--tracker", name, *asked_for)
+
+
 # the box
 
 

@@ -206,6 +206,8 @@ def test_what_does_not_exist_is_refused(tmp_path: Path) -> None:
         read(tmp_path / "nothing.mp4")
     with pytest.raises(OSError, match="does not exist"):
         read(str(tmp_path / "nothing"))
+    with pytest.raises(VideoError, match="the source is empty text"):  # and not the folder where one stands
+        read("")
 
 
 @pytest.mark.parametrize(

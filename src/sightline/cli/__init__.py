@@ -91,10 +91,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         _let_output_go()
         return 141
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno not in (errno.ENOSPC, errno.ENAMETOOLONG):
             raise
         _let_output_go()  # it may be what has no room, as in `sightline zoo > list.txt` on a full disk
-        print(f"sightline: error: nothing more can be written ({error.strerror}); make room.", file=sys.stderr)
+        what = "nothing more can be written" if error.filename is None else str(error.filename)
+        print(f"sightline: error: {what} ({error.strerror}); make room, or choose another name.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("sightline: interrupted.", file=sys.stderr)

@@ -225,6 +225,10 @@ def _open(source: SourceLike) -> Source:
 def _open_text(source: str | Path) -> Source:
     """A source that is written as text."""
     text, path = str(source), Path(source)
+    if not text.strip():
+        raise VideoError(
+            "the source is empty text, as a variable that nobody has set; expected a path, the number of a camera or an address."
+        )
     if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", text):
         from sightline.frame.video import open_address
 
