@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -103,3 +105,10 @@ def test_a_sound_tracker_breaks_nothing() -> None:
 )
 def test_a_tracker_that_breaks_a_promise_is_found_out(method: Any, promise: str) -> None:
     assert promise in broken(method)
+
+
+def test_without_assertions_nothing_is_called_sound() -> None:
+    code = "from sightline.contract import Check; Check('nothing', None, lambda _: None)()"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+    ended = subprocess.run([sys.executable, "-O", "-c", code], capture_output=True, text=True, check=False)
+    assert "run it without -O" in ended.stderr

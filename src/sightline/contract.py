@@ -41,7 +41,13 @@ class Check:
     run: Callable[[Method[Any]], None]
 
     def __call__(self) -> None:
-        """Hold the tracker to it."""
+        """Hold the tracker to it.
+
+        Raises:
+            RuntimeError: Python runs without assertions, and nothing could be found broken.
+        """
+        if not __debug__:
+            raise RuntimeError("the contract is checked by assertions, which `python -O` leaves out: run it without -O.")
         self.run(self.method)
 
     def __str__(self) -> str:
