@@ -21,7 +21,7 @@ QUICK = ["--rounds", "1", "--seconds", "0.01", "--frame", "320x240"]
 @pytest.fixture
 def known_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the machine can do is not measured: that takes seconds."""
-    monkeypatch.setattr("sightline.measure.ceiling.ceiling", lambda threads: Ceiling(threads, 100.0, None, None, 10.0, {"f32": "nobody"}))
+    monkeypatch.setattr("sightline.measure.bench.ceiling", lambda threads: Ceiling(threads, 100.0, None, None, 10.0, {"f32": "nobody"}))
 
 
 def test_a_report_has_a_row_for_every_combination_and_says_where_it_was_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -137,7 +137,7 @@ def test_what_makes_no_sense_is_one_line_before_anything_is_measured(
     options: list[str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SIGHTLINE_CACHE", str(tmp_path))
-    monkeypatch.setattr("sightline.measure.ceiling.ceiling", None)
+    monkeypatch.setattr("sightline.measure.bench.ceiling", None)
     others = [word for i in range(0, len(QUICK), 2) if QUICK[i] != options[0] for word in QUICK[i : i + 2]]
     assert main(["bench", *options, *others]) == 2
     error = capsys.readouterr().err
@@ -156,7 +156,7 @@ def test_a_plot_that_would_be_empty_is_refused_first(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("matplotlib")
-    monkeypatch.setattr("sightline.measure.ceiling.ceiling", None)
+    monkeypatch.setattr("sightline.measure.bench.ceiling", None)
     (tmp_path / "summary.json").write_text(json.dumps({"tracker": "merlin", "dataset": "folder", "auc": 0.5}))
     (tmp_path / "run.json").write_text(json.dumps({"engine": "openvino int8"}))
     assert main(["bench", "merlin", *QUICK, "--accuracy", str(tmp_path), "--plot", str(tmp_path / "speed.svg")]) == 2
@@ -218,11 +218,11 @@ def test_a_part_that_fails_takes_nothing_of_the_others_with_it(
 
     output = tmp_path / "bench.json"
     command = ["bench", "kestrel-nano", *QUICK, "--output", str(output)]
-    monkeypatch.setattr("sightline.measure.start.start", begun)
+    monkeypatch.setattr("sightline.measure.bench.start", begun)
     assert main([*command, "--start"]) == 2
     assert capsys.readouterr().err == "sightline: error: it does not begin. What was measured before is in the report.\n"
     report = json.loads(output.read_text())
     assert (len(report["rows"]), report["start"], report["stopped"]) == (1, [], "it does not begin.")
-    monkeypatch.setattr("sightline.measure.soak.soak", soaked)
+    monkeypatch.setattr("sightline.measure.bench.soak", soaked)
     assert main([*command, "--soak", "30"]) == 2
     assert [window["fps"] for window in json.loads(output.read_text())["soak"]] == [700.0]

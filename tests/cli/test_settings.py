@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sightline.cli.settings import Numbers, Setting, beside, settings_of
+from sightline.cli.settings import Numbers, beside, settings_of
 from sightline.errors import EngineError
-from sightline.measure.subject import Subject
+from sightline.measure.subject import Setting, Subject
 from sightline.weights import find
 
 

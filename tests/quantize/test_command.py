@@ -100,7 +100,7 @@ def test_bench_names_a_file_in_int8_as_what_it_is(
     weights: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = Ceiling(1, 100.0, None, 400.0, 10.0, {})
-    monkeypatch.setattr("sightline.measure.ceiling.ceiling", lambda _: known)
+    monkeypatch.setattr("sightline.measure.bench.ceiling", lambda _: known)
     make.quantize(weights, int8_path(weights, "onnxruntime"), engine="onnxruntime", footage=SMALL)
     quick = ["--rounds", "1", "--seconds", "0.01", "--frame", "320x240", "--json"]
     shown: list[Path] = []

@@ -27,7 +27,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from sightline.evaluate.watch import Board
 
-__all__ = ["progress_bar", "sequence_bars"]
+__all__ = ["counting_bar", "progress_bar", "sequence_bars"]
 
 LOOK = 0.2  # seconds between two looks at a board
 
@@ -57,6 +57,14 @@ def progress_bar(unit: str = "fps") -> Progress:
         TimeRemainingColumn(),
     )
     return Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+
+
+@contextlib.contextmanager
+def counting_bar(title: str, unit: str, total: float) -> Iterator[Callable[[float], None]]:
+    """A `progress_bar` of one piece of work; what it yields is to be called with how much of it is done."""
+    with progress_bar(unit) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda done: bar.update(task, completed=done)
 
 
 @contextlib.contextmanager

@@ -1,46 +1,24 @@
-"""What `sightline bench` runs: trackers with their engines and numbers, as candidates of a race."""
+"""What `sightline bench` runs: trackers with their engines and numbers, as entries of a race."""
 
 from __future__ import annotations
 
 import functools
 import itertools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from sightline.cli.accuracy import Aucs, kind_of
 from sightline.cli.extras import needing
 from sightline.cli.loading import set_threads
 from sightline.errors import EngineError, SightlineError, WeightsMissing
 
 if TYPE_CHECKING:
-    from sightline.measure.race import Candidate
-    from sightline.measure.subject import Subject
-    from sightline.methods import Method
+    from sightline.measure.bench import Entry
+    from sightline.measure.subject import Setting, Subject
 
-__all__ = ["Numbers", "Setting", "beside", "candidate_of", "method_of", "opencv_candidate", "prepare", "settings_of"]
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One way to run one tracker.
-
-    Attributes:
-        subject: the tracker, and how it is opened.
-        targets: in a frame.
-        batch: how many of them go through the network together, at most.
-        callers: threads that share them.
-    """
-
-    subject: Subject
-    targets: int = 1
-    batch: int = 1
-    callers: int = 1
-
-    def __str__(self) -> str:
-        many = f", {self.targets} targets, batch {self.batch}" if self.targets > 1 else ""
-        many += f", {self.callers} callers" if self.callers > 1 else ""
-        return f"{self.subject.tracker} ({self.subject.how}{many})"
+__all__ = ["Numbers", "beside", "entry_of", "opencv_entry", "prepare", "settings_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +92,8 @@ def _subject(tracker: str, engine: str | None, precision: str, threads: int) -> 
 
 
 def _setting(subject: Subject, targets: int, batch: int, callers: int) -> Setting:
+    from sightline.measure.subject import Setting
+
     return Setting(subject) if targets == 1 else Setting(subject, targets, min(batch or subject.batch(), targets), callers)
 
 
@@ -124,35 +104,35 @@ def prepare(subject: Subject) -> None:
     set_threads(subject.threads, torch_too=subject.engine in IN_TORCH)
 
 
-def method_of(subject: Subject) -> Method[Any]:
-    """The loaded tracker."""
-    with needing("convert", f"{subject}"):
-        return subject.loaded().method
-
-
-def candidate_of(setting: Setting) -> Candidate:
+def entry_of(setting: Setting, aucs: Aucs) -> Entry:
     """Load a tracker and put a clock into it."""
     from sightline.engines.clocked import Clocked
+    from sightline.measure.bench import Entry
     from sightline.measure.entrants import Many
     from sightline.measure.race import Candidate
     from sightline.methods.network import NetworkMethod
     from sightline.tracker import Tracker
 
-    method, clocked = method_of(setting.subject), None
+    with needing("convert", f"{setting}"):
+        method, clocked = setting.subject.loaded().method, None
     if isinstance(method, NetworkMethod):
         method = replace(method, batch=setting.batch)
         if setting.callers == 1:  # calls at the same time have no one duration
             clocked = Clocked(method.session)
             method = replace(method, session=clocked)
     follower: Any = Tracker(method) if setting.targets == 1 else Many(method, setting.targets, setting.callers)
-    ready: Callable[[], None] = functools.partial(prepare, setting.subject)
-    return Candidate(str(setting), follower, setting.targets, clocked, ready)
+    candidate = Candidate(str(setting), follower, setting.targets, clocked, functools.partial(prepare, setting.subject))
+    spec = method.spec.name
+    return Entry(candidate, spec, setting, method, aucs.get(kind_of(spec, setting.subject.label)))
 
 
-def opencv_candidate(words: str) -> Candidate:
-    """A tracker of OpenCV on one thread."""
+def opencv_entry(words: str, aucs: Aucs) -> Entry:
+    """A tracker of OpenCV on one thread, under the name that `sightline eval` gives it."""
     from sightline.adapters.opencv import parts_of
+    from sightline.measure.bench import Entry
     from sightline.measure.entrants import opencv
     from sightline.measure.race import Candidate
 
-    return Candidate(f"OpenCV {parts_of(words).name}", opencv(words), prepare=functools.partial(set_threads, 1, torch_too=False))
+    name = parts_of(words).name
+    candidate = Candidate(f"OpenCV {name}", opencv(words), prepare=functools.partial(set_threads, 1, torch_too=False))
+    return Entry(candidate, f"opencv-{name}", auc=aucs.get(kind_of(f"opencv-{name}", "opencv")))

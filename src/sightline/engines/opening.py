@@ -30,6 +30,7 @@ __all__ = [
     "batch_for",
     "check_precision",
     "engine_of",
+    "label_of",
     "open_session",
     "open_untrained",
 ]
@@ -119,8 +120,7 @@ class Opening:
     @property
     def label(self) -> str:
         """The engine with the precision where that is not f32, and the device where that is not the processor: what results are told apart by."""
-        way = self.engine if self.precision == "f32" else str(self)
-        return way if self.device == "cpu" else f"{way} on {self.device.partition(':')[0]}"  # which of several alike makes no other boxes
+        return label_of(self.engine, self.precision, self.device)
 
     @property
     def rest(self) -> Precision:
@@ -225,6 +225,12 @@ def engine_of(path: Path) -> str:
     """The engine that reads a weights file: of a quantised one, the one that it was made for."""
     made = int8_in(path)
     return str(made["engine"]) if made and made.get("engine") in ENGINES else READS[kind_of(path)]
+
+
+def label_of(engine: str, precision: str, device: str = "cpu") -> str:
+    """See `Opening.label`."""
+    way = engine if precision == "f32" else f"{engine} {precision}"
+    return way if device == "cpu" else f"{way} on {device.partition(':')[0]}"  # which of several alike makes no other boxes
 
 
 def check_precision(engine: str, precision: str) -> None:

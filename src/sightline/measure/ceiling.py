@@ -46,6 +46,17 @@ class Ceiling:
     copy: float
     by: dict[str, str]
 
+    def share(self, precision: str, macs: int | None, milliseconds: float) -> float | None:
+        """What part of the best rate some work reaches; None where one of the two is not known.
+
+        Args:
+            precision: in which it is computed; of "int8+bf16" the part in int8 is taken for all.
+            macs: multiply-accumulates.
+            milliseconds: that they take.
+        """
+        best = {"f32": self.f32, "bf16": self.bf16, "int8": self.int8}[precision.partition("+")[0]]
+        return 2 * macs / (milliseconds * 1e6) / best if macs and best and milliseconds else None
+
 
 def ceiling(threads: int) -> Ceiling:
     """Measure the machine; takes some seconds.

@@ -11,12 +11,16 @@ from typing import TypeAlias
 
 import numpy as np
 
+from sightline.box import Box
 from sightline.engines import Opening
+from sightline.engines.kept import Kept
 from sightline.errors import EngineError
+from sightline.frame import Frame
 from sightline.measure.profilers import Arithmetic, Operation, of_onnxruntime, of_openvino
+from sightline.tracker import method_of
 from sightline.weights import kind_of
 
-__all__ = ["PROFILERS", "Layer", "Share", "kinds_of", "macs_of", "profile"]
+__all__ = ["PROFILERS", "Layer", "Profile", "Share", "kinds_of", "macs_of", "profile", "profile_of"]
 
 Shape: TypeAlias = Sequence[int]
 
@@ -63,6 +67,39 @@ class Share:
     share: float
     macs: int | None
     arithmetic: Arithmetic
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Where the time of one network goes.
+
+    Attributes:
+        threads: of the call; None for one per physical core.
+        kinds: of layers, those first that take longest.
+        layers: in the order in which they run.
+    """
+
+    threads: int | None
+    kinds: list[Share]
+    layers: list[Layer]
+
+
+def profile_of(opening: Opening, frames: Sequence[Frame], box: Box) -> Profile:
+    """The profile of an exported network on the crop of the second frame.
+
+    Args:
+        opening: on an engine of `PROFILERS`.
+        frames: at least two.
+        box: of the target in the first.
+
+    Raises:
+        EngineError: the file is not ONNX.
+    """
+    kept = Kept(opening.open())
+    method = method_of(kept)
+    method.advance([frames[1]], [method.begin(frames[0], box)])
+    layers = profile(opening, kept.given[-1])
+    return Profile(opening.threads, kinds_of(layers), layers)
 
 
 def profile(opening: Opening, arrays: Mapping[str, np.ndarray]) -> list[Layer]:

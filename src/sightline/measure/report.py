@@ -1,166 +1,151 @@
-"""What a benchmark found, as markdown."""
+"""What a benchmark found, as values, and as the JSON that they are written in; `tables` makes markdown of them."""
 
 from __future__ import annotations
 
-import math
-import statistics
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Generic, TypeVar
 
-__all__ = ["markdown"]
+from sightline.measure.ceiling import Ceiling
+from sightline.measure.layers import Profile
+from sightline.measure.race import Times
+from sightline.measure.soak import Window
+from sightline.measure.start import Start
+from sightline.measure.subject import Setting
+from sightline.measure.videos import Rates
+from sightline.zoo.measured import Measured
 
-NUM_KINDS, NUM_LAYERS = 8, 10  # that are listed one by one
-OF_LAYERS = (
-    "MACs of layers are those that run: channels that an engine adds to fill its vectors are among them. A report in JSON has every layer."
-)
+__all__ = ["Named", "PerTarget", "Report", "Row"]
 
-
-def markdown(report: Mapping[str, Any]) -> str:
-    """The report of `sightline bench` as tables, with the machine and the versions below."""
-    parts = [_times(report["rows"])]
-    if report["targets"]:
-        parts.append(_targets(report["targets"]))
-    if report["videos"]:
-        parts.append(_videos(report["videos"]))
-    if report["start"]:
-        parts.append(_start(report["start"]))
-    parts += [_layers(entry, report["ceilings"]) for entry in report["layers"]]
-    parts += [OF_LAYERS] if report["layers"] else []
-    if report["soak"]:
-        parts.append(_soak(report["soak"]))
-    if report["stopped"]:
-        parts.append(f"Not all was measured that was asked for: {report['stopped'].rstrip('.')}.")
-    return "\n\n".join([*parts, _setting(report)])
+F = TypeVar("F", "PerTarget", Profile, Rates, Start)
 
 
-def _times(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The main table; a column that nothing stands in is left out."""
-    columns: list[tuple[str, Callable[[Mapping[str, Any]], str]]] = [
-        ("tracker", lambda row: row["name"]),
-        ("AUC", lambda row: _number(row["auc"], 3)),
-        ("p50 ms", lambda row: _number(row["p50"])),
-        ("p95 ms", lambda row: _number(row["p95"])),
-        ("fps", lambda row: f"{row['fps']:.0f}"),
-        ("time / first", lambda row: f"{row['ratio']:.2f}"),
-        ("network ms", lambda row: _number(row["network"])),
-        ("outside ms", lambda row: _number(row["outside"])),
-        ("parameters", lambda row: _count(row["parameters"])),
-        ("MACs", lambda row: _count(row["macs"])),
-        ("file MB", lambda row: _number(row["file_mb"])),
-        ("share of ceiling", lambda row: _percent(row["share_of_ceiling"])),
-        ("joules", lambda row: _number(row["joules"], 3)),
-    ]
-    shown = [(title, cell) for title, cell in columns if any(cell(row) != "-" for row in rows)]
-    lines = [f"| {' | '.join(title for title, _ in shown)} |", f"|---|{'---:|' * (len(shown) - 1)}"]
-    return "\n".join([*lines, *(f"| {' | '.join(cell(row) for _, cell in shown)} |" for row in rows)])
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What came of one candidate of the race.
+
+    Attributes:
+        times: of the race.
+        spec: name of the tracker.
+        setting: how it ran; None for OpenCV's, which have one target and one thread.
+        size: of the network; None where nobody has counted.
+        file_mb: of its weights, in 10^6 bytes; None where they are random, or OpenCV's.
+        share_of_ceiling: of the machine's best rate that the network reaches; None where one of the two is not known.
+        auc: success AUC of the same tracker in the same precision, where `sightline eval` has told.
+    """
+
+    times: Times
+    spec: str
+    setting: Setting | None
+    size: Measured | None
+    file_mb: float | None
+    share_of_ceiling: float | None
+    auc: float | None
+
+    @property
+    def tracker(self) -> str:
+        """As the user has named it."""
+        return self.setting.subject.tracker if self.setting else self.spec
+
+    @property
+    def targets(self) -> int:
+        """In a frame."""
+        return self.setting.targets if self.setting else 1
+
+    @property
+    def parameters(self) -> int | None:
+        """Numbers that were learned."""
+        return self.size.parameters if self.size else None
+
+    @property
+    def macs(self) -> int | None:
+        """Multiply-accumulates of one frame."""
+        return self.size.macs if self.size else None
+
+    def to_json(self) -> dict[str, Any]:
+        """As `Report.to_json` has it: one object, with engine, precision, batch and callers where the row has them."""
+        told = asdict(self.times) | {"tracker": self.tracker, "threads": 1, "targets": self.targets}
+        if self.setting:
+            told |= asdict(self.setting.subject) | {"batch": self.setting.batch, "callers": self.setting.callers}
+        told |= {"parameters": self.parameters, "macs": self.macs, "share_of_ceiling": self.share_of_ceiling}
+        return told | {"file_mb": self.file_mb, "auc": self.auc, "spec": self.spec}
 
 
-def _targets(rows: Sequence[Mapping[str, Any]]) -> str:
-    lines = ["| several targets | ms per target | time / network alone | kB of memory per target |", "|---|---:|---:|---:|"]
-    lines += [
-        f"| {row['name']} | {_number(row['per_target'], 3)} | {_number(row['to_network'])} | {_number(row['kilobytes'], 0)} |"
-        for row in rows
-    ]
-    return "\n".join(lines)
+@dataclass(frozen=True, slots=True)
+class PerTarget:
+    """What each of several targets costs.
+
+    Attributes:
+        targets: how many there are.
+        per_target: milliseconds of an update.
+        to_network: time of the update over that of its network's calls; None where calls at the same time have no one duration.
+        kilobytes: of memory.
+    """
+
+    targets: int
+    per_target: float
+    to_network: float | None
+    kilobytes: float
 
 
-def _videos(rows: Sequence[Mapping[str, Any]]) -> str:
-    lines = [
-        "| videos at the same time | fps of one alone | fps of all, in threads | / one | fps of all, in processes | / one |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
-    lines += [
-        f"| {row['videos']} x {row['name']} | {row['alone']:.0f} | {row['threads']:.0f} | {row['threads_ratio']:.2f} "
-        f"| {row['processes']:.0f} | {row['processes_ratio']:.2f} |"
-        for row in rows
-    ]
-    return "\n".join(lines)
+@dataclass(frozen=True, slots=True)
+class Named(Generic[F]):
+    """What was found of something that has the name of its row."""
+
+    name: str
+    found: F
+
+    def to_json(self) -> dict[str, Any]:
+        """One object."""
+        return {"name": self.name, **asdict(self.found)}
 
 
-def _start(rows: Sequence[Mapping[str, Any]]) -> str:
-    lines = [
-        "| a fresh process | bare imports s | ours too s | load s | first box s | all beyond bare imports s | `sightline track`, 10 frames s | peak MB |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
-    ]
-    for row in rows:
-        beyond = row["imports"] - row["bare"] + row["load"] + row["first"]
-        told = [row[key] for key in ("bare", "imports", "load", "first")] + [beyond, row["track"]]
-        lines.append(f"| {row['name']} | {' | '.join(f'{value:.2f}' for value in told)} | {_number(row['peak_mb'], 0)} |")
-    return "\n".join(lines)
+@dataclass(slots=True)
+class Report:
+    """All that was found; its lists grow as something is.
 
+    Attributes:
+        machine: as `sightline doctor` tells it.
+        versions: of packages; None for those that are not there.
+        frame: size, as in 1280x720.
+        ceilings: of this machine, one for each number of threads.
+        rows: of the race.
+        targets: of rows with several.
+        videos: several at the same time.
+        start: fresh processes.
+        layers: where the time of networks goes.
+        soak: stretches of it.
+        stopped: what ended it early; None where nothing did.
+    """
 
-def _layers(entry: Mapping[str, Any], ceilings: Sequence[Mapping[str, Any]]) -> str:
-    """Kinds, and the layers that take longest."""
-    best = next(found for found in ceilings if found["threads"] == entry["threads"])
+    machine: Mapping[str, str | int]
+    versions: Mapping[str, str | None]
+    frame: str
+    ceilings: list[Ceiling] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    targets: list[Named[PerTarget]] = field(default_factory=list)
+    videos: list[Named[Rates]] = field(default_factory=list)
+    start: list[Named[Start]] = field(default_factory=list)
+    layers: list[Named[Profile]] = field(default_factory=list)
+    soak: list[Window] = field(default_factory=list)
+    stopped: str | None = None
 
-    def row(name: str, part: Mapping[str, Any], total: float) -> str:
-        peak, taken, macs = best[part["arithmetic"]], part["milliseconds"], part["macs"]
-        near = None if not macs or not peak or not taken else 2 * macs / (taken * 1e6) / peak
-        return f"| {name} | {part['arithmetic']} | {taken:.3f} | {_percent(taken / total)} | {_count(macs)} | {_percent(near)} |"
+    def ceiling(self, threads: int | None) -> Ceiling:
+        """That of a number of threads that was measured."""
+        return next(found for found in self.ceilings if found.threads == threads)
 
-    kinds, layers = entry["kinds"], sorted(entry["layers"], key=lambda layer: -layer["milliseconds"])
-    total = sum(kind["milliseconds"] for kind in kinds) or math.nan
-    head = "| arithmetic | ms | share | MACs | share of ceiling |"
-    lines = [f"| {entry['name']}: where the network's time goes {head}", "|---|---|---:|---:|---:|---:|"]
-    lines += [row(f"{kind['name']} x {kind['layers']}", kind, total) for kind in kinds[:NUM_KINDS]]
-    rest = [kind["milliseconds"] for kind in kinds[NUM_KINDS:]]
-    if rest:
-        lines.append(f"| the other {len(rest)} kinds | | {sum(rest):.3f} | {_percent(sum(rest) / total)} | - | - |")
-    lines += ["", f"| its slowest layers {head}", "|---|---|---:|---:|---:|---:|"]
-    lines += [row(f"{layer['name']} ({layer['kind']})", layer, total) for layer in layers[:NUM_LAYERS]]
-    return "\n".join(lines)
-
-
-def _soak(windows: Sequence[Mapping[str, Any]]) -> str:
-    lines = ["| soak, seconds | fps | fresh fps | fps / fresh | memory MB | clock MHz | joules |", "|---:|---:|---:|---:|---:|---:|---:|"]
-    rates = [window["fps"] for window in windows]
-    fresh = [window["fresh"] for window in windows if window["fresh"] is not None]
-    shares = [window["fps"] / window["fresh"] if window["fresh"] else None for window in windows]
-    lines += [
-        f"| {window['at']:.0f} | {window['fps']:.0f} | {_number(window['fresh'], 0)} | {_number(share, 3)} | "
-        f"{_number(window['memory_mb'], 1)} | {_number(window['clock_mhz'], 0)} | {_number(window['joules'], 0)} |"
-        for window, share in zip(windows, shares, strict=True)
-    ]
-    told = f"fps {_kept(rates)}"
-    beside = [share for share in shares if share is not None]
-    if beside:
-        told += f"; a process that had just begun, after each stretch (fresh): {_kept(fresh)}; the one beside the other (fps / fresh): {_kept(beside)}"
-    return "\n".join([*lines, "", f"From the first tenth to the last, and the slowest stretch beside the median: {told}."])
-
-
-def _kept(values: Sequence[float]) -> str:
-    """How the end compares with the beginning, and the least with the usual."""
-    tenth = max(1, len(values) // 10)
-    first, last, usual = (statistics.median(part) for part in (values[:tenth], values[-tenth:], values))
-    return f"{last / first:.1%} and {min(values) / usual:.1%}"
-
-
-def _setting(report: Mapping[str, Any]) -> str:
-    machine, versions = report["machine"], report["versions"]
-    ceilings = "; ".join(
-        f"{found['threads']} thread{'s' * (found['threads'] > 1)}: "
-        + ", ".join(f"{name} {found[name]:.0f}" for name in ("f32", "bf16", "int8") if found[name])
-        + f" thousand million operations in a second, copying {found['copy']:.0f} GB/s"
-        for found in report["ceilings"]
-    )
-    packages = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
-    return (
-        f"Frames of {report['frame']} in memory; medians of rounds taken in turns, ratios within rounds. {machine['processor']}, "
-        f"{machine['cores']} cores, {machine['system']}. Ceilings of this machine: {ceilings}. {packages}."
-    )
-
-
-def _number(value: float | None, digits: int = 2) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0%}"
-
-
-def _count(value: int | None) -> str:
-    if value is None:
-        return "-"
-    if value >= 1e9:
-        return f"{value / 1e9:.2f} G"
-    return f"{value / 1e6:.0f} M" if value >= 1e7 else f"{value / 1e6:.2f} M"
+    def to_json(self) -> dict[str, Any]:
+        """What `sightline bench --json` prints."""
+        return {
+            "machine": dict(self.machine),
+            "versions": dict(self.versions),
+            "frame": self.frame,
+            "ceilings": [asdict(found) for found in self.ceilings],
+            "rows": [row.to_json() for row in self.rows],
+            "targets": [entry.to_json() for entry in self.targets],
+            "videos": [entry.to_json() for entry in self.videos],
+            "start": [entry.to_json() for entry in self.start],
+            "layers": [entry.to_json() for entry in self.layers],
+            "soak": [asdict(window) for window in self.soak],
+            "stopped": self.stopped,
+        }

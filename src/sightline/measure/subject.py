@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sightline.frame import Frame
     from sightline.tracker import Tracker
 
-__all__ = ["Subject", "rendered"]
+__all__ = ["Setting", "Subject", "rendered"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,16 @@ class Subject:
         return f"{self.tracker} ({self.how})"
 
     @property
+    def label(self) -> str:
+        """What results are told apart by, see `Opening.label`."""
+        from sightline.engines.opening import label_of  # late, as all here: `measure.start` counts what is imported as loading
+
+        return label_of(self.engine, self.precision)
+
+    @property
     def has_random_weights(self) -> bool:
         """Whether it is a name on torch, which cannot read the ONNX file under that name: its speed is the same."""
-        from sightline.engines import IN_TORCH  # late, as all here: `measure.start` counts what is imported as loading
+        from sightline.engines import IN_TORCH
         from sightline.zoo import SPECS
 
         return self.engine in IN_TORCH and self.tracker in SPECS
@@ -107,6 +114,28 @@ class Subject:
         """Of its weights, in 10^6 bytes, both graphs of a tracker that reads its template apart; None for random ones."""
         opening = self.opening()
         return None if opening is None else sum(file.stat().st_size for file in opening.files()) / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A subject with so many targets.
+
+    Attributes:
+        subject: the tracker, and how it is opened.
+        targets: in a frame.
+        batch: how many of them go through the network together, at most.
+        callers: threads that share them.
+    """
+
+    subject: Subject
+    targets: int = 1
+    batch: int = 1
+    callers: int = 1
+
+    def __str__(self) -> str:
+        many = f", {self.targets} targets, batch {self.batch}" if self.targets > 1 else ""
+        many += f", {self.callers} callers" if self.callers > 1 else ""
+        return f"{self.subject.tracker} ({self.subject.how}{many})"
 
 
 def rendered(size: tuple[int, int], num_frames: int) -> tuple[list[Frame], Box]:

@@ -69,6 +69,7 @@ def rates(method: Method[Any], subject: Subject, frames: Sequence[Frame], box: B
     """
     alone, threads, processes = list[float](), list[float](), list[float]()
     with in_processes(subject, frames[0].size, videos) as run:
+        in_threads(method, frames, box, videos=videos, seconds=0.05)  # graphs are compiled, one for each caller: processes have theirs
         for _ in range(rounds):
             alone.append(in_threads(method, frames, box, videos=1, seconds=seconds))
             threads.append(in_threads(method, frames, box, videos=videos, seconds=seconds))
