@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from sightline.engines.cores import num_cores
-from sightline.errors import EngineError, MissingExtra, WeightsMismatch, WeightsMissing
+from sightline.errors import EngineError, MissingExtra, WeightsMismatch, WeightsMissing, first_line
 from sightline.spec import Spec
 from sightline.weights import BUILTIN, init_path, int8_in, int8_path, kind_of, limit_of, sha256_of
 
@@ -299,7 +299,6 @@ def _module(engine: str) -> Any:
             f"the engine {engine} needs {package}: pip install 'sightline[{EXTRAS[engine]}]'. Tracking with an ONNX file on onnxruntime does not."
         ) from error
     except ImportError as error:  # a library that it needs is not on this system, or it was built for another one
-        told = (str(error).splitlines() or ["no reason given"])[0]
         raise EngineError(
-            f"the engine {engine} is installed and cannot be imported ({told}); install it again, or use another engine."
+            f"the engine {engine} is installed and cannot be imported ({first_line(error)}); install it again, or use another engine."
         ) from error
