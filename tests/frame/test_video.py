@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import itertools
 import socket
 import threading
@@ -109,6 +110,17 @@ def test_a_variable_frame_rate_keeps_its_times(tmp_path: Path, suffix: str) -> N
     frames = list(read(path))
     assert numbers(frames) == list(range(8))
     assert [frame.time for frame in frames] == pytest.approx([t / 1000 for t in times_ms], abs=1e-4)
+
+
+def test_frames_are_let_go_without_the_garbage_collector(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "clip.mp4", num_frames=60)
+    gc.collect()
+    gc.disable()
+    try:
+        assert sum(1 for _ in read(path)) == 60
+        assert gc.collect() < 60  # of 4K, each frame that waits for it has 12 MB
+    finally:
+        gc.enable()
 
 
 def test_ticks_of_a_clock_are_no_rate_of_frames(tmp_path: Path) -> None:

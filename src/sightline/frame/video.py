@@ -101,6 +101,8 @@ class _Video:
         self.count = 0  # frames given
         self.steps: deque[int] = deque(maxlen=16)  # between the last frames, in the stream's time base
         self.last: int | None = None  # presentation time of the last frame
+        self.rotation: int | None = None  # of the last frame
+        self.matrix: list[int] | None = None  # how frames are turned and mirrored; None: they stand upright
 
     def num_frames(self) -> int | None:
         """Counted by the container, else estimated from its length."""
@@ -186,7 +188,18 @@ class _Video:
                 self.last = frame.pts
             index, self.count = self.count, self.count + 1
             time = self._time(frame, index)
-            yield Shot(index, time, partial(_develop, frame, index, time, self.name))
+            yield Shot(index, time, partial(_develop, frame, index, time, self.name, self._turned(frame)))
+
+    def _turned(self, frame: av.VideoFrame) -> list[int] | None:
+        """The display matrix of a frame, looked up where its rotation is another one than before.
+
+        A frame that was asked for its side data refers to itself: it stays, with all its pixels, until the garbage collector comes by.
+        """
+        if frame.rotation != self.rotation:
+            self.rotation = frame.rotation
+            matrix = frame.side_data.get("DISPLAYMATRIX")
+            self.matrix = np.frombuffer(bytes(matrix), np.int32)[UPPER_LEFT].tolist() if isinstance(matrix, SideData) else None
+        return self.matrix
 
     def _time(self, frame: av.VideoFrame, index: int) -> float | None:
         if frame.pts is not None and self.stream.time_base is not None and not self._has_no_times():
@@ -216,15 +229,14 @@ def _reason(error: av.error.FFmpegError) -> str:
     return "the data is damaged" if isinstance(error, av.error.InvalidDataError) else str(error.strerror)
 
 
-def _develop(frame: av.VideoFrame, index: int, time: float | None, name: str) -> Frame:
+def _develop(frame: av.VideoFrame, index: int, time: float | None, name: str, matrix: list[int] | None) -> Frame:
     """A decoded frame as RGB, standing upright."""
     try:
         image = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
     except (av.error.FFmpegError, ValueError) as error:
         raise VideoError(f"{name}: frame {index} cannot be converted from {frame.format.name} to RGB ({error}).") from error
-    matrix = frame.side_data.get("DISPLAYMATRIX")
-    if isinstance(matrix, SideData):
-        image = _upright(image, np.frombuffer(bytes(matrix), np.int32)[UPPER_LEFT].tolist())
+    if matrix is not None:
+        image = _upright(image, matrix)
     return Frame(np.ascontiguousarray(image), index, time)
 
 
