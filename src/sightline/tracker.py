@@ -109,8 +109,8 @@ class MultiTracker(Generic[K, S]):
         method: of a loaded tracker: `sightline.load().method`.
         channels: order of plain arrays, as for `load`.
         callers: threads that share the targets of a frame between them. A network call of one thread in each of as many callers as there are
-            cores moves the most targets in a second: load(threads=1) and callers=os.cpu_count(). Callers of one target are of no use; with
-            few targets a network of many threads, load(threads=None) and callers=1, answers sooner.
+            cores moves the most targets in a second: load(threads=1) and callers=num_cores() (of `sightline.engines.cores`). Callers of one
+            target are of no use; with few targets a network of many threads, load(threads=None) and callers=1, answers sooner.
     """
 
     def __init__(self, method: Method[S], *, channels: Channels = "bgr", callers: int = 1) -> None:

@@ -134,6 +134,15 @@ def test_no_more_than_the_queue_is_decoded_ahead() -> None:
     assert fake.num_developed == 200
 
 
+def test_of_large_frames_fewer_are_decoded_ahead_and_never_less_than_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    for frames_that_fit, ahead in ((5.5, 5), (0.5, 2)):
+        monkeypatch.setattr("sightline.frame.reader.MEMORY", int(frames_that_fit * 12))  # a frame of the fake has 2 x 2 x 3 bytes
+        fake = FakeSource(60)
+        reader = FrameReader(fake.source())
+        assert [frame.index for frame in reader] == list(range(60))
+        assert fake.most_alive <= ahead + 3
+
+
 def test_a_thread_that_is_ahead_waits_until_the_frames_are_taken() -> None:
     fake = FakeSource(AHEAD)
     reader = FrameReader(fake.source())

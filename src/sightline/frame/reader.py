@@ -24,6 +24,7 @@ __all__ = ["AHEAD", "FrameReader", "SourceLike", "read"]
 SourceLike: TypeAlias = str | int | Path | Sequence[str | Path]
 
 AHEAD = 8  # frames decoded before they are asked for
+MEMORY = 64 << 20  # bytes that they may take together, though two may in any case: 4K has 24 MiB a frame, 8K 95
 PATIENCE = 2.0  # seconds for the thread to end; one that waits for a camera or a network ends by its own time limit
 
 
@@ -110,7 +111,7 @@ class FrameReader(Iterator[Frame]):
 class _Queue:
     """Hands frames from the decoding thread to the reader; either side waits without spinning.
 
-    A file's queue holds AHEAD frames, then `put` waits. A live one holds the newest frame only.
+    A file's queue holds AHEAD frames, or as many large ones as MEMORY does, then `put` waits. A live one holds the newest frame only.
     """
 
     def __init__(self, live: bool) -> None:
@@ -125,7 +126,7 @@ class _Queue:
         with self._changed:
             if self._live:
                 self._frames.clear()
-            self._changed.wait_for(lambda: self.stopped or len(self._frames) < AHEAD)
+            self._changed.wait_for(lambda: self.stopped or len(self._frames) < _most_ahead(frame))
             if not self.stopped:
                 self._frames.append((frame, seconds))
                 self._changed.notify_all()
@@ -156,6 +157,12 @@ class _Queue:
             self.stopped = True
             self._frames.clear()
             self._changed.notify_all()
+
+
+def _most_ahead(frame: Frame) -> int:
+    """How many frames of that size wait."""
+    size = frame.image.nbytes + (0 if frame.extra is None else frame.extra.nbytes)
+    return min(AHEAD, max(2, MEMORY // size))
 
 
 def _decode_ahead(source: Source, start: Moment, queue: _Queue) -> None:
