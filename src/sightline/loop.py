@@ -142,7 +142,7 @@ class _Cast(Generic[K]):
         waiting = self._to_come()
         for mark in waiting:
             try:
-                Box.checked(mark.box, first.width, first.height)
+                Box.checked(mark.box, *first.size)
             except BadBox as error:
                 raise BadBox(f"target {mark.key!r}: {error}" if len(waiting) > 1 else str(error)) from error
             _check_moments(mark, first)

@@ -62,7 +62,7 @@ class Tracker(Generic[S]):
             BadImage, BadBox: what they say.
         """
         frame = Frame.of(image, channels=self.channels)
-        self._state = self.method.begin(frame, Box.checked(box, frame.width, frame.height))
+        self._state = self.method.begin(frame, Box.checked(box, *frame.size))
 
     def update(self, image: Frame | Any) -> Estimate:
         """Where the target is in the next image.
@@ -140,7 +140,7 @@ class MultiTracker(Generic[K, S]):
     def add(self, key: K, image: Frame | Any, box: BoxLike) -> None:
         """Mark a target; a key that is there already starts over. Arguments and errors as `Tracker.init`."""
         frame = Frame.of(image, channels=self.channels)
-        state = self.method.begin(frame, Box.checked(box, frame.width, frame.height))
+        state = self.method.begin(frame, Box.checked(box, *frame.size))
         with self._lock:
             self._states[key] = state
 

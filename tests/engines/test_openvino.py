@@ -25,7 +25,6 @@ pytest.importorskip("openvino")
 
 BUILTIN = find("kestrel-nano")
 SHOTS = list(render(Scene(seed=3, num_frames=20, size=(480, 270), occlusion=0.0, distractors=0)))
-SCORES = 1e-3
 
 
 def track(engine: str, precision: str = "f32") -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Where the time of a network goes, layer by layer and by kind of layer, and how near the machine's peak each comes."""
+"""Where the time of a network goes, layer by layer and by kind of layer, and the multiply-accumulates of each."""
 
 from __future__ import annotations
 
@@ -115,16 +115,16 @@ def profile(opening: Opening, arrays: Mapping[str, np.ndarray]) -> list[Layer]:
     path = opening.file()
     if kind_of(path) != "onnx":
         raise EngineError(f"{path.name} is not ONNX, and only profilers of engines that read it are asked: run `sightline export` first.")
-    runs = PROFILERS[opening.engine](path, arrays, threads=opening.threads, precision=opening.rest, calls=WARM + CALLS)
+    profiles = PROFILERS[opening.engine](path, arrays, threads=opening.threads, precision=opening.rest, calls=WARM + CALLS)
     return [
         Layer(
-            name=run.name,
-            kind=run.kind,
-            milliseconds=statistics.median(run.seconds[WARM:] or run.seconds) * 1e3,
-            macs=macs_of(run.operation, run.inputs, run.outputs),
-            arithmetic=run.arithmetic,
+            name=each.name,
+            kind=each.kind,
+            milliseconds=statistics.median(each.seconds[WARM:] or each.seconds) * 1e3,
+            macs=macs_of(each.operation, each.inputs, each.outputs),
+            arithmetic=each.arithmetic,
         )
-        for run in runs
+        for each in profiles
     ]
 
 

@@ -139,7 +139,7 @@ class Setting:
 
 
 def rendered(size: tuple[int, int], num_frames: int) -> tuple[list[Frame], Box]:
-    """Frames (width, height) in memory, and the box of the target in the first: nothing hides it, and nothing looks like it."""
+    """Rendered frames of a size (width, height), and the box of the target in the first: nothing hides it, and nothing looks like it."""
     from sightline.scene import Scene, render
 
     shots = list(render(Scene(seed=3, num_frames=num_frames, size=size, occlusion=0.0, distractors=0)))

@@ -49,7 +49,7 @@ def _looks(session: Session, take: Take, each: int, rng: np.random.Generator) ->
     kept = Kept(session)
     method = NetworkMethod(kept)
     frame, box = take.shots[0]()
-    state = method.begin(frame, Box.checked(box, frame.width, frame.height))
+    state = method.begin(frame, Box.checked(box, *frame.size))
     num = len(take.shots) - 1
     for i in sorted({1 + k * num // min(each, num) for k in range(min(each, num))}):
         frame, box = take.shots[i]()
