@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 import shutil
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -33,6 +34,15 @@ class Doubles(nn.Module):
 
     def step(self, search: Tensor, template: Tensor) -> dict[str, Tensor]:
         return {"box": (search - template).float().mean(dim=(1, 2, 3)) * self.factor}
+
+
+def test_too_little_memory_of_a_device_is_one_clear_line() -> None:
+    picture = np.zeros((1, 4, 4, 3), np.uint8)
+    full = Mock(side_effect=torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has more to say."))
+    session = TorchSession(SPECS["kestrel-nano"], Doubles())
+    with pytest.raises(EngineError, match=r"too little memory on the device .cpu..+fewer targets at once") as told:
+        session.run_as(full, "step", {"search": picture, "template": picture})
+    assert "\n" not in str(told.value)
 
 
 @pytest.mark.skipif(not any(map(shutil.which, ("g++", "clang++"))), reason="no C++ compiler, which torch.compile asks for")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -44,9 +45,10 @@ class TorchSession:
     def run_as(self, call: Callable[..., Any], role: Role, arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
         """As `run`, by way of another callable that computes what the method does: a compiled one, say."""
         read = {name: array for name, array in arrays.items() if models.reads(self.network, role, name)}
-        tensors = {name: torch.from_numpy(np.ascontiguousarray(array)).to(self.device) for name, array in read.items()}
-        outputs = call(**tensors)
-        return {name: output.cpu().numpy() for name, output in outputs.items()}
+        with _room(self.device):
+            tensors = {name: torch.from_numpy(np.ascontiguousarray(array)).to(self.device) for name, array in read.items()}
+            outputs = call(**tensors)
+            return {name: output.cpu().numpy() for name, output in outputs.items()}
 
     def __reduce__(self) -> tuple[Callable[..., TorchSession], tuple[Any, ...]]:
         if self.path is None:
@@ -74,7 +76,8 @@ def open_session(
         )
     target = _device(device)
     network, found = load(path, spec)
-    return TorchSession(found, network.to(target), device, path)
+    with _room(device):
+        return TorchSession(found, network.to(target), device, path)
 
 
 def untrained(spec: Spec, *, device: str = "cpu", seed: int = 0) -> TorchSession:
@@ -84,6 +87,17 @@ def untrained(spec: Spec, *, device: str = "cpu", seed: int = 0) -> TorchSession
         torch.manual_seed(seed)
         network = models.build(spec)
     return TorchSession(spec, network.to(target), device)
+
+
+@contextlib.contextmanager
+def _room(device: str) -> Iterator[None]:
+    """Say in a line that a device has too little memory."""
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        raise EngineError(
+            f"there is too little memory on the device {device!r}: other programs may hold it; follow fewer targets at once, or leave the device at cpu."
+        ) from error
 
 
 def _device(name: str) -> torch.device:
