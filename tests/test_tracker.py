@@ -192,6 +192,11 @@ def test_many_targets_travel_to_another_process_and_go_on_there() -> None:
     assert targets.keys == (0, 1, 2)
 
 
+def test_there_is_a_caller_for_each_core_where_no_number_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sightline.tracker.num_cores", lambda: 3)
+    assert MultiTracker(NetworkMethod(FakeSession()), callers=None).callers == 3
+
+
 def test_no_callers_are_refused() -> None:
     with pytest.raises(ValueError, match="callers is 0"):
         MultiTracker(NetworkMethod(FakeSession()), callers=0)

@@ -17,6 +17,7 @@ from sightline.auto import choose
 from sightline.box import Box, BoxLike
 from sightline.builtin import DEFAULT
 from sightline.engines import IN_TORCH, Opening, Precision, Session, batch_for, open_untrained
+from sightline.engines.cores import num_cores
 from sightline.errors import LittleChecked, NotStarted
 from sightline.estimate import Estimate
 from sightline.frame import Frame
@@ -108,14 +109,15 @@ class MultiTracker(Generic[K, S]):
     Args:
         method: of a loaded tracker: `sightline.load().method`.
         channels: order of plain arrays, as for `load`.
-        callers: threads that share the targets of a frame between them. A network call of one thread in each of as many callers as there are
-            cores moves the most targets in a second: load(threads=1) and callers=num_cores() (of `sightline.engines.cores`). Callers of one
-            target are of no use; with few targets a network of many threads, load(threads=None) and callers=1, answers sooner.
+        callers: threads that share the targets of a frame between them; None for as many as this process has cores. With a network call of one
+            thread in each, that moves the most targets in a second: load(threads=1) and callers=None. Callers of one target are of no use;
+            with few targets a network of many threads, load(threads=None) and callers=1, answers sooner.
     """
 
-    def __init__(self, method: Method[S], *, channels: Channels = "bgr", callers: int = 1) -> None:
+    def __init__(self, method: Method[S], *, channels: Channels = "bgr", callers: int | None = 1) -> None:
+        callers = num_cores() if callers is None else callers
         if callers < 1:
-            raise ValueError(f"callers is {callers}; expected at least 1.")
+            raise ValueError(f"callers is {callers}; expected at least 1, or None for one on each core.")
         self.method = method
         self.channels: Channels = channels
         self.callers = callers
