@@ -75,7 +75,7 @@ def _source(container: av.container.InputContainer, name: str, *, live: bool) ->
         container.close()
         raise VideoError(f"{name} holds a video of a kind that cannot be decoded here; {READABLE}.")
     # With more threads FFmpeg may hand out a picture before it knows that it is damaged (seen: about one file in a thousand),
-    # and hold live ones back. One is enough beside a tracker: benchmarks/pipeline.py, for any --size.
+    # and hold live ones back. A large file is then followed at the pace of that one thread where the tracker is small: benchmarks/pipeline.py.
     stream.codec_context.thread_count = 1
     rate = stream.average_rate or stream.guessed_rate
     fps = float(rate) if rate and rate <= FASTEST else None
