@@ -17,12 +17,14 @@ class Clock:
 
     now: float = 0.0
     update_takes: float = 0.1
+    init_takes: float = 0.0
 
     def __call__(self) -> float:
         return self.now
 
     def init(self, _image: Frame, _box: Box) -> None:
         self.update_takes = 0.2 if self.now > 20 else 0.1  # becomes slow
+        self.now += self.init_takes
 
     def update(self, _image: Frame) -> None:
         self.now += self.update_takes
@@ -33,6 +35,12 @@ def test_a_tracker_that_becomes_slower_is_seen() -> None:
     windows = list(soak(clock, FRAMES, Box(1, 1, 4, 4), seconds=41, window=10, clock=clock))
     assert [round(window.at) for window in windows] == [10, 20, 30, 40]
     assert [round(window.fps) for window in windows] == [10, 10, 5, 5]
+
+
+def test_to_mark_the_target_is_not_counted() -> None:
+    clock = Clock(init_takes=0.3)
+    windows = list(soak(clock, FRAMES, Box(1, 1, 4, 4), seconds=15, window=5, clock=clock))
+    assert [round(window.fps) for window in windows] == [10, 10]
 
 
 def test_memory_is_told_where_the_system_does() -> None:

@@ -25,7 +25,7 @@ class Window:
 
     Attributes:
         at: seconds since the beginning, at its end.
-        fps: updates in a second.
+        fps: updates in a second; to mark the target is not counted.
         fresh: updates in a second of one that had just begun, after this stretch; None where nobody was asked.
         memory_mb: resident, in 2^20 bytes; None where the system does not tell.
         clock_mhz: of the processor, the mean of its cores; None likewise.
@@ -62,10 +62,12 @@ def soak(
         clock: for tests.
     """
     began = at = clock()
-    count, joules = 0, energy_joules()
+    count, marking, joules = 0, 0.0, energy_joules()
     for frame in itertools.cycle(frames):
         if frame is frames[0]:
+            before = clock()
             follower.init(frame, box)
+            marking += clock() - before
         else:
             follower.update(frame)
             count += 1
@@ -73,7 +75,7 @@ def soak(
         if count and now - at >= window:
             used = spent_joules(joules, energy_joules())
             beside = None if fresh is None else fresh()
-            yield Window(now - began, count / (now - at), beside, resident_mb(), clock_mhz(), used)
-            at, count, joules = clock(), 0, energy_joules()
+            yield Window(now - began, count / (now - at - marking), beside, resident_mb(), clock_mhz(), used)
+            at, count, marking, joules = clock(), 0, 0.0, energy_joules()
         if at > began and now - began >= seconds:
             return
