@@ -8,6 +8,7 @@ out and made again, for a while: a caller whose core is taken away says nothing 
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import statistics
@@ -80,6 +81,7 @@ def measured(
     one = load(tracker, engine=engine, threads=1, precision=precision).method
     alone, together = Candidate("one caller", Many(one, targets)), Candidate("several callers", Many(one, targets, callers))
     race([alone], frames, box, rounds=1, seconds=0)
+    gc.collect()  # what the row before has left
     before = resident_mb()
     race([together], frames, box, rounds=3, seconds=0)  # until every caller was there at the same time as all others
     after = resident_mb()
@@ -125,8 +127,8 @@ def main(
     targets: int = 16,
     callers: int = 2,
     rounds: int = 7,
-    seconds: float = 0.15,
-    patience: float = 20.0,
+    seconds: float = 0.5,
+    patience: float = 40.0,
     output: Path = Path("benchmarks/results/callers.json"),
 ) -> None:
     """Print the table.

@@ -15,7 +15,7 @@ import itertools
 import json
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,17 @@ class Turns:
         return frames[WARM:]
 
 
+def ranges(rows: Sequence[Mapping[str, Any]], frame: str) -> str:
+    """The least and the most of all settings with one target in a frame of that size, as markdown."""
+    lines = [f"| one target in {frame} | alone, ms | after the network, ms |", "|---|---:|---:|"]
+    single = [row for row in rows if row["frame"] == frame and row["targets"] == 1]
+    for tracker in dict.fromkeys(row["tracker"] for row in single):
+        found = [row for row in single if row["tracker"] == tracker]
+        cells = [f"{min(row[name] for row in found):.2f} to {max(row[name] for row in found):.2f}" for name in ("alone", "outside")]
+        lines.append(f"| {tracker} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def main(
     *,
     tracker: tuple[str, ...] = ("kestrel-nano", "merlin"),
@@ -168,6 +179,8 @@ def main(
             f"| {setting.tracker} | {setting.frame} | {setting.given} | {setting.place} | {setting.share:g} |"
             f" {setting.targets} | {outside:.3f} | {outside / setting.targets:.3f} | {alone / setting.targets:.3f} | {network / setting.targets:.2f} |"
         )
+    for frame in frames:
+        print(f"\n{ranges(rows, frame)}")
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(rows, indent=1) + "\n")
 

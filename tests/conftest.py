@@ -1,16 +1,30 @@
 """What all tests share: one thread per library, the shared folder, no network."""
 
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):  # before numpy and torch are imported
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+for name in THREADS:  # before numpy and torch are imported
     os.environ.setdefault(name, "1")
+
+if hasattr(signal, "SIGHUP"):  # ignored where the tests run under `nohup`, and some raise it
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 settings.register_profile("quiet", deadline=None)  # a busy machine is no failure
 settings.load_profile("quiet")
+
+
+@pytest.fixture(autouse=True)
+def one_thread_in_processes_to_come() -> Iterator[None]:
+    """A command sets them for its process, and there the next test would begin others."""
+    before = {name: os.environ[name] for name in THREADS}
+    yield
+    os.environ.update(before)
 
 
 def shared_dir() -> Path:

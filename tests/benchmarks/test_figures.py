@@ -6,14 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks import accuracy, callers, precision
+from benchmarks import accuracy, callers, overhead, precision
 
 ROOT = Path(__file__).parents[2]
 
 
-def results(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))
-    return found
+def results(name: str) -> Any:
+    return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def page(name: str) -> str:
@@ -35,3 +34,7 @@ def test_what_callers_are_worth_is_what_was_measured() -> None:
     rows = [callers.Row(**row) for row in told["rows"]]
     table = callers.table(rows, targets=told["targets"], callers=told["callers"], cores=told["cores"])
     assert table in page("docs/how-to/several.md")
+
+
+def test_what_frames_cost_outside_the_network_is_what_was_measured() -> None:
+    assert overhead.ranges(results("overhead"), "1920x1080") in page("docs/how-to/speed.md")
