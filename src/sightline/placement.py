@@ -66,6 +66,7 @@ def region_around(box: Box, crop: Crop, size: Size, fill: Fill = (0.0, 0.0, 0.0)
         fill: colour for what lies outside, RGB.
     """
     even = CROP_RULES[crop.rule](box, crop, size, fill)
+    # in every frame: no second region where the rule knows
     if (even.pixels, even.padded, even.copied) != (crop.pixels, crop.padded, crop.copied):
         even = replace(even, pixels=crop.pixels, padded=crop.padded, copied=crop.copied)
     if crop.padded == "grid":
@@ -94,7 +95,7 @@ def _ceil_area(box: Box, crop: Crop, size: Size, fill: Fill) -> Region:
     x, y = round(cx - 0.5 * side), round(cy - 0.5 * side)  # as published: half to even
     square = Box(cx - 0.5 * side, cy - 0.5 * side, side, side)
     # as published: the padding is one larger than needed, so the last column and row of a frame are never read
-    return Region(x, y, side, side, crop.size, square, (size[0] - 1, size[1] - 1), fill)
+    return Region(x, y, side, side, crop.size, square, (size[0] - 1, size[1] - 1), fill, copied=crop.copied)
 
 
 def _context(box: Box, crop: Crop, size: Size, fill: Fill) -> Region:
@@ -302,7 +303,7 @@ def _stretch_outward(box: Box, crop: Crop, size: Size, fill: Fill) -> Region:
     (cx, cy), w, h = box.centre, box.w * crop.factor, box.h * crop.factor
     x, y = math.floor(cx - 0.5 * w), math.floor(cy - 0.5 * h)
     width, height = max(1, math.ceil(cx + 0.5 * w) - x), max(1, math.ceil(cy + 0.5 * h) - y)
-    return Region(x, y, width, height, crop.size, Box(x, y, width, height), size, fill)
+    return Region(x, y, width, height, crop.size, Box(x, y, width, height), size, fill, copied=crop.copied)
 
 
 CROP_RULES: dict[CropRule, Callable[[Box, Crop, Size, Fill], Region]] = {

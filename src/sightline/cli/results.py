@@ -87,10 +87,10 @@ class ResultsFile:
     """
 
     def __init__(self, path: Path, *, several: bool = False) -> None:
-        self.path = path
-        self._format = _FORMATS[path.suffix.lower()]
         from sightline.weights import part_beside
 
+        self.path = path
+        self._format = _FORMATS[path.suffix.lower()]
         self._part = part_beside(path)
         # names may hold bytes that are no text
         self._file = self._part.open("w", encoding="utf-8", errors="backslashreplace", newline="\n")

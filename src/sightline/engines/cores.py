@@ -6,9 +6,10 @@ once it has used its share of time (Linux, cgroup v1 and v2). Threads beyond tha
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -66,7 +67,7 @@ def cores(root: Path = ROOT) -> Cores:
         root: folder that has the system's `proc` and `sys`.
     """
     machine = os.cpu_count() or 1
-    mask = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(machine)
+    mask = frozenset(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(machine))
     return Cores(machine, len(mask), _physical(mask, root), min(_limits(root), default=None))
 
 
@@ -105,7 +106,8 @@ def shares(targets: int, threads: int | None = None, callers: int | None = None)
     return Shares(threads, callers)
 
 
-def _physical(mask: Collection[int], root: Path) -> int:
+@functools.cache  # a file for each of them, and nothing of it changes
+def _physical(mask: frozenset[int], root: Path) -> int:
     """Cores that logical processors are of; each is one of its own where the system does not tell."""
     folder = root / "sys/devices/system/cpu"
     return len({_text(folder / f"cpu{number}/topology/thread_siblings_list") or str(number) for number in mask})

@@ -63,10 +63,8 @@ BATCHES = {
 }
 SMALL = 2_000_000  # bytes of a weights file: what a core's own cache holds, about
 READS = {"onnx": "onnxruntime", "safetensors": "torch", "torch": "torch", "torchscript": "torch"}
-OF_INT8: dict[Precision, Precision] = {
-    "f32": "int8",
-    "bf16": "int8+bf16",
-}  # what a file in int8 is in: f32 and bf16 are said of the rest of it
+# what a file in int8 is in: f32 and bf16 are said of the rest of it
+OF_INT8: dict[Precision, Precision] = {"f32": "int8", "bf16": "int8+bf16"}
 
 
 @dataclass(frozen=True, slots=True)

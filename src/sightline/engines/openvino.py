@@ -117,7 +117,7 @@ class OpenVinoSession:
 
     spec: Spec
     graphs: Mapping[Role, _Graph]
-    reopen: tuple[Path, int | None, str, Spec | None, Precision]
+    reopen: Callable[[], OpenVinoSession]
 
     @property
     def roles(self) -> frozenset[Role]:
@@ -135,8 +135,8 @@ class OpenVinoSession:
             raise EngineError(f"OpenVINO refuses {self.spec.name} ({role}): {_told(error)}") from error
         return dict(zip(graph.outputs, outputs, strict=True))
 
-    def __reduce__(self) -> tuple[Callable[..., OpenVinoSession], tuple[Any, ...]]:
-        return _reopen, self.reopen
+    def __reduce__(self) -> tuple[Callable[[], OpenVinoSession], tuple[()]]:
+        return self.reopen, ()
 
 
 def open_session(
@@ -152,7 +152,8 @@ def open_session(
     if beside is not None:
         is_read_once = found.memory == Memory()
         graphs["init"] = _open(beside, threads, device.upper(), "f32" if is_read_once else precision)
-    return OpenVinoSession(found, graphs, (path, threads, device, spec, precision))
+    again = functools.partial(open_session, path, threads=threads, device=device, spec=spec, precision=precision)
+    return OpenVinoSession(found, graphs, again)
 
 
 @functools.cache
@@ -163,10 +164,6 @@ def _core() -> openvino.Core:
     lets go of that one, the next signal that Python handles (Ctrl-C, a child that ends) is handled on freed memory, and ends the process.
     """
     return openvino.Core()
-
-
-def _reopen(path: Path, threads: int | None, device: str, spec: Spec | None, precision: Precision) -> OpenVinoSession:
-    return open_session(path, threads=threads, device=device, spec=spec, precision=precision)
 
 
 def _open(path: Path, threads: int | None, device: str, precision: Precision) -> _Graph:

@@ -123,10 +123,11 @@ class _Queue:
         self._changed = threading.Condition()
 
     def put(self, frame: Frame, seconds: float) -> None:
+        most = _most_ahead(frame)
         with self._changed:
             if self._live:
                 self._frames.clear()
-            self._changed.wait_for(lambda: self.stopped or len(self._frames) < _most_ahead(frame))
+            self._changed.wait_for(lambda: self.stopped or len(self._frames) < most)
             if not self.stopped:
                 self._frames.append((frame, seconds))
                 self._changed.notify_all()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import tarfile
 from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
@@ -30,7 +29,7 @@ from sightline.tracker import Tracker
 from sightline.train.data.index import put
 from sightline.train.program import program
 from sightline.train.start import tracker_in
-from sightline.weights import remove_parts
+from sightline.weights import part_beside, remove_parts
 
 __all__ = ["Follower", "Labels", "follow", "is_open", "label_clips", "moving_boxes"]
 
@@ -168,7 +167,7 @@ def label_clips(folder: Path, first: Follower, second: Follower, out: Path, look
         BadData: `folder` holds no index, or `out` cannot be written.
     """
     entries = _entries(folder / "index.jsonl")
-    parts = {name: out / f".{name}.{os.getpid()}.part" for name in ("clips.tar", "index.jsonl")}
+    parts = {name: part_beside(out / name) for name in ("clips.tar", "index.jsonl")}
     is_new = not out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)
